@@ -1,0 +1,143 @@
+/**
+ * Directory: a chain of metadata pairs joined by hard tails, whose entries stand in name order over
+ * the whole chain.
+ *
+ * Kept in memory as a chain and an index by name: both are caches, read again from the device at
+ * any time.
+ *
+ * Source: littlefs SPEC.md, "0x601 LFS_TYPE_HARDTAIL"; DESIGN.md, "Directories".
+ */
+
+import { FormatError, FsError, type Op } from '@caravan/core'
+import { type BlockPair, isShown } from './format/metadata-log.js'
+import { TagType } from './format/tag.js'
+import { type Entry, isSamePair, type MetadataPair, pairKey } from './metadata-pair.js'
+import type { Path } from './path.js'
+import type { Volume } from './volume.js'
+
+export class Directory {
+  /** By byte string. Where a damaged directory holds a name twice, the later entry. */
+  readonly index = new Map<string, Entry>()
+
+  constructor(readonly chain: MetadataPair[]) {}
+
+  get head(): MetadataPair {
+    return this.chain[0] as MetadataPair
+  }
+}
+
+export type EntryType = 'file' | 'directory' | 'other'
+
+export function entryType(entry: Entry): EntryType {
+  switch (entry.content.nameType) {
+    case TagType.FILE:
+      return 'file'
+    case TagType.DIRECTORY:
+    // The superblock's entry stands for the root, and holds its attributes.
+    case TagType.SUPERBLOCK:
+      return 'directory'
+    default:
+      return 'other'
+  }
+}
+
+export function entrySize(entry: Entry): number {
+  const { struct } = entry.content
+  if (entryType(entry) === 'directory' || struct === undefined) return 0
+  if (struct.kind === 'ctz') return struct.size
+  return struct.kind === 'directory' ? 0 : struct.bytes.length
+}
+
+/** The entries that a pair shows: what is being moved elsewhere is there, not here. */
+export function* shownEntries(volume: Volume, pair: MetadataPair): Generator<Entry, void, void> {
+  const move = volume.pendingMove
+  const hiddenId = move !== undefined && isSamePair(move.pair, pair.blocks) ? move.id : -1
+  const { entries } = pair
+  for (let id = 0; id < entries.length; id++) {
+    const entry = entries[id] as Entry
+    if (id !== hiddenId && isShown(entry.content)) yield entry
+  }
+}
+
+/** The directory that begins with that pair. */
+export function* readDirectory(volume: Volume, head: BlockPair): Op<Directory> {
+  const cached = volume.cachedDirectory(head)
+  if (cached !== undefined) return cached
+  const chain: MetadataPair[] = []
+  const seen = new Set<number>()
+  let next: BlockPair | undefined = head
+  while (next !== undefined) {
+    const pair: MetadataPair = yield* volume.readPair(next)
+    if (seen.has(pairKey(pair.blocks))) {
+      throw new FormatError(
+        'DIRECTORY_LOOP',
+        `The directory that begins at {${head[0]}, ${head[1]}} comes back to its pair {${next[0]}, ${next[1]}}: its list of pairs is damaged.`,
+        { structure: 'hard tail', block: next[0] },
+      )
+    }
+    seen.add(pairKey(pair.blocks))
+    chain.push(pair)
+    next = pair.summary.hardTail ? pair.summary.tail : undefined
+  }
+  const directory = new Directory(chain)
+  for (const pair of chain) {
+    for (const entry of shownEntries(volume, pair)) directory.index.set(entry.content.name, entry)
+  }
+  volume.keepDirectory(directory)
+  return directory
+}
+
+/** The directory that an entry is. */
+export function* openDirectory(volume: Volume, entry: Entry): Op<Directory> {
+  if (entry.directory !== undefined) return entry.directory
+  const { struct } = entry.content
+  const isRoot = entry.content.nameType === TagType.SUPERBLOCK
+  if (!isRoot && struct?.kind !== 'directory') {
+    throw new FormatError(
+      'CORRUPT_ENTRY',
+      `The directory in the metadata pair {${entry.pair.blocks[0]}, ${entry.pair.blocks[1]}} has no pair of its own: its entry is damaged.`,
+      { structure: 'directory struct', block: entry.pair.blocks[0] },
+    )
+  }
+  const head = isRoot ? volume.root : (struct as { pair: BlockPair }).pair
+  const directory: Directory = yield* readDirectory(volume, head)
+  entry.directory = directory
+  return directory
+}
+
+/**
+ * The entry of a path; `undefined` where there is none but its directory is there.
+ *
+ * @throws FsError `ENOENT` where a directory on the way is missing, `ENOTDIR` where it is none.
+ */
+export function* findEntry(volume: Volume, path: Path, syscall: string): Op<Entry | undefined> {
+  let entry: Entry = yield* volume.readRoot()
+  for (let i = 0; i < path.names.length; i++) {
+    if (entryType(entry) !== 'directory') throw new FsError('ENOTDIR', { syscall, path: path.text })
+    const directory = entry.directory ?? (yield* openDirectory(volume, entry))
+    const child = directory.index.get(path.names[i] as string)
+    if (child === undefined) {
+      if (i < path.names.length - 1) throw new FsError('ENOENT', { syscall, path: path.text })
+      return undefined
+    }
+    entry = child
+  }
+  if (path.mustBeDirectory && entryType(entry) !== 'directory') {
+    throw new FsError('ENOTDIR', { syscall, path: path.text })
+  }
+  return entry
+}
+
+/** @throws FsError `ENOENT` where it does not exist, `ENOTDIR` where something on the way is none. */
+export function* requireEntry(volume: Volume, path: Path, syscall: string): Op<Entry> {
+  const entry = yield* findEntry(volume, path, syscall)
+  if (entry === undefined) throw new FsError('ENOENT', { syscall, path: path.text })
+  return entry
+}
+
+/** @throws FsError also `ENOTDIR` where it is no directory. */
+export function* requireDirectory(volume: Volume, path: Path, syscall: string): Op<Directory> {
+  const entry = yield* requireEntry(volume, path, syscall)
+  if (entryType(entry) !== 'directory') throw new FsError('ENOTDIR', { syscall, path: path.text })
+  return entry.directory ?? (yield* openDirectory(volume, entry))
+}

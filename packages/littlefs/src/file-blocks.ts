@@ -1,0 +1,171 @@
+/**
+ * The blocks of a file that is a CTZ skip-list: found by its pointers, remembered once seen.
+ *
+ * 1. `addresses[i]` is the block of index `i`, or UNKNOWN. The last one is always known: the
+ *    directory entry holds it.
+ * 2. It is a cache: what it holds can be read again at any time.
+ *
+ * Source: littlefs DESIGN.md, "CTZ skip-lists".
+ */
+
+import { FormatError, type Op, type Span } from '@caravan/core'
+import { blockCountOf, POINTER_SIZE_BYTES, pointerCount } from './format/ctz-list.js'
+import { readWord } from './format/word.js'
+import type { Layout } from './volume.js'
+
+const UNKNOWN = 0xffffffff
+
+/** Spans of one request while a list is walked; bounds what a walk takes in memory. */
+const BATCH_SPANS = 512
+
+export class FileBlocks {
+  /**
+   * Only as long as what was looked at so far, from the end: index `i` stands at
+   * `lastIndex - i`, so that a damaged size costs no memory.
+   */
+  private readonly addresses: number[]
+  readonly lastIndex: number
+
+  constructor(head: number, sizeBytes: number, blockSize: number) {
+    this.lastIndex = blockCountOf(sizeBytes, blockSize) - 1
+    this.addresses = [head]
+  }
+
+  get memoryBytes(): number {
+    return 64 + 8 * this.addresses.length
+  }
+
+  /** `undefined` where it has to be looked up. */
+  get(index: number): number | undefined {
+    const address = this.addresses[this.lastIndex - index]
+    return address === undefined || address === UNKNOWN ? undefined : address
+  }
+
+  set(index: number, address: number): void {
+    const place = this.lastIndex - index
+    while (this.addresses.length <= place) this.addresses.push(UNKNOWN)
+    this.addresses[place] = address
+  }
+}
+
+/** Finds the block of one index: O(log n) reads at worst, none where it is known. */
+export function* findBlock(layout: Layout, blocks: FileBlocks, index: number): Op<number> {
+  let at = index
+  while (blocks.get(at) === undefined) at = nextKnown(blocks, at)
+  let address = blocks.get(at) as number
+  while (at > index) {
+    // The longest pointer that does not lead past the index.
+    let jump = pointerCount(at) - 1
+    while (2 ** jump > at - index) jump--
+    const pointers = new Uint8Array(POINTER_SIZE_BYTES * (jump + 1))
+    yield* readPointers(layout, [{ block: address, offset: 0, bytes: pointers }])
+    for (let k = 0; k <= jump; k++) {
+      blocks.set(at - 2 ** k, checkedPointer(layout, readWord(pointers, 4 * k), address))
+    }
+    at -= 2 ** jump
+    address = blocks.get(at) as number
+  }
+  return address
+}
+
+/** The nearest index above one that is not known. */
+function nextKnown(blocks: FileBlocks, index: number): number {
+  let at = index + 1
+  while (at < blocks.lastIndex && blocks.get(at) === undefined) at++
+  return at
+}
+
+/** Indices of one file that shall be known. */
+export interface BlockRange {
+  readonly blocks: FileBlocks
+  readonly from: number
+  readonly to: number
+}
+
+/** A block whose pointers are wanted. */
+interface Step {
+  readonly range: BlockRange
+  readonly index: number
+}
+
+/**
+ * Makes the blocks of all indices `from..to` known, of any number of files at once: each block read
+ * at most once, many in one request, in O(log n) rounds.
+ */
+export function* findBlocks(layout: Layout, ranges: readonly BlockRange[]): Op<void> {
+  let frontier: Step[] = []
+  for (const range of ranges) {
+    if (isKnown(range)) continue
+    yield* findBlock(layout, range.blocks, range.to)
+    for (let index = range.to; index > range.from; index--) {
+      if (leadsToUnknown(range, index)) frontier.push({ range, index })
+    }
+  }
+  while (frontier.length > 0) {
+    const next: Step[] = []
+    for (let start = 0; start < frontier.length; start += BATCH_SPANS) {
+      yield* followPointers(layout, frontier.slice(start, start + BATCH_SPANS), next)
+    }
+    frontier = next.filter(({ range, index }) => leadsToUnknown(range, index))
+  }
+}
+
+/** Reads the pointers of many blocks in one request; what they lead to goes to `found`. */
+function* followPointers(layout: Layout, steps: readonly Step[], found: Step[]): Op<void> {
+  const spans = steps.map(({ range, index }) => ({
+    block: range.blocks.get(index) as number,
+    offset: 0,
+    bytes: new Uint8Array(POINTER_SIZE_BYTES * pointerCount(index)),
+  }))
+  yield* readPointers(layout, spans)
+  steps.forEach(({ range, index }, i) => {
+    const { block, bytes } = spans[i] as Span
+    for (let k = 0; k < pointerCount(index); k++) {
+      const target = index - 2 ** k
+      if (target < range.from || range.blocks.get(target) !== undefined) continue
+      range.blocks.set(target, checkedPointer(layout, readWord(bytes, 4 * k), block))
+      found.push({ range, index: target })
+    }
+  })
+}
+
+function isKnown({ blocks, from, to }: BlockRange): boolean {
+  for (let index = from; index <= to; index++) if (blocks.get(index) === undefined) return false
+  return true
+}
+
+function leadsToUnknown({ blocks, from }: BlockRange, index: number): boolean {
+  if (blocks.get(index) === undefined) return false
+  for (let k = 0; k < pointerCount(index); k++) {
+    const target = index - 2 ** k
+    if (target >= from && blocks.get(target) === undefined) return true
+  }
+  return false
+}
+
+export function checkedPointer(layout: Layout, address: number, block: number): number {
+  if (address < layout.blockCount) return address
+  throw new FormatError(
+    'CORRUPT_POINTER',
+    `A pointer in block ${block} leads to block ${address}, outside the filesystem of ${layout.blockCount} blocks: the file's list of blocks is damaged.`,
+    { structure: 'CTZ skip-list', block, offset: 0 },
+  )
+}
+
+/** Reads the starts of blocks, widened to what the device can read at all. */
+function* readPointers(layout: Layout, spans: readonly Span[]): Op<void> {
+  const { readSize } = layout
+  if (POINTER_SIZE_BYTES % readSize === 0) {
+    yield { kind: 'read', spans }
+    return
+  }
+  const wide = spans.map(({ block, bytes }) => ({
+    block,
+    offset: 0,
+    bytes: new Uint8Array(Math.ceil(bytes.length / readSize) * readSize),
+  }))
+  yield { kind: 'read', spans: wide }
+  spans.forEach(({ bytes }, i) => {
+    bytes.set((wide[i] as Span).bytes.subarray(0, bytes.length))
+  })
+}

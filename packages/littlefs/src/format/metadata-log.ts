@@ -1,0 +1,308 @@
+/**
+ * Metadata log: what one block of a metadata pair holds.
+ *
+ *     [ revision count | tag, data | tag, data | ... | CRC tag, CRC | tag, data | ... ]
+ *
+ * A log is a run of commits, each ended by a CRC tag. Only what a good CRC covers counts: power
+ * loss leaves any bits after the last commit, so a tag that makes no sense ends the log and what
+ * came before it stands.
+ *
+ * Two readings, since mounting needs little of each log and looking up needs all of one:
+ * {@link scanLog} finds the commits and what concerns the pair, {@link decodeEntries} the entries.
+ *
+ * Source: littlefs SPEC.md, "Metadata pairs", "Metadata tags".
+ */
+
+import { CRC_INITIAL, type Crc32 } from './crc32.js'
+import { decodeGlobalState, type GlobalState } from './global-state.js'
+import { byteString } from './name.js'
+import {
+  FIRST_PREVIOUS_TAG,
+  NO_ID,
+  readStoredTag,
+  TagFamily,
+  TagType,
+  tagChunk,
+  tagDataLength,
+  tagFamily,
+  tagId,
+  tagIsCommitCrc,
+  tagIsDeleted,
+  tagIsValid,
+  tagSplice,
+  tagType,
+} from './tag.js'
+import { readWord, readWords } from './word.js'
+
+export const REVISION_SIZE_BYTES = 4
+export const TAG_SIZE_BYTES = 4
+export const CRC_SIZE_BYTES = 4
+
+/** A pair address that says "none". */
+export const NULL_BLOCK = 0xffffffff
+
+export type BlockPair = readonly [number, number]
+
+export interface LogSummary {
+  readonly revision: number
+  /** Where the last good commit ends and the next would begin. */
+  readonly end: number
+  /** What the next commit's first tag is XORed with, valid state included. */
+  readonly lastTag: number
+  readonly commitCount: number
+  /** The next pair of the threaded list. */
+  readonly tail: BlockPair | undefined
+  /** True where the tail continues this directory. */
+  readonly hardTail: boolean
+  readonly globalDelta: GlobalState | undefined
+  /** All commits' CRCs, folded: the seed of the reference's allocator. */
+  readonly crcFold: number
+  /** True where a next commit may be programmed at `end` without an erase. */
+  readonly nextIsErased: boolean
+}
+
+/** What a good commit leaves behind; replaced whole at each CRC. */
+interface Committed {
+  end: number
+  lastTag: number
+  commitCount: number
+  tail: BlockPair | undefined
+  hardTail: boolean
+  globalDelta: GlobalState | undefined
+  crcFold: number
+}
+
+export interface LogRules {
+  readonly progSize: number
+  readonly crc32: Crc32
+  /** Version 2.0 has no forward CRCs: what looks erased is taken to be. */
+  readonly hasForwardCrc: boolean
+}
+
+/** `undefined` where the block holds no good commit. */
+export function scanLog(block: Uint8Array, rules: LogRules): LogSummary | undefined {
+  const blockSize = block.length
+  const committed: Committed = {
+    end: 0,
+    lastTag: FIRST_PREVIOUS_TAG,
+    commitCount: 0,
+    tail: undefined,
+    hardTail: false,
+    globalDelta: undefined,
+    crcFold: 0,
+  }
+  let tail: BlockPair | undefined
+  let hardTail = false
+  let globalDelta: GlobalState | undefined
+  let forwardCrc: { size: number; crc: number } | undefined
+  let endsAtUnprogrammed = false
+
+  let commitStart = 0
+  let at = REVISION_SIZE_BYTES
+  let previous: number = FIRST_PREVIOUS_TAG
+  while (at + TAG_SIZE_BYTES <= blockSize) {
+    const tag = readStoredTag(block, at) ^ previous
+    if (!tagIsValid(tag)) {
+      endsAtUnprogrammed = at === committed.end
+      break
+    }
+    const data = at + TAG_SIZE_BYTES
+    const next = data + tagDataLength(tag)
+    if (next > blockSize) break
+    previous = tag
+
+    if (tagIsCommitCrc(tag)) {
+      // A CRC tag's length counts its padding too, so it may be less than a CRC only by damage.
+      if (data + CRC_SIZE_BYTES > blockSize) break
+      const crc = rules.crc32(CRC_INITIAL, block, commitStart, data)
+      if (crc >>> 0 !== readWord(block, data)) break
+      previous = tag ^ ((tagChunk(tag) & 1) << 31)
+      committed.end = next
+      committed.lastTag = previous
+      committed.commitCount++
+      committed.tail = tail
+      committed.hardTail = hardTail
+      committed.globalDelta = globalDelta
+      committed.crcFold = foldCrc(committed.crcFold, crc)
+      commitStart = next
+    } else if (tagFamily(tag) === TagFamily.TAIL) {
+      const [a, b] = readWords(block, data, tagDataLength(tag), 2) as [number, number]
+      tail = a === NULL_BLOCK || b === NULL_BLOCK ? undefined : [a, b]
+      hardTail = (tagChunk(tag) & 1) !== 0
+    } else if (tagType(tag) === TagType.MOVE_STATE) {
+      globalDelta = tagIsDeleted(tag)
+        ? undefined
+        : decodeGlobalState(block, data, tagDataLength(tag))
+    } else if (tagType(tag) === TagType.FORWARD_CRC) {
+      const [size, crc] = readWords(block, data, tagDataLength(tag), 2) as [number, number]
+      forwardCrc = { size, crc }
+    }
+    at = next
+  }
+  if (committed.commitCount === 0) return undefined
+  if (at === blockSize) endsAtUnprogrammed = false
+
+  let nextIsErased = endsAtUnprogrammed && committed.end % rules.progSize === 0
+  if (nextIsErased && rules.hasForwardCrc) {
+    // What a torn commit programmed still looks invalid here; the forward CRC tells.
+    const { end } = committed
+    nextIsErased =
+      forwardCrc !== undefined &&
+      end + forwardCrc.size <= blockSize &&
+      rules.crc32(CRC_INITIAL, block, end, end + forwardCrc.size) >>> 0 === forwardCrc.crc
+  }
+  return { revision: readWord(block, 0), nextIsErased, ...committed }
+}
+
+function foldCrc(fold: number, crc: number): number {
+  return (Math.imul(fold ^ crc, 0x9e3779b1) ^ (fold >>> 15)) | 0
+}
+
+/** Where a directory, an inline file or a file's blocks are. */
+export type Struct =
+  | { readonly kind: 'directory'; readonly pair: BlockPair }
+  | { readonly kind: 'inline'; readonly bytes: Uint8Array }
+  | { readonly kind: 'ctz'; readonly head: number; readonly size: number }
+  | { readonly kind: 'unknown'; readonly type: number; readonly bytes: Uint8Array }
+
+export interface Attribute {
+  /** 0 to 255. */
+  readonly type: number
+  readonly bytes: Uint8Array
+}
+
+/** One entry of a metadata pair; a value that is never changed, only replaced. */
+export interface EntryContent {
+  /** `undefined` where the log names none: such an entry is not shown. */
+  readonly nameType: number | undefined
+  /** A byte string. */
+  readonly name: string
+  readonly struct: Struct | undefined
+  /** Ascending by type. */
+  readonly attributes: readonly Attribute[]
+  /** Tags of types that this version does not know: carried along as they are. */
+  readonly others: readonly { readonly type: number; readonly bytes: Uint8Array }[]
+}
+
+const NOTHING: readonly never[] = []
+
+const EMPTY: EntryContent = {
+  nameType: undefined,
+  name: '',
+  struct: undefined,
+  attributes: NOTHING,
+  others: NOTHING,
+}
+
+/**
+ * All entries by their id, as the commits of `log[0..end)` leave them.
+ *
+ * @param log a log that {@link scanLog} accepted, up to its `end`; contents refer to its bytes.
+ */
+export function decodeEntries(log: Uint8Array): EntryContent[] {
+  const entries: EntryContent[] = []
+  let at = REVISION_SIZE_BYTES
+  let previous: number = FIRST_PREVIOUS_TAG
+  while (at + TAG_SIZE_BYTES <= log.length) {
+    const tag = readStoredTag(log, at) ^ previous
+    const data = at + TAG_SIZE_BYTES
+    const length = tagDataLength(tag)
+    previous = tagIsCommitCrc(tag) ? tag ^ ((tagChunk(tag) & 1) << 31) : tag
+    at = data + length
+    const id = tagId(tag)
+    if (id === NO_ID) continue
+
+    switch (tagFamily(tag)) {
+      case TagFamily.SPLICE: {
+        const splice = tagSplice(tag)
+        if (splice > 0) {
+          while (entries.length < id) entries.push(EMPTY)
+          for (let i = 0; i < splice; i++) entries.splice(id, 0, EMPTY)
+        } else {
+          entries.splice(id, -splice)
+        }
+        break
+      }
+      case TagFamily.NAME:
+        while (entries.length <= id) entries.push(EMPTY)
+        entries[id] = {
+          ...(entries[id] as EntryContent),
+          nameType: tagType(tag),
+          name: byteString(log, data, data + length),
+        }
+        break
+      case TagFamily.STRUCT:
+        replace(entries, id, (entry) => ({
+          ...entry,
+          struct: tagIsDeleted(tag) ? undefined : decodeStruct(tagType(tag), log, data, length),
+        }))
+        break
+      case TagFamily.USER_ATTRIBUTE:
+        replace(entries, id, (entry) => ({
+          ...entry,
+          attributes: withAttribute(
+            entry.attributes,
+            tagChunk(tag),
+            tagIsDeleted(tag) ? undefined : log.subarray(data, data + length),
+          ),
+        }))
+        break
+      default:
+        replace(entries, id, (entry) => ({
+          ...entry,
+          others: [
+            ...entry.others.filter((other) => other.type !== tagType(tag)),
+            ...(tagIsDeleted(tag)
+              ? []
+              : [{ type: tagType(tag), bytes: log.subarray(data, data + length) }]),
+          ],
+        }))
+    }
+  }
+  return entries
+}
+
+/** A tag for an id that does not exist says nothing about anything. */
+function replace(
+  entries: EntryContent[],
+  id: number,
+  change: (entry: EntryContent) => EntryContent,
+): void {
+  const entry = entries[id]
+  if (entry !== undefined) entries[id] = change(entry)
+}
+
+export function decodeStruct(type: number, log: Uint8Array, at: number, length: number): Struct {
+  switch (type) {
+    case TagType.INLINE_STRUCT:
+      return { kind: 'inline', bytes: log.subarray(at, at + length) }
+    case TagType.CTZ_STRUCT: {
+      const [head, size] = readWords(log, at, length, 2) as [number, number]
+      return { kind: 'ctz', head, size }
+    }
+    case TagType.DIRECTORY_STRUCT: {
+      const [a, b] = readWords(log, at, length, 2) as [number, number]
+      return { kind: 'directory', pair: [a, b] }
+    }
+    default:
+      return { kind: 'unknown', type, bytes: log.subarray(at, at + length) }
+  }
+}
+
+/** The attributes with one set, or removed where `bytes` is undefined. */
+export function withAttribute(
+  attributes: readonly Attribute[],
+  type: number,
+  bytes: Uint8Array | undefined,
+): readonly Attribute[] {
+  const rest = attributes.filter((attribute) => attribute.type !== type)
+  if (bytes === undefined) return rest
+  const place = rest.findIndex((attribute) => attribute.type > type)
+  rest.splice(place === -1 ? rest.length : place, 0, { type, bytes })
+  return rest
+}
+
+/** True for the entries that a directory shows. */
+export function isShown(entry: EntryContent): boolean {
+  return entry.nameType !== undefined && entry.nameType < 0x080 && entry.struct !== undefined
+}

@@ -1,0 +1,69 @@
+/**
+ * Superblock: version, geometry and limits, as an inline struct under the name "littlefs", which
+ * is the first entry of the first metadata pair (blocks 0 and 1).
+ *
+ * Source: littlefs SPEC.md, "0x0ff LFS_TYPE_SUPERBLOCK".
+ */
+
+import { readWords, writeWord } from './word.js'
+
+export const MAGIC = 'littlefs'
+
+/** Where the magic stands in a block: behind the revision count and the name's tag. */
+export const MAGIC_OFFSET_BYTES = 8
+
+export const SUPERBLOCK_SIZE_BYTES = 24
+
+/** The smallest block that holds what the format needs. */
+export const BLOCK_SIZE_MIN_BYTES = 128
+
+/** What a name may be without being told otherwise. */
+export const NAME_MAX_DEFAULT = 255
+export const FILE_MAX_DEFAULT = 2147483647
+export const ATTR_MAX_DEFAULT = 1022
+/** Lengths that the format can hold at all: ten bits, 0x3ff meaning "deleted". */
+export const NAME_MAX_LIMIT = 1022
+
+export interface Superblock {
+  readonly majorVersion: number
+  readonly minorVersion: number
+  readonly blockSize: number
+  readonly blockCount: number
+  /** Longest name in bytes; 0: the driver's own limit. Likewise the next two. */
+  readonly nameMax: number
+  readonly fileMax: number
+  readonly attrMax: number
+}
+
+/** Fields in their order on disk, the two halves of the version word first. */
+export function decodeSuperblock(bytes: Uint8Array): Superblock {
+  const words = readWords(bytes, 0, bytes.length, SUPERBLOCK_SIZE_BYTES / 4)
+  const [version, blockSize, blockCount, nameMax, fileMax, attrMax] = words as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  return {
+    majorVersion: version >>> 16,
+    minorVersion: version & 0xffff,
+    blockSize,
+    blockCount,
+    nameMax,
+    fileMax,
+    attrMax,
+  }
+}
+
+export function encodeSuperblock(superblock: Superblock): Uint8Array {
+  const bytes = new Uint8Array(SUPERBLOCK_SIZE_BYTES)
+  const version = (superblock.majorVersion << 16) | superblock.minorVersion
+  const { blockSize, blockCount, nameMax, fileMax, attrMax } = superblock
+  const words = [version, blockSize, blockCount, nameMax, fileMax, attrMax]
+  words.forEach((word, i) => {
+    writeWord(bytes, 4 * i, word)
+  })
+  return bytes
+}

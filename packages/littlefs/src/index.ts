@@ -1,0 +1,7 @@
+export type { Crc32 } from './format/crc32.js'
+export { type FilesystemInfo, LittleFS, type ReaddirOptions } from './littlefs.js'
+export type { MountOptions } from './mount.js'
+export type { PathLike } from './path.js'
+export { Dirent, type Space, Stats, type WalkEntry } from './read.js'
+export type { BlockUse } from './traverse.js'
+export type { DiskVersion } from './volume.js'

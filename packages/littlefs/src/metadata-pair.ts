@@ -1,0 +1,148 @@
+/**
+ * Metadata pair: two blocks that hold the same log at two times, so that one is good at any moment.
+ *
+ * 1. `blocks[0]` is the half in force: the one with the newer revision count that holds a good
+ *    commit, else the other.
+ * 2. `entries[i]` is the entry of id `i`; an entry knows its pair, and keeps its identity while
+ *    commits replace its content, move it to another id, or to another pair.
+ *
+ * Source: littlefs SPEC.md, "Metadata pairs".
+ */
+
+import { DeviceError, FormatError, type Op, type Span } from '@caravan/core'
+import type { Directory } from './directory.js'
+import type { FileBlocks } from './file-blocks.js'
+import {
+  type BlockPair,
+  decodeEntries,
+  type EntryContent,
+  type LogRules,
+  type LogSummary,
+  scanLog,
+} from './format/metadata-log.js'
+import { byteString } from './format/name.js'
+import { MAGIC, MAGIC_OFFSET_BYTES } from './format/superblock.js'
+import { readWord } from './format/word.js'
+
+/** A file or directory as its metadata pair holds it. */
+export class Entry {
+  /** What is known of a file's blocks: a cache. */
+  fileBlocks: FileBlocks | undefined
+  /** The directory that this entry is, once it was looked into: a cache. */
+  directory: Directory | undefined
+
+  constructor(
+    public content: EntryContent,
+    public pair: MetadataPair,
+  ) {}
+}
+
+export class MetadataPair {
+  private decoded: Entry[] | undefined
+
+  constructor(
+    /** The half in force first. */
+    public blocks: BlockPair,
+    public summary: LogSummary,
+    /** The half in force, up to the end of its last good commit. */
+    private log: Uint8Array,
+  ) {}
+
+  get entries(): Entry[] {
+    this.decoded ??= decodeEntries(this.log).map((content) => new Entry(content, this))
+    return this.decoded
+  }
+
+  /** False where the log does not begin with the superblock's name: not worth decoding at mount. */
+  get beginsWithMagic(): boolean {
+    const end = MAGIC_OFFSET_BYTES + MAGIC.length
+    return byteString(this.log, MAGIC_OFFSET_BYTES, Math.min(end, this.log.length)) === MAGIC
+  }
+
+  /** What it takes in memory, roughly. */
+  get memoryBytes(): number {
+    return this.log.length + 200 + 300 * (this.decoded?.length ?? 0)
+  }
+}
+
+/** The same number for both orders of a pair. */
+export function pairKey(blocks: BlockPair): number {
+  return Math.min(blocks[0], blocks[1])
+}
+
+export function isSamePair(a: BlockPair, b: BlockPair): boolean {
+  return (a[0] === b[0] && a[1] === b[1]) || (a[0] === b[1] && a[1] === b[0])
+}
+
+/** True where revision `a` came after `b`, counting on across the end of 32 bits. */
+export function isNewerRevision(a: number, b: number): boolean {
+  return ((a - b) | 0) > 0
+}
+
+/**
+ * Reads both halves in one request and takes the one in force.
+ *
+ * @throws FormatError `CORRUPT_PAIR` where neither half holds a good commit, or the pair lies
+ *   outside the filesystem.
+ */
+export function* readMetadataPair(
+  blocks: BlockPair,
+  blockSize: number,
+  blockCount: number,
+  rules: LogRules,
+): Op<MetadataPair> {
+  if (blocks[0] >= blockCount || blocks[1] >= blockCount) {
+    throw new FormatError(
+      'CORRUPT_PAIR',
+      `The metadata pair {${blocks[0]}, ${blocks[1]}} lies outside the filesystem of ${blockCount} blocks.`,
+      { structure: 'metadata pair', block: Math.max(blocks[0], blocks[1]) },
+    )
+  }
+  const halves = blocks.map((block) => ({
+    block,
+    offset: 0,
+    bytes: new Uint8Array(blockSize),
+  })) as [Span, Span]
+  const readable = yield* readHalves(halves)
+  const [first, second] = halves
+  const secondIsNewer =
+    readable[1] &&
+    (!readable[0] || isNewerRevision(readWord(second.bytes, 0), readWord(first.bytes, 0)))
+  for (const chosen of secondIsNewer ? [1, 0] : [0, 1]) {
+    const half = halves[chosen] as Span
+    const summary = readable[chosen] ? scanLog(half.bytes, rules) : undefined
+    if (summary !== undefined) {
+      const other = blocks[1 - chosen] as number
+      return new MetadataPair([half.block, other], summary, half.bytes.slice(0, summary.end))
+    }
+  }
+  throw new FormatError(
+    'CORRUPT_PAIR',
+    `Neither block of the metadata pair {${blocks[0]}, ${blocks[1]}} holds a commit with a good CRC.`,
+    { structure: 'metadata pair', block: blocks[0] },
+  )
+}
+
+/** Which of the halves could be read. A bad block costs its half only. */
+function* readHalves(halves: readonly [Span, Span]): Op<[boolean, boolean]> {
+  try {
+    yield { kind: 'read', spans: halves }
+    return [true, true]
+  } catch (error) {
+    if (!isBadBlock(error)) throw error
+  }
+  const readable: [boolean, boolean] = [true, true]
+  for (const i of [0, 1]) {
+    try {
+      yield { kind: 'read', spans: [halves[i] as Span] }
+    } catch (error) {
+      if (!isBadBlock(error)) throw error
+      readable[i] = false
+    }
+  }
+  return readable
+}
+
+export function isBadBlock(error: unknown): error is DeviceError {
+  return error instanceof DeviceError && error.code === 'BAD_BLOCK'
+}

@@ -1,0 +1,215 @@
+/**
+ * Mounting: superblock, limits and global state, gathered along the threaded list of all pairs.
+ *
+ * Source: littlefs SPEC.md, "0x0ff LFS_TYPE_SUPERBLOCK", "0x7ff LFS_TYPE_MOVESTATE"; the
+ * reference's answers to damaged images.
+ */
+
+import { FormatError, type Geometry, MisuseError, type Op } from '@caravan/core'
+import { type Crc32, crc32 as portableCrc32 } from './format/crc32.js'
+import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
+import type { BlockPair, LogRules } from './format/metadata-log.js'
+import {
+  ATTR_MAX_DEFAULT,
+  BLOCK_SIZE_MIN_BYTES,
+  decodeSuperblock,
+  FILE_MAX_DEFAULT,
+  MAGIC,
+  NAME_MAX_DEFAULT,
+  NAME_MAX_LIMIT,
+  type Superblock,
+} from './format/superblock.js'
+import { TagType } from './format/tag.js'
+import { isSamePair, type MetadataPair, readMetadataPair } from './metadata-pair.js'
+import { type DiskVersion, type Limits, noSuperblock, Volume } from './volume.js'
+
+export interface MountOptions {
+  /** Bytes. Default: found from the image. */
+  readonly blockSize?: number
+  /** Default: the superblock's. Where given, the superblock must agree. */
+  readonly blockCount?: number
+  /** A read-only mount never writes. Default: as the device is. */
+  readonly readOnly?: boolean
+  /** The newest version to accept. Default `'2.1'`. */
+  readonly diskVersion?: DiskVersion
+  /** The longest name that a superblock may allow, in bytes. Default 255, at most 1022. */
+  readonly nameMax?: number
+  /** The largest file that a superblock may allow, in bytes. Default 2147483647. */
+  readonly fileMax?: number
+  /** The largest attribute that a superblock may allow, in bytes. Default 1022. */
+  readonly attrMax?: number
+  /** What caches may take in memory, roughly, in bytes. Default 64 MiB. */
+  readonly memoryBudget?: number
+  /** A faster CRC-32 where the platform has one. Default: a portable one. */
+  readonly crc32?: Crc32
+}
+
+export const MEMORY_BUDGET_DEFAULT_BYTES = 64 * 1024 * 1024
+
+const FIRST_PAIR: BlockPair = [0, 1]
+
+/**
+ * Mounts a device seen in blocks of the filesystem's size.
+ *
+ * @throws FormatError `NOT_LITTLEFS`, `CORRUPT_PAIR`, `UNSUPPORTED_VERSION`, `UNSUPPORTED_LIMIT`,
+ *   `WRONG_GEOMETRY`, `TAIL_CYCLE`.
+ */
+export function* mountVolume(geometry: Geometry, options: MountOptions = {}): Op<Volume> {
+  const limits = driverLimits(options)
+  const crc32 = options.crc32 ?? portableCrc32
+  const { blockSize, readSize, progSize } = geometry
+  if (blockSize < BLOCK_SIZE_MIN_BYTES) {
+    throw new FormatError(
+      'WRONG_GEOMETRY',
+      `littlefs needs blocks of at least ${BLOCK_SIZE_MIN_BYTES} bytes, and the block size is ${blockSize}.`,
+      { structure: 'superblock' },
+    )
+  }
+
+  let rules: LogRules = { progSize, crc32, hasForwardCrc: true }
+  // Until the superblock says otherwise, the pairs may lie anywhere on the device.
+  let blockCount = Math.max(geometry.blockCount, 2)
+  let superblock: Superblock | undefined
+  let root: BlockPair = FIRST_PAIR
+  let rootRevision = 0
+  let globalState: GlobalState = ZERO_STATE
+  const walked: MetadataPair[] = []
+  const cycle = new CycleDetector()
+
+  let next: BlockPair | undefined = FIRST_PAIR
+  while (next !== undefined) {
+    const pair: MetadataPair = yield* readMetadataPair(next, blockSize, blockCount, rules)
+    const found = superblockOf(pair)
+    if (found !== undefined) {
+      checkSuperblock(found, blockSize, options, limits)
+      superblock = found
+      blockCount = found.blockCount
+      root = pair.blocks
+      rootRevision = pair.summary.revision
+      rules = { ...rules, hasForwardCrc: found.minorVersion >= 1 }
+    }
+    if (pair.summary.globalDelta !== undefined) {
+      globalState = xorStates(globalState, pair.summary.globalDelta)
+    }
+    walked.push(pair)
+    next = pair.summary.tail
+    if (next !== undefined) cycle.check(next)
+  }
+  if (superblock === undefined) throw noSuperblock(0)
+
+  const volume = new Volume({
+    layout: { blockSize, blockCount, readSize, progSize },
+    limits: effectiveLimits(superblock, limits),
+    superblock,
+    root,
+    globalState,
+    rootRevision,
+    crc32,
+    memoryBudget: options.memoryBudget ?? MEMORY_BUDGET_DEFAULT_BYTES,
+  })
+  for (const pair of walked) volume.keepPair(pair)
+  volume.trimCaches()
+  return volume
+}
+
+function superblockOf(pair: MetadataPair): Superblock | undefined {
+  if (!pair.beginsWithMagic && !isSamePair(pair.blocks, FIRST_PAIR)) return undefined
+  const content = pair.entries[0]?.content
+  if (content?.nameType !== TagType.SUPERBLOCK || content.name !== MAGIC) return undefined
+  const { struct } = content
+  if (struct?.kind !== 'inline') return undefined
+  return decodeSuperblock(struct.bytes)
+}
+
+function driverLimits(options: MountOptions): Limits {
+  const { nameMax = NAME_MAX_DEFAULT, fileMax = FILE_MAX_DEFAULT } = options
+  const { attrMax = ATTR_MAX_DEFAULT } = options
+  checkOption('nameMax', nameMax, NAME_MAX_LIMIT)
+  checkOption('fileMax', fileMax, FILE_MAX_DEFAULT)
+  checkOption('attrMax', attrMax, ATTR_MAX_DEFAULT)
+  return { nameMax, fileMax, attrMax }
+}
+
+function checkOption(name: string, value: number, highest: number): void {
+  if (Number.isInteger(value) && value >= 1 && value <= highest) return
+  throw new MisuseError(
+    'INVALID_ARGUMENT',
+    `${name} is ${value}: give a whole number from 1 to ${highest}.`,
+  )
+}
+
+function effectiveLimits(superblock: Superblock, driver: Limits): Limits {
+  return {
+    nameMax: superblock.nameMax || driver.nameMax,
+    fileMax: superblock.fileMax || driver.fileMax,
+    attrMax: superblock.attrMax || driver.attrMax,
+  }
+}
+
+function checkSuperblock(
+  superblock: Superblock,
+  blockSize: number,
+  options: MountOptions,
+  driver: Limits,
+): void {
+  const { majorVersion, minorVersion } = superblock
+  const newestMinor = options.diskVersion === '2.0' ? 0 : 1
+  const refuse = (code: string, message: string): never => {
+    throw new FormatError(code, message, { structure: 'superblock', block: 0 })
+  }
+  if (majorVersion !== 2 || minorVersion > newestMinor) {
+    refuse(
+      'UNSUPPORTED_VERSION',
+      `This is littlefs version ${majorVersion}.${minorVersion} on disk, and versions up to 2.${newestMinor} are accepted${minorVersion === 1 && majorVersion === 2 ? ' (diskVersion)' : ''}.`,
+    )
+  }
+  if (superblock.blockSize !== blockSize) {
+    refuse(
+      'WRONG_GEOMETRY',
+      `The superblock says blocks of ${superblock.blockSize} bytes, and the block size given is ${blockSize}. Give ${superblock.blockSize}, or none to have it found.`,
+    )
+  }
+  if (options.blockCount !== undefined && superblock.blockCount !== options.blockCount) {
+    refuse(
+      'WRONG_GEOMETRY',
+      `The superblock says ${superblock.blockCount} blocks, and the block count given is ${options.blockCount}. Give ${superblock.blockCount}, or none to take the superblock's.`,
+    )
+  }
+  if (superblock.blockCount < 2) {
+    const code = superblock.blockCount === 0 ? 'WRONG_GEOMETRY' : 'CORRUPT_SUPERBLOCK'
+    refuse(
+      code,
+      `The superblock says ${superblock.blockCount} blocks, and a littlefs has at least 2: the superblock is damaged, or the block count is to be given.`,
+    )
+  }
+  for (const limit of ['nameMax', 'fileMax', 'attrMax'] as const) {
+    if (superblock[limit] > driver[limit]) {
+      refuse(
+        'UNSUPPORTED_LIMIT',
+        `The superblock allows a ${limit} of ${superblock[limit]}, and at most ${driver[limit]} is accepted. Mount with ${limit} ${superblock[limit]} or more.`,
+      )
+    }
+  }
+}
+
+/** Finds a list that runs in circles, in constant memory (Brent's way). */
+class CycleDetector {
+  private marked: BlockPair | undefined
+  private steps = 0
+  private period = 1
+
+  check(pair: BlockPair): void {
+    if (this.marked !== undefined && isSamePair(this.marked, pair)) {
+      throw new FormatError(
+        'TAIL_CYCLE',
+        `The list of all metadata pairs comes back to {${pair[0]}, ${pair[1]}}: its tail pointers are damaged.`,
+        { structure: 'tail', block: pair[0] },
+      )
+    }
+    if (++this.steps === this.period) {
+      this.marked = pair
+      this.steps = 0
+      this.period *= 2
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Paths of the engine: as the C reference takes them.
+ *
+ * `/` parts names; doubled, leading and `.` ones say nothing. `..` takes back the name before it,
+ * textually, and above the root is an error. A slash or `.` at the end asks for a directory.
+ *
+ * Source: the reference's answers (golden/littlefs/semantics.json).
+ */
+
+import { FsError } from '@caravan/core'
+import { byteString, byteStringToText, textToByteString } from './format/name.js'
+
+/** A path: text is UTF-8; bytes for names that are not. */
+export type PathLike = string | Uint8Array
+
+export interface Path {
+  /** Byte strings; none for the root. */
+  readonly names: readonly string[]
+  /** True where the path asks for a directory by how it ends. */
+  readonly mustBeDirectory: boolean
+  /** As given, for messages. */
+  readonly text: string
+}
+
+/** @throws FsError `EINVAL` for `..` above the root. */
+export function parsePath(path: PathLike, syscall: string): Path {
+  const bytes = typeof path === 'string' ? textToByteString(path) : byteString(path, 0, path.length)
+  const names: string[] = []
+  let mustBeDirectory = false
+  for (const part of bytes.split('/')) {
+    mustBeDirectory = true
+    if (part === '' || part === '.') continue
+    if (part === '..') {
+      if (names.pop() === undefined) {
+        throw new FsError('EINVAL', {
+          syscall,
+          path: textOf(path),
+          hint: '".." leads above the root',
+        })
+      }
+      continue
+    }
+    names.push(part)
+    mustBeDirectory = false
+  }
+  return { names, mustBeDirectory: mustBeDirectory && names.length > 0, text: textOf(path) }
+}
+
+export function textOf(path: PathLike): string {
+  return typeof path === 'string' ? path : byteStringToText(byteString(path, 0, path.length))
+}

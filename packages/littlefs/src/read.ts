@@ -1,0 +1,218 @@
+/** What can be asked of a volume without changing it, as operations. */
+
+import { type CaravanError, DeviceError, FormatError, FsError, type Op } from '@caravan/core'
+import type { Directory } from './directory.js'
+import {
+  type EntryType,
+  entrySize,
+  entryType,
+  openDirectory,
+  requireDirectory,
+  requireEntry,
+  shownEntries,
+} from './directory.js'
+import { checkIsFile, readFileAt } from './file-read.js'
+import { byteStringToBytes, byteStringToText } from './format/name.js'
+import { type Entry, pairKey } from './metadata-pair.js'
+import { type PathLike, parsePath, textOf } from './path.js'
+import { findUsedBlocks } from './traverse.js'
+import type { Volume } from './volume.js'
+
+/** What `stat` tells: littlefs knows types and sizes; anything else is in attributes. */
+export class Stats {
+  constructor(
+    readonly type: EntryType,
+    /** Bytes; 0 for directories. */
+    readonly size: number,
+  ) {}
+
+  isFile(): boolean {
+    return this.type === 'file'
+  }
+
+  isDirectory(): boolean {
+    return this.type === 'directory'
+  }
+}
+
+/** An entry of a directory, as `readdir({ withFileTypes: true })` lists it. */
+export class Dirent<Name extends string | Uint8Array = string> {
+  constructor(
+    readonly name: Name,
+    /** The directory that it was found in. */
+    readonly parentPath: string,
+    readonly type: EntryType,
+    readonly size: number,
+  ) {}
+
+  isFile(): boolean {
+    return this.type === 'file'
+  }
+
+  isDirectory(): boolean {
+    return this.type === 'directory'
+  }
+}
+
+/** One file or directory met on a walk. */
+export interface WalkEntry {
+  /** Bytes that are not UTF-8 show as U+FFFD: `pathBytes` is exact. */
+  readonly path: string
+  readonly pathBytes: Uint8Array
+  readonly type: EntryType
+  /** Bytes; 0 for directories. */
+  readonly size: number
+  /** All user attributes by type, ascending. */
+  readonly attributes: ReadonlyMap<number, Uint8Array>
+  /** Why the directory could not be listed. The walk goes on without it. */
+  readonly error?: CaravanError
+}
+
+/** Space, in blocks of `blockSize` bytes. */
+export interface Space {
+  readonly blockSize: number
+  readonly blockCount: number
+  /** Blocks that the tree and the list of pairs reach, each counted once. */
+  readonly usedBlocks: number
+  readonly freeBlocks: number
+}
+
+export function* readFile(volume: Volume, path: PathLike): Op<Uint8Array> {
+  const entry = yield* requireFile(volume, path)
+  const bytes = new Uint8Array(yield* readableSize(volume, entry))
+  yield* readFileAt(volume.layout, entry, 0, bytes)
+  return bytes
+}
+
+export function* requireFile(volume: Volume, path: PathLike): Op<Entry> {
+  const entry = yield* requireEntry(volume, parsePath(path, 'open'), 'open')
+  checkIsFile(entry, 'open', textOf(path))
+  return entry
+}
+
+/** The size of a file, after a check that so much can be there at all. */
+export function* readableSize(volume: Volume, entry: Entry): Op<number> {
+  yield* readFileAt(volume.layout, entry, 0, new Uint8Array(Math.min(1, entrySize(entry))))
+  return entrySize(entry)
+}
+
+export function* stat(volume: Volume, path: PathLike): Op<Stats> {
+  const entry = yield* requireEntry(volume, parsePath(path, 'stat'), 'stat')
+  return new Stats(entryType(entry), entrySize(entry))
+}
+
+export function* getAttribute(volume: Volume, path: PathLike, type: number): Op<Uint8Array> {
+  const entry = yield* requireEntry(volume, parsePath(path, 'getattr'), 'getattr')
+  const attribute = entry.content.attributes.find((each) => each.type === type)
+  if (attribute === undefined) {
+    const hint = `it has no attribute 0x${type.toString(16)}`
+    throw new FsError('ENODATA', { syscall: 'getattr', path: textOf(path), hint })
+  }
+  return attribute.bytes.slice()
+}
+
+export function* getAttributes(volume: Volume, path: PathLike): Op<Map<number, Uint8Array>> {
+  const entry = yield* requireEntry(volume, parsePath(path, 'getattr'), 'getattr')
+  return attributesOf(entry)
+}
+
+function attributesOf(entry: Entry): Map<number, Uint8Array> {
+  return new Map(entry.content.attributes.map(({ type, bytes }) => [type, bytes.slice()]))
+}
+
+/** An entry with its path below the directory that was listed, as a byte string. */
+export interface ListedEntry {
+  readonly name: string
+  readonly parent: string
+  readonly entry: Entry
+}
+
+/** The entries in the directory's own order; with `recursive` each directory before what is in it. */
+export function* list(volume: Volume, path: PathLike, recursive: boolean): Op<ListedEntry[]> {
+  const top = yield* requireDirectory(volume, parsePath(path, 'scandir'), 'scandir')
+  const listed: ListedEntry[] = []
+  const pending: { directory: Directory; parent: string; above: readonly number[] }[] = [
+    { directory: top, parent: '', above: [] },
+  ]
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { directory, parent } = next
+    const above = [...next.above, pairKey(directory.head.blocks)]
+    for (const entry of directory.chain.flatMap((pair) => [...shownEntries(volume, pair)])) {
+      const { name } = entry.content
+      listed.push({ name, parent, entry })
+      if (!recursive || entryType(entry) !== 'directory') continue
+      const child = yield* openDirectory(volume, entry)
+      checkNoLoop(child, above)
+      pending.push({ directory: child, parent: parent === '' ? name : `${parent}/${name}`, above })
+    }
+  }
+  return listed
+}
+
+function checkNoLoop(directory: Directory, above: readonly number[]): void {
+  const { blocks } = directory.head
+  if (!above.includes(pairKey(blocks))) return
+  throw new FormatError(
+    'DIRECTORY_LOOP',
+    `A directory's entry leads back to {${blocks[0]}, ${blocks[1]}}, a directory that it lies in: its pointer is damaged.`,
+    { structure: 'directory struct', block: blocks[0] },
+  )
+}
+
+export function* df(volume: Volume): Op<Space> {
+  const { blockSize, blockCount } = volume.layout
+  volume.usedBlocks ??= (yield* findUsedBlocks(volume)).size
+  const { usedBlocks } = volume
+  return { blockSize, blockCount, usedBlocks, freeBlocks: blockCount - usedBlocks }
+}
+
+/** A walk over everything below a path, one entry a step. */
+export class Walk {
+  private pending: { entry: Entry; path: string; above: readonly number[] }[] | undefined
+
+  constructor(
+    private readonly volume: Volume,
+    private readonly top: PathLike,
+  ) {}
+
+  /** The next entry: depth first, a directory before what is in it, children in byte order. */
+  *next(): Op<WalkEntry | undefined> {
+    if (this.pending === undefined) {
+      const path = parsePath(this.top, 'scandir')
+      const entry = yield* requireEntry(this.volume, path, 'scandir')
+      this.pending = [{ entry, path: `/${path.names.join('/')}`, above: [] }]
+    }
+    const next = this.pending.pop()
+    if (next === undefined) return undefined
+    let error: CaravanError | undefined
+    if (entryType(next.entry) === 'directory') {
+      try {
+        yield* this.enter(next)
+      } catch (caught) {
+        if (!(caught instanceof FormatError) && !(caught instanceof DeviceError)) throw caught
+        error = caught
+      }
+    }
+    return {
+      path: byteStringToText(next.path),
+      pathBytes: byteStringToBytes(next.path),
+      type: entryType(next.entry),
+      size: entrySize(next.entry),
+      attributes: attributesOf(next.entry),
+      ...(error === undefined ? {} : { error }),
+    }
+  }
+
+  private *enter(at: { entry: Entry; path: string; above: readonly number[] }): Op<void> {
+    const directory = yield* openDirectory(this.volume, at.entry)
+    checkNoLoop(directory, at.above)
+    const above = [...at.above, pairKey(directory.head.blocks)]
+    const children = directory.chain.flatMap((pair) => [...shownEntries(this.volume, pair)])
+    // The last to be pushed is the first to be visited.
+    children.sort((a, b) => (a.content.name < b.content.name ? 1 : -1))
+    const prefix = at.path === '/' ? '/' : `${at.path}/`
+    for (const entry of children) {
+      this.pending?.push({ entry, path: prefix + entry.content.name, above })
+    }
+  }
+}
