@@ -1,0 +1,108 @@
+/**
+ * `npm test`: set-up and build, types of the tests, Biome, the whole suite; with CI=true the suite
+ * also on a current Node.js. `npm test -- ARGS` runs the suite alone, with ARGS for Vitest.
+ *
+ * The last line, `N passed, N failed[, N skipped]`, is read by machines; the exit code decides.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { currentNode } from './node-current.mjs'
+import { root, setUp } from './setup.mjs'
+
+const args = process.argv.slice(2)
+const onCi = process.env.CI === 'true'
+
+/** @type {{ name: string, passed: number, failed: number, skipped: number, seconds: number }[]} */
+const results = []
+
+// A set-up that fails ends the process: the line that machines read is written there too.
+process.on('exit', report)
+setUp({ programs: true })
+if (args.length === 0) {
+  check('types of the tests', 'typescript/bin/tsc', ['-p', 'tsconfig.test.json'])
+  check('biome', '@biomejs/biome/bin/biome', ['ci', '.'])
+}
+suite(`suite on Node.js ${process.versions.node}`, process.execPath)
+if (onCi && args.length === 0) {
+  const current = currentNode()
+  if (current.path !== undefined) {
+    suite(`suite on Node.js ${current.version}`, current.path)
+  } else {
+    process.stdout.write(`The run on Node.js ${current.version} failed: ${current.why}.\n`)
+    results.push({ name: 'current Node.js', passed: 0, failed: 1, skipped: 0, seconds: 0 })
+  }
+}
+
+/** A step that is right or wrong as a whole. It is counted only where it fails. */
+function check(name, program, argv) {
+  const begin = performance.now()
+  const code = node(process.execPath, [join(root, 'node_modules', program), ...argv])
+  const seconds = (performance.now() - begin) / 1000
+  results.push({ name, passed: 0, failed: code === 0 ? 0 : 1, skipped: 0, seconds })
+}
+
+function suite(name, executable) {
+  process.stdout.write(`\n${name}\n`)
+  const file = join(root, '.cache', 'test-result.json')
+  mkdirSync(dirname(file), { recursive: true })
+  rmSync(file, { force: true })
+  const begin = performance.now()
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+  const code = node(executable, [vitest, 'run', ...reporters, ...args])
+  const seconds = (performance.now() - begin) / 1000
+  results.push({ name, ...countsOf(file, code), seconds })
+}
+
+/** A file that could not be loaded and an error outside any test count as one failure each. */
+function countsOf(file, code) {
+  let result
+  try {
+    result = JSON.parse(readFileSync(file, 'utf8'))
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 }
+  }
+  const unloaded = result.testResults.filter(
+    ({ status, assertionResults }) =>
+      status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
+  ).length
+  const failed = result.numFailedTests + unloaded
+  return {
+    passed: result.numPassedTests,
+    failed: code !== 0 && failed === 0 ? 1 : failed,
+    skipped: result.numPendingTests + result.numTodoTests,
+  }
+}
+
+function node(executable, argv) {
+  const path = [dirname(executable), process.env.PATH].join(delimiter)
+  const { status } = spawnSync(executable, argv, {
+    cwd: root,
+    // No test waits for a person.
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, PATH: path },
+  })
+  return status ?? 1
+}
+
+function report(code) {
+  const sum = (key) => results.reduce((total, result) => total + result[key], 0)
+  const passed = sum('passed')
+  const skipped = sum('skipped')
+  let failed = sum('failed')
+  if (failed === 0 && (code !== 0 || results.length === 0)) failed = 1
+  process.stdout.write('\n')
+  for (const { name, seconds, ...counts } of results) {
+    const figures =
+      counts.passed > 0 ? line(counts.passed, counts.failed, counts.skipped) : counts.failed > 0 ? 'failed' : 'ok'
+    process.stdout.write(`${name}: ${figures} (${seconds.toFixed(0)} s)\n`)
+  }
+  process.stdout.write(`${line(passed, failed, skipped)}\n`)
+  if (failed > 0) process.exitCode = 1
+}
+
+function line(passed, failed, skipped) {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+}

@@ -1,0 +1,27 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const packages = fileURLToPath(new URL('./packages/', import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    // Tests run on the sources: what fails is shown where it is written.
+    alias: [
+      { find: /^@caravan\/device\/node$/, replacement: `${packages}device/src/node/index.ts` },
+      { find: /^@caravan\/([a-z]+)$/, replacement: `${packages}$1/src/index.ts` },
+    ],
+  },
+  test: {
+    include: [
+      'packages/*/src/**/*.test.ts',
+      'packages/*/test/**/*.test.ts',
+      'scripts/**/*.test.ts',
+    ],
+    maxWorkers: 2,
+    minWorkers: 1,
+    // Far above what a test takes: these catch what hangs.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 10_000,
+  },
+})
