@@ -5,8 +5,8 @@
  * failure or where there is nothing to judge, 2 on wrong use.
  */
 
-import { type CaseResult, type GoldenShape, judgeCase, summarise } from './golden/report.js'
 import { littlefsShape } from './golden/littlefs.js'
+import { type CaseResult, type GoldenShape, judgeCase, summarise } from './golden/report.js'
 
 const SHAPES: readonly GoldenShape[] = [littlefsShape]
 

@@ -8,12 +8,14 @@
 
 import { MODES } from './golden/littlefs/mode.js'
 import { describe } from './golden/report.js'
-import { readRecordings, type Recording } from './replay/recording.js'
+import { type Recording, readRecordings } from './replay/recording.js'
 import { type ReplayFailure, replay } from './replay/replay.js'
 
 const files = process.argv.slice(2)
 if (files.length === 0 || files.some((file) => file.startsWith('-'))) {
-  console.error('usage: npm run replay -- FILE...   (for instance golden/littlefs/recordings.jsonl.gz)')
+  console.error(
+    'usage: npm run replay -- FILE...   (for instance golden/littlefs/recordings.jsonl.gz)',
+  )
   process.exit(2)
 }
 

@@ -11,9 +11,15 @@ import { treeDifference } from './littlefs/compare.js'
 import { imageDevice } from './littlefs/devices.js'
 import { errorDifference, isTypedError } from './littlefs/errors.js'
 import { EXEMPTIONS, type Exemption } from './littlefs/exemptions.js'
-import { listed, type Manifest, type ManifestEntry, type Recorded, readRecorded } from './littlefs/manifest.js'
+import {
+  listed,
+  type Manifest,
+  type ManifestEntry,
+  type Recorded,
+  readRecorded,
+} from './littlefs/manifest.js'
 import * as drive from './littlefs/mode.js'
-import { comparable, observeTree } from './littlefs/observe.js'
+import { comparable, type ObservedEntry, observeTree } from './littlefs/observe.js'
 import { canWrite, writingDifference } from './littlefs/writing.js'
 import { type CaseResult, describe, type GoldenCase, type GoldenShape } from './report.js'
 
@@ -24,7 +30,8 @@ const DAMAGED_MEMORY_MAX = 256 << 20
 export const littlefsShape: GoldenShape = {
   name: 'littlefs',
   recognises: (dir) =>
-    (listed(dir).some((name) => name.endsWith('.img.gz')) || listed(`${dir}/powerloss`).length > 0) &&
+    (listed(dir).some((name) => name.endsWith('.img.gz')) ||
+      listed(`${dir}/powerloss`).length > 0) &&
     readRecorded(dir).some(({ manifest }) => /^2\./.test(manifest.driverDiskVersion ?? '')),
   cases: (dir) => littlefsCases(readRecorded(dir)),
 }
@@ -133,14 +140,17 @@ async function judgeReading(
   const difference =
     (exemption?.tree
       ? exemption.tree(manifest, entries, undamaged)
-      : treeDifference(manifest.entries ?? [], entries)) ??
+      : (treeDifference(manifest.entries ?? [], entries) ?? dumpDifference(manifest, entries))) ??
     usedDifference(manifest, used) ??
     globalStateDifference(manifest, info)
-  return { difference, answer: `${comparable(entries)} ${describeUse(used)} ${JSON.stringify(info)}` }
+  return {
+    difference,
+    answer: `${comparable(entries)} ${describeUse(used)} ${JSON.stringify(info)}`,
+  }
 }
 
 /** How the reference was configured, in our words. */
-export function mountOptions(manifest: Manifest): MountOptions {
+function mountOptions(manifest: Manifest): MountOptions {
   const { mountBlockCount, driverDiskVersion, blockSize, cacheSize } = manifest
   const options = {
     blockSize,
@@ -163,6 +173,23 @@ function mountDifference({ expect }: Manifest, error: unknown): string | undefin
     return isTypedError(error) ? undefined : `expected a typed error, got ${describe(error)}`
   }
   return errorDifference(expect.slice('error:'.length), error, 'mount')
+}
+
+/** Whether anything could not be read, as the reference's full dump of the image says. */
+function dumpDifference(
+  { dumpExpect }: Manifest,
+  entries: readonly ObservedEntry[],
+): string | undefined {
+  const failures = entries.flatMap(({ failed }) => (failed === undefined ? [] : [failed.error]))
+  if (dumpExpect === 'ok') {
+    return failures.length === 0
+      ? undefined
+      : `a full read expected ok, got ${describe(failures[0])}`
+  }
+  const code = (dumpExpect ?? '').replace(/^error:/, '')
+  return failures.some((error) => errorDifference(code, error) === undefined)
+    ? undefined
+    : `a full read expected ${dumpExpect}, got ${failures.map(describe).join(', ') || 'ok'}`
 }
 
 /** Blocks in use, or the error that counting them ended in. */

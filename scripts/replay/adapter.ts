@@ -53,7 +53,13 @@ export async function format(
   device: BlockDevice,
   options: FormatOptions,
 ): Promise<void> {
-  await call(LittleFS, mode, 'format', mode === 'sync' ? device : new AsynchronousDevice(device), options)
+  await call(
+    LittleFS,
+    mode,
+    'format',
+    mode === 'sync' ? device : new AsynchronousDevice(device),
+    options,
+  )
 }
 
 export async function mountVolume(

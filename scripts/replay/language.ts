@@ -13,16 +13,36 @@ export type Operation =
   | (Writing<'writeat'> & { readonly offset: number })
   | { readonly kind: 'writehex'; readonly path: string; readonly bytes: Uint8Array }
   | { readonly kind: 'truncate'; readonly path: string; readonly size: number }
-  | { readonly kind: 'setattr'; readonly path: string; readonly type: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'setattr'
+      readonly path: string
+      readonly type: number
+      readonly bytes: Uint8Array
+    }
   | { readonly kind: 'rmattr' | 'getattr'; readonly path: string; readonly type: number }
   | { readonly kind: 'read'; readonly path: string; readonly offset: number; readonly size: number }
-  | { readonly kind: 'open'; readonly handle: number; readonly path: string; readonly flags: string }
-  | { readonly kind: 'hwrite'; readonly handle: number; readonly size: number; readonly seed: number }
+  | {
+      readonly kind: 'open'
+      readonly handle: number
+      readonly path: string
+      readonly flags: string
+    }
+  | {
+      readonly kind: 'hwrite'
+      readonly handle: number
+      readonly size: number
+      readonly seed: number
+    }
   | { readonly kind: 'hread' | 'htruncate'; readonly handle: number; readonly size: number }
-  | { readonly kind: 'hseek'; readonly handle: number; readonly offset: number; readonly whence: Whence }
+  | {
+      readonly kind: 'hseek'
+      readonly handle: number
+      readonly offset: number
+      readonly whence: Whence
+    }
   | { readonly kind: 'hsync' | 'hsize' | 'hclose'; readonly handle: number }
 
-export type Whence = 'set' | 'current' | 'end'
+type Whence = 'set' | 'current' | 'end'
 
 interface Writing<Kind extends string> {
   readonly kind: Kind

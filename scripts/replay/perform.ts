@@ -106,7 +106,11 @@ export class Performer {
         })
       }
       case 'truncate':
-        return this.withFile(path, 'w', async (handle) => void (await handle.truncate(operation.size)))
+        return this.withFile(
+          path,
+          'w',
+          async (handle) => void (await handle.truncate(operation.size)),
+        )
       case 'read':
         return this.withFile(path, 'r', async (handle) => {
           await handle.seek(operation.offset, 'set')
@@ -117,14 +121,17 @@ export class Performer {
     }
   }
 
-  private async performOnHandle(operation: Extract<Operation, { handle: number }>): Promise<Result> {
+  private async performOnHandle(
+    operation: Extract<Operation, { handle: number }>,
+  ): Promise<Result> {
     if (operation.kind === 'open') {
       const handle = await this.volume.open(operation.path, operation.flags)
       this.handles.set(operation.handle, handle)
       return undefined
     }
     const handle = this.handles.get(operation.handle)
-    if (handle === undefined) throw new Error(`the recording uses handle ${operation.handle} unopened`)
+    if (handle === undefined)
+      throw new Error(`the recording uses handle ${operation.handle} unopened`)
     switch (operation.kind) {
       case 'hwrite':
         return void (await handle.write(generateBytes(operation.seed, operation.size)))

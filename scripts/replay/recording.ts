@@ -45,7 +45,9 @@ export function readRecordings(path: string): Recording[] {
   }
   const semantics: unknown = JSON.parse(text)
   if (!Array.isArray(semantics)) {
-    throw new SyntaxError(`${path} holds no recording: expected .jsonl, .jsonl.gz or semantics.json`)
+    throw new SyntaxError(
+      `${path} holds no recording: expected .jsonl, .jsonl.gz or semantics.json`,
+    )
   }
   return [{ ...SEMANTICS_DEVICE, name: 'semantics', steps: semantics.map(readSemanticsStep) }]
 }

@@ -56,7 +56,11 @@ async function compareStep(
     result = await performer.perform(operation)
   } catch (error) {
     if (step.error === undefined) return { expected: answer(step), got: describe(error) }
-    const difference = errorDifference(step.error, error, operation.kind === 'mount' ? 'mount' : 'use')
+    const difference = errorDifference(
+      step.error,
+      error,
+      operation.kind === 'mount' ? 'mount' : 'use',
+    )
     return difference === undefined ? undefined : { expected: step.error, got: describe(error) }
   }
   if (step.error !== undefined) return { expected: step.error, got: `ok ${mode}` }

@@ -5,13 +5,17 @@ import { MemoryDevice } from '@caravan/device'
 import type { Manifest } from './manifest.js'
 
 /** What of a manifest makes the device. */
-export type DeviceSizes = Pick<Manifest, 'blockSize' | 'blockCount' | 'readSize' | 'progSize'>
+type DeviceSizes = Pick<Manifest, 'blockSize' | 'blockCount' | 'readSize' | 'progSize'>
 
 /**
  * The image as a device of the manifest's geometry, over `image` itself. Where it holds fewer bytes
  * than the device has, reading beyond them fails.
  */
-export function imageDevice(sizes: DeviceSizes, image: Uint8Array, readOnly: boolean): MemoryDevice {
+export function imageDevice(
+  sizes: DeviceSizes,
+  image: Uint8Array,
+  readOnly: boolean,
+): MemoryDevice {
   const { blockSize, blockCount, readSize, progSize } = sizes
   return new MemoryDevice(image, { blockSize, blockCount, readSize, progSize, readOnly })
 }

@@ -19,7 +19,7 @@ const ERRNO: Readonly<Record<string, string>> = {
 }
 
 /** Codes of the `FormatError`s with which mounting refuses what it understands but cannot serve. */
-export const REFUSALS: ReadonlySet<string> = new Set([
+const REFUSALS: ReadonlySet<string> = new Set([
   'UNSUPPORTED_VERSION',
   'UNSUPPORTED_LIMIT',
   'WRONG_GEOMETRY',

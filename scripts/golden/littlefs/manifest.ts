@@ -16,7 +16,7 @@ export interface ManifestEntry {
   readonly error?: string
 }
 
-export interface GlobalState {
+interface GlobalState {
   readonly hasmove: boolean
   readonly hasorphans: boolean
   readonly needssuperblock?: boolean
@@ -26,7 +26,7 @@ export interface GlobalState {
 }
 
 /** The same image after mount, make-consistent and unmount on a writable device. */
-export interface AfterConsistent {
+interface AfterConsistent {
   readonly mkconsistent: string
   readonly expect?: string
   readonly dumpExpect?: string | null

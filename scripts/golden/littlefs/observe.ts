@@ -84,7 +84,9 @@ async function hashFile(
   const inPieces = hash.digest('hex')
   if (length !== size) throw new Error(`read ${length} bytes where the size is ${size}`)
   if (size <= ONE_PIECE_MAX) {
-    const whole = createHash('sha256').update(await drive.readFile(mode, fs, path)).digest('hex')
+    const whole = createHash('sha256')
+      .update(await drive.readFile(mode, fs, path))
+      .digest('hex')
     if (whole !== inPieces) throw new Error('readFile() and readFileInPieces() differ')
   }
   return inPieces

@@ -102,10 +102,8 @@ async function writingOnDifference(
   const kept = seen.filter(({ path }) => path !== '/' && !path.startsWith(NEW))
   const own = seen.filter(({ path }) => path.startsWith(NEW))
   const difference =
-    treeDifference(
-      before.filter(({ path }) => path !== '/').map(asRecorded),
-      kept,
-    ) ?? ownDifference(own)
+    treeDifference(before.filter(({ path }) => path !== '/').map(asRecorded), kept) ??
+    ownDifference(own)
   if (difference !== undefined) return `after writing on: ${difference}`
   for (const path of [`${NEW}dir/inner`, `${NEW}dir`, `${NEW}file`]) await again.remove(path)
   await again.unmount()
@@ -119,7 +117,10 @@ async function writingOnDifference(
 
 /** Prefix of what is written; no recording uses it. */
 const NEW = '/~new-'
-const SIZES = [['file', 3], ['dir/inner', 1500]] as const
+const SIZES = [
+  ['file', 3],
+  ['dir/inner', 1500],
+] as const
 
 async function writeOn(volume: Volume): Promise<void> {
   await volume.mkdir(`${NEW}dir`)
@@ -153,7 +154,8 @@ async function failureOf(promise: Promise<void>): Promise<unknown> {
 }
 
 function resultDifference(expected: string, failure: unknown): string | undefined {
-  if (expected === 'ok') return failure === undefined ? undefined : `expected ok, got ${describe(failure)}`
+  if (expected === 'ok')
+    return failure === undefined ? undefined : `expected ok, got ${describe(failure)}`
   if (failure === undefined) return `expected ${expected}, got ok`
   return errorDifference(expected.replace(/^error:/, ''), failure)
 }

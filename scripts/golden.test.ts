@@ -1,0 +1,102 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { Manifest } from './golden/littlefs/manifest.js'
+import { littlefsShape } from './golden/littlefs.js'
+import { judgeCase, summarise } from './golden/report.js'
+
+const GOLDEN = fileURLToPath(new URL('../golden/littlefs', import.meta.url))
+
+describe('golden/littlefs', () => {
+  const cases = littlefsShape.cases(GOLDEN)
+
+  it('holds every recorded case', () => {
+    expect(cases).toHaveLength(234 + 100)
+  })
+
+  for (const golden of cases) {
+    it(golden.name, async () => {
+      expect((await judgeCase(golden)).difference).toBeUndefined()
+    })
+  }
+})
+
+describe('the judge', () => {
+  const work = mkdtempSync(join(tmpdir(), 'caravan-golden-'))
+  afterAll(() => rmSync(work, { recursive: true }))
+
+  /** One case of the golden set with a changed manifest, judged. */
+  async function judgeChanged(name: string, change: (manifest: Manifest) => object) {
+    const dir = join(work, `${Math.random()}`)
+    mkdirSync(dir)
+    const manifest = JSON.parse(readFileSync(join(GOLDEN, `${name}.json`), 'utf8')) as Manifest
+    writeFileSync(join(dir, `${name}.json`), JSON.stringify({ ...manifest, ...change(manifest) }))
+    writeFileSync(join(dir, `${name}.img.gz`), readFileSync(join(GOLDEN, `${name}.img.gz`)))
+    expect(littlefsShape.recognises(dir)).toBe(true)
+    const [golden] = littlefsShape.cases(dir)
+    if (golden === undefined) throw new Error('no case found')
+    return (await judgeCase(golden)).difference
+  }
+
+  const changeEntry = (path: string, change: object) => (manifest: Manifest) => ({
+    entries: manifest.entries?.map((entry) =>
+      entry.path === path ? { ...entry, ...change } : entry,
+    ),
+  })
+
+  it('passes what is unchanged', async () => {
+    expect(await judgeChanged('corrupt-none', () => ({}))).toBeUndefined()
+  })
+
+  it.each([
+    ['a size', changeEntry('/note', { size: 14 }), /"\/note": size expected 14, got 13/],
+    ['a hash', changeEntry('/note', { sha256: '00' }), /"\/note": sha256 expected 00/],
+    ['a type', changeEntry('/note', { type: 'dir' }), /"\/note": type expected dir, got reg/],
+    ['an attribute', changeEntry('/note', { attrs: {} }), /attribute 0x74 expected undefined/],
+    ['an error', changeEntry('/docs', { error: 'dir_open:LFS_ERR_CORRUPT' }), /but it is readable/],
+    ['a path', changeEntry('/note', { path: '/notf' }), /expected entry "\/notf", got "\/note"/],
+    ['one entry less', (m: Manifest) => ({ entries: m.entries?.slice(0, -1) }), /unexpected entry/],
+    ['a mount error', () => ({ expect: 'error:LFS_ERR_INVAL' }), /expected error:LFS_ERR_INVAL/],
+    ['a dump error', () => ({ dumpExpect: 'error:LFS_ERR_IO' }), /a full read expected/],
+    ['a move', () => ({ gstate: { hasmove: true, hasorphans: false } }), /hasmove expected true/],
+    ['orphans', () => ({ gstate: { hasmove: false, hasorphans: true } }), /hasorphans expected/],
+    ['the image', () => ({ imageSha256: '00' }), /is not the recorded one/],
+  ])('finds a difference in %s', async (_, change, difference) => {
+    expect(await judgeChanged('corrupt-none', change)).toMatch(difference)
+  })
+
+  it('finds a difference in the use of blocks of a clean image', async () => {
+    const difference = await judgeChanged('attrs', () => ({ usedBlocks: 1 }))
+    expect(difference).toMatch(/usedBlocks expected 1/)
+  })
+
+  it('finds another class of error on mount', async () => {
+    const io = () => ({ expect: 'error:LFS_ERR_IO' })
+    expect(await judgeChanged('corrupt-noise-0', io)).toMatch(/expected a DeviceError/)
+    const corrupt = () => ({ expect: 'ok', dumpExpect: 'ok' })
+    expect(await judgeChanged('corrupt-noise-0', corrupt)).toMatch(/expected to mount/)
+  })
+
+  it('exempts by name only', async () => {
+    const rename = () => ({ name: 'corrupt-other' })
+    expect(await judgeChanged('corrupt-dir-pointer-to-root', rename)).toMatch(/unexpected entry/)
+    expect(await judgeChanged('corrupt-magic-both-crc-repaired', rename)).toMatch(/to mount/)
+  })
+
+  it('recognises no folder that holds nothing of the kind', () => {
+    expect(littlefsShape.recognises(join(work, 'missing'))).toBe(false)
+    mkdirSync(join(work, 'empty'))
+    expect(littlefsShape.recognises(join(work, 'empty'))).toBe(false)
+  })
+
+  it('ends with the counts alone on a line', () => {
+    const lines = summarise([
+      { name: 'one', difference: undefined },
+      { name: 'two', difference: 'differs', exemption: 'a rule' },
+    ])
+    expect(lines.at(-1)).toBe('1 passed, 1 failed')
+    expect(lines).toContain('exempt: 1, each judged by its own rule')
+  })
+})
