@@ -1,0 +1,3 @@
+export type { FlatOptions } from './flat.js'
+export { MemoryDevice, type MemoryDeviceGeometry, type MemoryDeviceOptions } from './memory.js'
+export { PartitionDevice, type PartitionOptions } from './partition.js'

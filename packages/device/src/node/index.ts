@@ -1,0 +1,1 @@
+export { FileDevice, type FileDeviceOptions } from './file.js'
