@@ -90,7 +90,8 @@ export function checkSpans(
     const length = bytes.length
     if (
       !(block >= 0 && block < blockCount && offset >= 0 && offset + length <= blockSize) ||
-      !Number.isInteger(block)
+      !Number.isInteger(block) ||
+      !Number.isInteger(offset)
     ) {
       throw new DeviceError(
         'OUT_OF_RANGE',

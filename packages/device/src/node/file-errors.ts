@@ -21,7 +21,7 @@ export function openError(error: unknown, path: string, readOnly: boolean): Devi
     case 'ENOTDIR':
       return new DeviceError(
         'NOT_FOUND',
-        `There is no file ${path}. Check the path; to make the file, open it with create and sizeBytes.`,
+        `There is no file ${path}, or no directory to hold it. Check the path; to make the file, open it with create and sizeBytes.`,
         details,
       )
     case 'EISDIR':

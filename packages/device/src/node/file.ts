@@ -127,8 +127,11 @@ export class FileDevice implements BlockDevice {
       const file = { path, medium, lock, readOnly, eraseValue, closed: false }
       return new FileDevice(file, layOut(options, sizeBytes))
     } catch (error) {
-      yield* settle(medium.close())
-      lock?.release()
+      try {
+        yield* settle(medium.close())
+      } finally {
+        lock?.release()
+      }
       throw error instanceof CaravanError ? error : fileError(error, 'open', path)
     }
   }
@@ -287,6 +290,9 @@ function syncDirectory(path: string): void {
   }
   try {
     fsyncSync(fd)
+  } catch (error) {
+    // fsync(2): the filesystem does not sync directories.
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error
   } finally {
     closeSync(fd)
   }
