@@ -53,7 +53,7 @@ export function fileError(
       : code === 'EACCES' || code === 'EPERM'
         ? 'Give this user the right to it.'
         : 'Check the disk that holds it.'
-  return new DeviceError('IO', `${path} failed a ${request}: ${reason}. ${advice}`, {
+  return new DeviceError('IO', `The ${request} of ${path} failed: ${reason}. ${advice}`, {
     request,
     path,
     ...at,

@@ -228,11 +228,12 @@ export class FileDevice implements BlockDevice {
     const { path } = this.file
     const at = this.locate(run.position, run.length)
     const what = `A ${request} of ${run.length} bytes at block ${at.block}, offset ${at.offset}`
-    const end = run.position + run.length - missing
+    const moved = run.length - missing
+    const end = moved > 0 ? `ends at byte ${run.position + moved}` : 'is shorter'
     const why =
       request === 'read'
-        ? `ended after ${run.length - missing}, for ${path} ends at byte ${end}: it was cut short, or blockCount says more than it holds. Get the whole image.`
-        : `ended after ${run.length - missing}: ${path} takes no more.`
+        ? `ended after ${moved}, for ${path} ${end}: it was cut short, or blockCount says more than it holds. Get the whole image.`
+        : `ended after ${moved}: ${path} takes no more.`
     return new DeviceError('SHORT_TRANSFER', `${what} ${why}`, { request, ...at, path })
   }
 
