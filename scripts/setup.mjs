@@ -56,8 +56,13 @@ function installPackages() {
   const wanted = stamp()
   if (readIfThere(stampFile) === wanted) return
   say('Installing the packages that package-lock.json names...')
-  if (!quietly('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])) {
-    give('npm ci failed (above). Check the network and the registry, then run the same command again.')
+  // Not `npm ci`: it refuses a lock file without the binaries for other platforms that optional
+  // dependencies name, and so it would on a registry that has them not (npm/cli issue 9846).
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
+  if (!quietly('npm', args)) {
+    give(
+      'npm install failed (above). Check the network and the registry, then run the same command again.',
+    )
   }
   writeStamp()
 }

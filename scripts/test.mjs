@@ -96,7 +96,11 @@ function report(code) {
   process.stdout.write('\n')
   for (const { name, seconds, ...counts } of results) {
     const figures =
-      counts.passed > 0 ? line(counts.passed, counts.failed, counts.skipped) : counts.failed > 0 ? 'failed' : 'ok'
+      counts.passed > 0
+        ? line(counts.passed, counts.failed, counts.skipped)
+        : counts.failed > 0
+          ? 'failed'
+          : 'ok'
     process.stdout.write(`${name}: ${figures} (${seconds.toFixed(0)} s)\n`)
   }
   process.stdout.write(`${line(passed, failed, skipped)}\n`)
