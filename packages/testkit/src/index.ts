@@ -1,3 +1,6 @@
 export { bundleForBrowser, type PageFiles, type PageOptions, withPage } from './browser.js'
+export type { Finding, FindingCode, LittlefsCheckOptions } from './littlefs-checker/finding.js'
+export type { LittlefsTreeNode } from './littlefs-checker/tree.js'
+export { checkLittlefs, readLittlefsTree } from './littlefs-checker.js'
 export { propertyParameters, type Seed, seedFromEnvironment } from './seeds.js'
 export { systemProgram } from './system.js'

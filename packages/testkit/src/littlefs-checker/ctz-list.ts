@@ -24,10 +24,14 @@ export function readCtzBlocks(
     report('ctz-size', 'a CTZ list of 0 bytes: empty files are inline', { path, block: head })
     return undefined
   }
+  const blocksThere = Math.min(image.blockCount, Math.floor(image.bytes.length / image.blockSize))
   let blocksNeeded = 0
   for (let restBytes = sizeBytes; restBytes > 0; blocksNeeded++) {
-    if (blocksNeeded === image.blockCount) {
-      report('ctz-size', `${sizeBytes} bytes need more than the device's blocks`, { path, block: head })
+    if (blocksNeeded === blocksThere) {
+      report('ctz-size', `${sizeBytes} bytes need more than the device's blocks`, {
+        path,
+        block: head,
+      })
       return undefined
     }
     restBytes -= image.blockSize - 4 * pointerCount(blocksNeeded)
@@ -54,10 +58,14 @@ export function readCtzBlocks(
       const expected = blocks[index - 2 ** skip]
       if (target === expected) continue
       sound = false
-      report('ctz-pointer', `pointer ${skip} of file block ${index} is ${target}, not ${expected}`, {
-        path,
-        block: from,
-      })
+      report(
+        'ctz-pointer',
+        `pointer ${skip} of file block ${index} is ${target}, not ${expected}`,
+        {
+          path,
+          block: from,
+        },
+      )
     }
   })
   return sound ? blocks : undefined

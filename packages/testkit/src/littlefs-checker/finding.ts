@@ -116,7 +116,11 @@ export class BlockImage {
   }
 }
 
-export type Report = (code: FindingCode, message: string, where?: Omit<Finding, 'code' | 'message'>) => void
+export type Report = (
+  code: FindingCode,
+  message: string,
+  where?: Omit<Finding, 'code' | 'message'>,
+) => void
 
 export function latin1(bytes: Uint8Array): string {
   let text = ''

@@ -58,7 +58,11 @@ export interface LogRules {
 }
 
 /** Both halves read, the newer valid one folded; `undefined` when neither holds a commit. */
-export function readPair(image: BlockImage, pair: BlockPair, report: Report): MetadataPair | undefined {
+export function readPair(
+  image: BlockImage,
+  pair: BlockPair,
+  report: Report,
+): MetadataPair | undefined {
   const logs = pair.map((block) => {
     const bytes = image.block(block)
     return bytes === undefined ? undefined : readLog(bytes, block)
@@ -86,25 +90,26 @@ function fold(pair: BlockPair, log: Log, otherLog: Log | undefined, report: Repo
   const entryOf = (tag: LogTag): Entry | undefined => {
     const entry = entries[tag.id]
     if (entry === undefined) {
-      report('id-range', `${describe(tag)} names an id beyond the ${entries.length} there are`, where)
+      report(
+        'id-range',
+        `${describe(tag)} names an id beyond the ${entries.length} there are`,
+        where,
+      )
     } else if (entry.nameType === undefined) {
       report('name-late', `${describe(tag)} stands before the name of its id`, where)
     }
     return entry
   }
 
-  for (const tag of log.commits.flatMap((commit) => commit.tags)) {
-    if (!checkTag(tag, report, where)) continue
+  const apply = (tag: LogTag): void => {
+    if (!checkTag(tag, report, where)) return
     const deleted = tag.length === DELETED_LENGTH
     switch (typeKind(tag.type)) {
       case 0: {
-        // A create tag is not needed for an id at the end: SPEC.md, LFS_TYPE_CREATE.
-        if (tag.id === entries.length) entries.push(emptyEntry())
+        // Ids need no create tag (SPEC.md, LFS_TYPE_CREATE), and a compaction may copy them in any
+        // order: what is still missing at the commit's end is the fault.
+        while (entries.length <= tag.id) entries.push(emptyEntry())
         const entry = entries[tag.id]
-        if (entry === undefined) {
-          report('id-range', `${describe(tag)} leaves ids out: only ${entries.length} exist`, where)
-          break
-        }
         if (entry.nameType !== undefined) {
           report('name-reassigned', `${describe(tag)} names an id that has a name`, where)
         }
@@ -149,12 +154,29 @@ function fold(pair: BlockPair, log: Log, otherLog: Log | undefined, report: Repo
         break
     }
   }
+  for (const commit of log.commits) {
+    for (const tag of commit.tags) apply(tag)
+    const nameless = entries.findIndex((entry) => entry.nameType === undefined)
+    if (nameless >= 0) {
+      report(
+        'name-missing',
+        `id ${nameless} has no name after the commit that ends at ${commit.endOffset}`,
+        where,
+      )
+    }
+  }
   return { pair, log, otherLog, entries, tail, delta }
 }
 
 function emptyEntry(): Entry {
   const none = new Uint8Array(0)
-  return { nameType: undefined, name: none, structType: undefined, struct: none, attributes: new Map() }
+  return {
+    nameType: undefined,
+    name: none,
+    structType: undefined,
+    struct: none,
+    attributes: new Map(),
+  }
 }
 
 function describe(tag: LogTag): string {
@@ -210,7 +232,11 @@ export function checkPair(pair: MetadataPair, rules: LogRules, report: Report): 
   if (otherLog.commits.length > 0) {
     checkLog(otherLog, pair.pair, rules, report)
     if (otherLog.revision === log.revision) {
-      report('revision-equal', `both halves of ${pairText(pair.pair)} have revision ${log.revision}`, where)
+      report(
+        'revision-equal',
+        `both halves of ${pairText(pair.pair)} have revision ${log.revision}`,
+        where,
+      )
     }
     return
   }
@@ -231,13 +257,21 @@ function checkLog(log: Log, pair: BlockPair, rules: LogRules, report: Report): v
   const { blockSize, progSize } = options
   const where = { block: log.block, pair }
   if (log.end === 'torn' && options.allowTornCommits !== true) {
-    report('torn-commit', `the log of block ${log.block} ends in a broken commit: ${log.endReason}`, where)
+    report(
+      'torn-commit',
+      `the log of block ${log.block} ends in a broken commit: ${log.endReason}`,
+      where,
+    )
   }
   checkCompacted(log.commits[0], rules, where, report)
   log.commits.forEach((commit, index) => {
     const isLast = index === log.commits.length - 1
     const { endOffset } = commit
-    if (progSize !== undefined && endOffset % progSize !== 0) {
+    // Padding longer than a tag can say takes several CRC tags: only the last ends on a program and
+    // has a forward CRC.
+    const next = log.commits[index + 1]
+    const isPadded = next?.tags.every((tag) => tag.type === 0x5ff) === true
+    if (progSize !== undefined && !isPadded && endOffset % progSize !== 0) {
       report('commit-unaligned', `commit ends at ${endOffset}, not on ${progSize} bytes`, where)
     }
     if (commit.crcTag.id !== NO_ID) {
@@ -252,12 +286,10 @@ function checkLog(log: Log, pair: BlockPair, rules: LogRules, report: Report): v
     }
     const forward = forwards.at(-1)
     if (forward !== undefined) {
-      if (forward.length === 8) checkForward(forward, log, endOffset, isLast, options, where, report)
+      if (forward.length === 8)
+        checkForward(forward, log, endOffset, isLast, options, where, report)
       return
     }
-    // Padding longer than a tag can say takes several CRC tags; only the last has a forward CRC.
-    const next = log.commits[index + 1]
-    const isPadded = next?.tags.every((tag) => tag.type === 0x5ff) === true
     if (minorVersion === 0 || options.allowMissingForwardCrc === true || isPadded) return
     if (progSize !== undefined && endOffset <= blockSize - progSize) {
       report('fcrc-missing', `no forward CRC before ${endOffset}, where another commit fits`, where)
@@ -297,12 +329,20 @@ function checkForward(
     return
   }
   if (options.progSize !== undefined && sizeBytes < options.progSize) {
-    report('fcrc-malformed', `${describe(tag)} covers ${sizeBytes} bytes, less than a program`, where)
+    report(
+      'fcrc-malformed',
+      `${describe(tag)} covers ${sizeBytes} bytes, less than a program`,
+      where,
+    )
   }
   if (options.eraseValue !== undefined) {
     const erased = crc(new Uint8Array(sizeBytes).fill(options.eraseValue))
     if (erased !== expected) {
-      report('fcrc-malformed', `${describe(tag)} is not the CRC of ${sizeBytes} erased bytes`, where)
+      report(
+        'fcrc-malformed',
+        `${describe(tag)} is not the CRC of ${sizeBytes} erased bytes`,
+        where,
+      )
     }
   }
   // Only behind the last commit do the erased bytes still stand.
