@@ -58,8 +58,8 @@ function installPackages() {
   say('Installing the packages that package-lock.json names...')
   // Not `npm ci`: it refuses a lock file without the binaries for other platforms that optional
   // dependencies name, and so it would on a registry that has them not (npm/cli issue 9846).
-  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
-  if (!quietly('npm', args)) {
+  const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund']
+  if (!quietly('npm', [...args, '--loglevel=error'])) {
     give(
       'npm install failed (above). Check the network and the registry, then run the same command again.',
     )

@@ -16,6 +16,8 @@ const onCi = process.env.CI === 'true'
 
 /** @type {{ name: string, passed: number, failed: number, skipped: number, seconds: number }[]} */
 const results = []
+/** Names of the tests that did not run. @type {Set<string>} */
+const skippedNames = new Set()
 
 // A set-up that fails ends the process: the line that machines read is written there too.
 process.on('exit', report)
@@ -69,6 +71,9 @@ function countsOf(file, code) {
       status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
   ).length
   const failed = result.numFailedTests + unloaded
+  for (const { fullName, status } of result.testResults.flatMap((one) => one.assertionResults)) {
+    if (status !== 'passed' && status !== 'failed') skippedNames.add(fullName)
+  }
   return {
     passed: result.numPassedTests,
     failed: code !== 0 && failed === 0 ? 1 : failed,
@@ -94,6 +99,7 @@ function report(code) {
   let failed = sum('failed')
   if (failed === 0 && (code !== 0 || results.length === 0)) failed = 1
   process.stdout.write('\n')
+  for (const name of skippedNames) process.stdout.write(`skipped: ${name}\n`)
   for (const { name, seconds, ...counts } of results) {
     const figures =
       counts.passed > 0
