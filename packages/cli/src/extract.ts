@@ -1,0 +1,217 @@
+/**
+ * From entries of an image to files of this computer.
+ *
+ * 1. Nothing is written outside the target directory: a path is put together from names that
+ *    hostNameProblem() let pass, one by one, and never from a path of the image.
+ * 2. No link that stands in the target is followed: each directory below it is looked at (lstat)
+ *    before anything is put into it.
+ * 3. Two entries never become one file, also where this computer takes two names for one.
+ * 4. Each file is whole or absent (host-files.ts).
+ */
+
+import { mkdir, stat } from 'node:fs/promises'
+import type { Context } from './context.js'
+import { type Entry, walkEntries } from './entries.js'
+import { checkInterrupted, HostError, isErrno } from './errors.js'
+import { lookAt, writeHostFile } from './host-files.js'
+import { escapeHostName, hostNameProblem } from './host-names.js'
+import { modificationTime } from './modification-time.js'
+import { decodeLenient, harmlessName } from './names.js'
+import type { Image } from './open-image.js'
+import { enginePath } from './paths.js'
+import { Progress } from './progress.js'
+import { failOn } from './verb.js'
+
+export interface ExtractEntriesOptions {
+  readonly force: boolean
+  /** Keep names that the host cannot hold in percent notation. */
+  readonly escapeNames: boolean
+  readonly showProgress: boolean
+}
+
+/** What was done. */
+export interface Extracted {
+  readonly files: number
+  /** Without the target itself. */
+  readonly directories: number
+  readonly sizeBytes: number
+  /** Entries that are not there now, each reported, or below one that was. */
+  readonly leftOut: number
+}
+
+/**
+ * Writes the content of a directory of an image into a directory of this computer, or a file into
+ * it. What fails is reported, and the rest goes on.
+ *
+ * @throws FsError where the path is not there; HostError and Node's errors where the target cannot
+ *   be used; Interrupted.
+ */
+export async function extractEntries(
+  context: Context,
+  image: Image,
+  target: string,
+  path: Uint8Array,
+  options: ExtractEntriesOptions,
+): Promise<Extracted> {
+  const entries: Entry[] = []
+  for await (const entry of walkEntries(image.fs, path)) {
+    checkInterrupted(context.signal)
+    entries.push(entry)
+  }
+  const extraction = new Extraction(context, image, options, entries)
+  try {
+    return await extraction.run(target)
+  } finally {
+    extraction.clearProgress()
+  }
+}
+
+/** A directory of the walk, and where it is on this computer. */
+interface Place {
+  /** `undefined` where it was left out, and all in it. */
+  readonly path: Buffer | undefined
+}
+
+class Extraction {
+  private files = 0
+  private directories = 0
+  private sizeBytes = 0
+  private leftOut = 0
+  /** Names written by this run, folded as the most forgetful of hosts would. */
+  private readonly taken = new Set<string>()
+  private readonly progress: Progress | undefined
+
+  constructor(
+    private readonly context: Context,
+    private readonly image: Image,
+    private readonly options: ExtractEntriesOptions,
+    private readonly entries: readonly Entry[],
+  ) {
+    if (options.showProgress) {
+      const totalSize = entries.reduce((sum, { size }) => sum + size, 0)
+      this.progress = new Progress(context.report.stream, totalSize)
+    }
+  }
+
+  clearProgress(): void {
+    this.progress?.clear()
+  }
+
+  async run(target: string): Promise<Extracted> {
+    const root: Place = { path: await prepareTarget(target) }
+    const first = this.entries[0]
+    if (first?.type !== 'directory') {
+      for (const entry of this.entries) await this.place(entry, root)
+    } else {
+      const above: Place[] = [root]
+      if (first.error !== undefined) await this.fail(first, first.error)
+      for (const entry of this.entries.slice(1)) {
+        above.length = entry.depth
+        above.push(await this.place(entry, above[entry.depth - 1] as Place))
+      }
+    }
+    const { files, directories, sizeBytes, leftOut } = this
+    return { files, directories, sizeBytes, leftOut }
+  }
+
+  /** Puts one entry where it belongs; answers with its place, for what is in it. */
+  private async place(entry: Entry, parent: Place): Promise<Place> {
+    checkInterrupted(this.context.signal)
+    if (parent.path === undefined) {
+      this.leftOut++
+      return parent
+    }
+    try {
+      const path = this.choosePath(entry, parent.path)
+      await this.checkNotTaken(path)
+      if (entry.type === 'directory') await this.placeDirectory(entry, path)
+      else await this.placeFile(entry, path)
+      return { path }
+    } catch (error) {
+      await this.fail(entry, error)
+      return { path: undefined }
+    }
+  }
+
+  /** @throws HostError where this computer cannot hold the name. */
+  private choosePath({ name }: Entry, parent: Buffer): Buffer {
+    const own = this.options.escapeNames ? escapeHostName(name) : name
+    const problem = hostNameProblem(own)
+    if (problem !== undefined) {
+      const advice = this.options.escapeNames
+        ? 'It is left out; `caravan get` can write it under another name.'
+        : 'It is left out; --escape-names keeps it in percent notation.'
+      throw new HostError('EINVAL', `${problem}. ${advice}`)
+    }
+    return Buffer.concat([parent, SEPARATOR, own])
+  }
+
+  /** Where a file of this run stands already, the host takes both names for one. */
+  private async checkNotTaken(path: Buffer): Promise<void> {
+    const folded = decodeLenient(path).normalize('NFC').toLowerCase()
+    if (this.taken.has(folded) && (await lookAt(path)) !== undefined) {
+      throw new HostError(
+        'EEXIST',
+        'this computer takes its name for that of an entry that is already extracted. It is left out; `caravan get` can write it under another name.',
+      )
+    }
+    this.taken.add(folded)
+  }
+
+  private async placeDirectory(entry: Entry, path: Buffer): Promise<void> {
+    const kind = await lookAt(path)
+    if (kind === 'link') {
+      throw new HostError(
+        'EEXIST',
+        `${path.toString()} is a link, which is not followed. Remove it, or extract elsewhere.`,
+      )
+    }
+    if (kind !== undefined && kind !== 'directory') {
+      throw new HostError(
+        'EEXIST',
+        `${path.toString()} is in the way and is no directory. Remove it, or extract elsewhere.`,
+      )
+    }
+    if (kind === undefined) await mkdir(path)
+    this.directories++
+    if (entry.error !== undefined) await this.tell(entry, entry.error)
+  }
+
+  private async placeFile(entry: Entry, path: Buffer): Promise<void> {
+    if (entry.error !== undefined) throw entry.error
+    const shown = harmlessName(entry.path)
+    this.progress?.advance(0, shown)
+    await writeHostFile(path, this.image.fs.readFileInPieces(enginePath(entry.path)), {
+      force: this.options.force,
+      modified: modificationTime(entry.attributes),
+      signal: this.context.signal,
+      onPiece: (sizeBytes) => this.progress?.advance(sizeBytes, shown),
+    })
+    this.files++
+    this.sizeBytes += entry.size
+  }
+
+  private async fail(entry: Entry, error: unknown): Promise<void> {
+    await this.tell(entry, error)
+    this.leftOut++
+  }
+
+  /** On standard error, above the line that shows the progress. */
+  private async tell({ path }: Entry, error: unknown): Promise<void> {
+    this.progress?.clear()
+    if (error instanceof HostError || isErrno(error)) {
+      this.context.report.fail([this.image.name, harmlessName(path)], error)
+    } else await failOn(this.context, this.image.name, error, path)
+  }
+}
+
+const SEPARATOR = Buffer.from('/')
+
+/** Makes the target directory; a link to one, given by the user, is theirs to give. */
+async function prepareTarget(target: string): Promise<Buffer> {
+  await mkdir(target, { recursive: true })
+  if (!(await stat(target)).isDirectory()) {
+    throw new HostError('ENOTDIR', `${target} is no directory. Choose another one.`)
+  }
+  return Buffer.from(target.replace(/(?<=.)[/\\]+$/, ''))
+}

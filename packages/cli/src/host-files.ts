@@ -1,0 +1,108 @@
+/**
+ * Files of this computer, written so that each is there whole or not at all.
+ *
+ * 1. A file grows under a temporary name in the directory where it will stand, opened so that
+ *    nothing that is already there is written to or through (`wx`), and is renamed when complete.
+ * 2. After a failure or an interruption the temporary file is gone.
+ * 3. What already stands under the name is replaced only when told so, and never through a link.
+ */
+
+import { constants } from 'node:fs'
+import { lstat, open, rename, unlink, utimes } from 'node:fs/promises'
+import { checkInterrupted, HostError, isErrno } from './errors.js'
+
+export interface HostFileOptions {
+  /** Replace a file or link that already stands there. Default: refuse. */
+  readonly force?: boolean
+  /** The modification time to give it. Default: now. */
+  readonly modified?: Date | undefined
+  readonly signal: AbortSignal
+  /** Told of every piece written. */
+  readonly onPiece?: (sizeBytes: number) => void
+}
+
+let temporaryCount = 0
+
+/**
+ * Writes a file whole. Paths are bytes: not every name is text.
+ *
+ * @throws HostError where something is in the way; Interrupted; Node's own errors of the host; what
+ * `pieces` throws.
+ */
+export async function writeHostFile(
+  path: Buffer,
+  pieces: AsyncIterable<Uint8Array>,
+  { force = false, modified, signal, onPiece }: HostFileOptions,
+): Promise<void> {
+  await checkReplaceable(path, force)
+  const temporary = Buffer.concat([directoryOf(path), Buffer.from(temporaryName())])
+  const file = await open(
+    temporary,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
+    0o666,
+  )
+  try {
+    try {
+      for await (const piece of pieces) {
+        checkInterrupted(signal)
+        for (let done = 0; done < piece.length; ) {
+          done += (await file.write(piece, done)).bytesWritten
+        }
+        onPiece?.(piece.length)
+      }
+    } finally {
+      await file.close()
+    }
+    if (modified !== undefined) await utimes(temporary, modified, modified)
+    checkInterrupted(signal)
+    // Looked at again: it may have come while this one was written.
+    await checkReplaceable(path, force)
+    await rename(temporary, path)
+  } catch (error) {
+    await unlink(temporary)
+    throw error
+  }
+}
+
+/** What stands at a path, the link itself where it is one; `undefined` for nothing. */
+export async function lookAt(path: Buffer | string): Promise<HostKind | undefined> {
+  try {
+    const stats = await lstat(path)
+    if (stats.isSymbolicLink()) return 'link'
+    if (stats.isDirectory()) return 'directory'
+    return stats.isFile() ? 'file' : 'other'
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+export type HostKind = 'file' | 'directory' | 'link' | 'other'
+
+async function checkReplaceable(path: Buffer, force: boolean): Promise<void> {
+  const kind = await lookAt(path)
+  if (kind === undefined) return
+  if (kind === 'directory') {
+    throw new HostError('EISDIR', 'a directory of this name is in the way.')
+  }
+  if (kind === 'other') {
+    throw new HostError('EEXIST', 'a device or a pipe of this name is in the way.')
+  }
+  if (!force) {
+    throw new HostError('EEXIST', 'already there. Use --force to replace it.')
+  }
+}
+
+function temporaryName(): string {
+  temporaryCount++
+  return `.caravan-${process.pid}-${temporaryCount}.part`
+}
+
+/** With its slash, so that a name can be put behind it. */
+function directoryOf(path: Buffer): Buffer {
+  const slash = Math.max(
+    path.lastIndexOf('/'),
+    process.platform === 'win32' ? path.lastIndexOf('\\') : -1,
+  )
+  return path.subarray(0, slash + 1)
+}

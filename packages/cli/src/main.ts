@@ -1,0 +1,139 @@
+/**
+ * The command `caravan`: finds the verb, runs it, answers with an exit code.
+ *
+ * Everything that a process has of its own comes in as an option, so that a test, or another
+ * program, can run a command without one.
+ */
+
+import type { Readable } from 'node:stream'
+import { Command, CommanderError } from 'commander'
+import type { Context } from './context.js'
+import { Interrupted, OutputClosed, UsageError } from './errors.js'
+import { Output, type OutputStream } from './output.js'
+import { EXIT, exitCodeOf, Report } from './report.js'
+import { styleFor } from './style.js'
+import { addAttr } from './verbs/attr.js'
+import { addCat } from './verbs/cat.js'
+import { addDf } from './verbs/df.js'
+import { addExtract } from './verbs/extract.js'
+import { addGet } from './verbs/get.js'
+import { addInfo } from './verbs/info.js'
+import { addLs } from './verbs/ls.js'
+import { addManifest } from './verbs/manifest.js'
+import { addMap } from './verbs/map.js'
+import { addStat } from './verbs/stat.js'
+import { addTree } from './verbs/tree.js'
+import { VERSION } from './version.js'
+
+export interface MainOptions {
+  readonly stdin: Readable
+  readonly stdout: OutputStream
+  readonly stderr: OutputStream
+  /** Environment: `NO_COLOR`, `FORCE_COLOR`, `TERM`, `LANG` are looked at. Default: empty. */
+  readonly env?: NodeJS.ProcessEnv
+  /** Aborted when the user asks to stop. Default: never. */
+  readonly signal?: AbortSignal
+}
+
+/** In the order of the help: looking, taking out, looking closer. */
+const VERBS = [
+  addInfo,
+  addLs,
+  addTree,
+  addStat,
+  addDf,
+  addCat,
+  addGet,
+  addExtract,
+  addAttr,
+  addMap,
+  addManifest,
+]
+
+/**
+ * Runs one command.
+ *
+ * @param argv the arguments, without the names of the interpreter and the program.
+ * @returns the exit code: 0 done, 1 something failed, 2 wrong use, 130 interrupted.
+ */
+export async function main(argv: readonly string[], options: MainOptions): Promise<number> {
+  const { stdin, stdout, stderr, env = {}, signal = new AbortController().signal } = options
+  const out = new Output(stdout, signal)
+  const report = new Report(stderr)
+  const context: Context = { stdin, out, report, env, signal, style: styleFor(stdout, env) }
+  try {
+    await createProgram(context).parseAsync(argv, { from: 'user' })
+    await out.flush()
+    return report.failed ? EXIT.failed : EXIT.done
+  } catch (error) {
+    return await finish(error, context)
+  }
+}
+
+function createProgram(context: Context): Command {
+  const program = new Command('caravan')
+    .description(
+      'Looks into the images of fail-safe filesystems (littlefs 2.0 and 2.1) and takes files out of them.',
+    )
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [verb]', 'print the help of a verb, with examples')
+    .usage('<verb> [options] IMAGE ...')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: false, helpWidth: helpWidth(context) })
+    .configureOutput({
+      writeOut: (text) => context.out.append(text),
+      writeErr: (text) => context.report.stream.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'caravan: ')),
+    })
+    .addHelpText('after', OVERVIEW)
+  for (const add of VERBS) add(program, context)
+  return program
+}
+
+function helpWidth({ out }: Context): number {
+  return Math.min(out.stream.columns ?? 80, 100)
+}
+
+const OVERVIEW = `
+IMAGE is a file, a device, or - for standard input. Its block size is found by
+itself. A PATH counts from the root of the image; see "caravan help ls" for
+paths that are not text.
+
+Exit codes: 0 done, 1 something failed, 2 wrong use.
+
+Examples:
+  caravan info flash.img              what is in there
+  caravan tree flash.img              all of its files
+  caravan extract flash.img out       take everything out
+  caravan ls -l flash.img /www        one directory
+  caravan cat flash.img /config.json  one file`
+
+/** The end of a command that did not end well. */
+async function finish(error: unknown, { out, report }: Context): Promise<number> {
+  if (error instanceof OutputClosed) return report.failed ? EXIT.failed : EXIT.done
+  if (error instanceof Interrupted) {
+    report.tell('interrupted.')
+    return EXIT.interrupted
+  }
+  if (error instanceof CommanderError) {
+    // Help and the version come this way too, and are no failure.
+    if (error.exitCode !== 0) return EXIT.wrongUse
+    return flushed(out, report, EXIT.done)
+  }
+  const code = await flushed(out, report, exitCodeOf(error))
+  report.fail([], error)
+  if (error instanceof UsageError)
+    report.tell('`caravan help` and `caravan help VERB` show the use.')
+  return code
+}
+
+async function flushed(out: Output, report: Report, code: number): Promise<number> {
+  try {
+    await out.flush()
+    return code
+  } catch (error) {
+    if (!(error instanceof OutputClosed)) report.fail(['standard output'], error)
+    return report.failed ? EXIT.failed : code
+  }
+}

@@ -1,0 +1,101 @@
+/** What the verbs have in common: their options, and how an image is opened around each. */
+
+import { type Command, InvalidArgumentError } from 'commander'
+import type { Context } from './context.js'
+import { Interrupted, OutputClosed, UsageError } from './errors.js'
+import { harmlessName } from './names.js'
+import { type Image, type ImageOptions, openImage } from './open-image.js'
+import { isAboutOnePath, pathOf } from './report.js'
+import { parseCount, parseSize } from './sizes.js'
+
+/** A command on an image, with the options that tell where and how it lies. */
+export function imageVerb(program: Command, name: string, summary: string): Command {
+  return program
+    .command(name)
+    .summary(summary)
+    .helpOption('-h, --help', 'print this help')
+    .option('--block-size <size>', 'block size of the filesystem (default: found)', asSize)
+    .option('--block-count <count>', 'number of its blocks (default: found)', asCount)
+    .option('--offset <bytes>', 'where in the image it begins, e.g. a partition', asSize)
+}
+
+/** For verbs that take a path within the image. */
+export const ESCAPED = [
+  '-E, --escaped',
+  'write and show names in percent notation: %XX is a byte',
+] as const
+
+export const JSON_OPTION = ['--json', 'print JSON'] as const
+
+/** The end of the help of a verb that takes or shows paths. */
+export const PATH_HELP = `
+A PATH counts from the root of the image, with or without a slash before it, and
+is UTF-8 text. With --escaped it is in percent notation: %XX is the byte XX, and
+%25 a percent sign. So names that are not text can be given too:
+  caravan cat --escaped flash.img /caf%E9.txt
+Names are shown byte for byte; on a terminal, what it would not show stands as
+%XX. With --escaped they are shown in percent notation, as they can be given.`
+
+/** Adds examples, and perhaps more, to the help of a verb. */
+export function withHelp(command: Command, examples: readonly string[], more = ''): Command {
+  const list = examples.map((example) => `  ${example}`).join('\n')
+  return command.addHelpText('after', `\nExamples:\n${list}${more === '' ? '' : `\n${more}`}`)
+}
+
+/** For commander: what {@link parseSize} refuses is a wrong argument. */
+export function asSize(text: string): number {
+  return parseOrRefuse(() => parseSize(text))
+}
+
+export function asCount(text: string): number {
+  return parseOrRefuse(() => parseCount(text))
+}
+
+function parseOrRefuse(parse: () => number): number {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof UsageError) throw new InvalidArgumentError(error.message)
+    throw error
+  }
+}
+
+/**
+ * Opens an image, hands it over, closes it. What goes wrong with the image or in it is told on
+ * standard error, after what was already printed.
+ */
+export async function withImage(
+  context: Context,
+  name: string,
+  options: ImageOptions,
+  use: (image: Image) => Promise<void>,
+): Promise<void> {
+  try {
+    const image = await openImage(name, options, context)
+    try {
+      await use(image)
+      await context.out.flush()
+    } finally {
+      await image.close()
+    }
+  } catch (error) {
+    await failOn(context, name, error)
+  }
+}
+
+/**
+ * Tells of a failure about an image or a path in it, the path in the error where none is given; any
+ * other error goes on as it is.
+ */
+export async function failOn(
+  context: Context,
+  image: string,
+  error: unknown,
+  path?: Uint8Array,
+): Promise<void> {
+  if (error instanceof Interrupted || error instanceof OutputClosed) throw error
+  if (!isAboutOnePath(error)) throw error
+  await context.out.flush()
+  const subject = path === undefined ? pathOf(error) : harmlessName(path)
+  context.report.fail(subject === undefined ? [image] : [image, subject], error)
+}

@@ -1,0 +1,108 @@
+/**
+ * `caravan manifest`: every entry with size, hash and attributes, as JSON; to compare images, and
+ * what other programs read from them (golden/littlefs/README.md).
+ */
+
+import { createHash } from 'node:crypto'
+import { CaravanError } from '@caravan/core'
+import type { Command } from 'commander'
+import type { Context } from '../context.js'
+import { attributesJson, type Entry, pathJson, walkEntries } from '../entries.js'
+import { checkInterrupted } from '../errors.js'
+import { compareBytes } from '../names.js'
+import type { Image, ImageOptions } from '../open-image.js'
+import { enginePath } from '../paths.js'
+import { failOn, imageVerb, withHelp, withImage } from '../verb.js'
+
+/** One element of a manifest. */
+interface ManifestEntry {
+  path: string
+  /** The path's bytes, where they are not UTF-8. */
+  pathHex?: string
+  type: 'reg' | 'dir' | 'other'
+  /** Bytes; 0 for directories. */
+  size: number
+  /** `null` for directories and for what cannot be read. */
+  sha256: string | null
+  attrs: Record<string, string>
+  /** `OPERATION:CODE`; the operation is `dir_open`, `dir_read`, `getattr`, `open` or `read`. */
+  error?: string
+}
+
+export function addManifest(program: Command, context: Context): void {
+  const command = imageVerb(program, 'manifest', 'print every entry with its hash')
+    .description(
+      'Prints a JSON array with an element for every file and directory, sorted by path: type, size, SHA-256 of the content, attributes; and, where something cannot be read, the error.',
+    )
+    .argument('<image>', 'the image, or - for standard input')
+    .action((name: string, options: ImageOptions) =>
+      withImage(context, name, options, (image) => manifest(context, image)),
+    )
+  withHelp(command, [
+    'caravan manifest flash.img',
+    'diff <(caravan manifest old.img) <(caravan manifest new.img)',
+  ])
+}
+
+async function manifest(context: Context, image: Image): Promise<void> {
+  const { out, signal } = context
+  const entries: Entry[] = []
+  for await (const entry of walkEntries(image.fs, ROOT)) {
+    checkInterrupted(signal)
+    entries.push(entry)
+  }
+  entries.sort((a, b) => compareBytes(a.path, b.path))
+  await out.put('[')
+  for (const [index, entry] of entries.entries()) {
+    checkInterrupted(signal)
+    const { described, error } = await describeEntry(image, entry)
+    await out.put(`${index === 0 ? '' : ','}\n${JSON.stringify(described)}`)
+    if (error !== undefined) await failOn(context, image.name, error, entry.path)
+  }
+  await out.line(entries.length === 0 ? ']' : '\n]')
+}
+
+const ROOT = Uint8Array.of(0x2f)
+
+async function describeEntry(
+  { fs }: Image,
+  entry: Entry,
+): Promise<{ described: ManifestEntry; error: CaravanError | undefined }> {
+  const { path, size, attributes } = entry
+  const type = entry.type === 'file' ? 'reg' : entry.type === 'directory' ? 'dir' : 'other'
+  const described: ManifestEntry = {
+    ...pathJson(path),
+    type,
+    size,
+    sha256: null,
+    attrs: attributesJson(attributes),
+  }
+  const { operation, error } =
+    entry.error === undefined
+      ? await readContent(fs, entry, described)
+      : { operation: entry.type === 'directory' ? 'dir_open' : 'getattr', error: entry.error }
+  if (error !== undefined) described.error = `${operation}:${error.code}`
+  return { described, error }
+}
+
+/** Fills in the hash; answers with what failed. */
+async function readContent(
+  fs: Image['fs'],
+  { path, type }: Entry,
+  described: ManifestEntry,
+): Promise<{ operation?: string; error?: CaravanError }> {
+  if (type === 'directory') return {}
+  const hash = createHash('sha256')
+  let operation = 'open'
+  try {
+    // Opened before it is read, so that the two failures can be told apart.
+    await fs.stat(enginePath(path))
+    if (type === 'file') operation = 'read'
+    for await (const piece of fs.readFileInPieces(enginePath(path))) hash.update(piece)
+  } catch (error) {
+    if (!(error instanceof CaravanError)) throw error
+    return { operation, error }
+  }
+  described.sha256 = hash.digest('hex')
+  return {}
+}
