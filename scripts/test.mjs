@@ -82,7 +82,9 @@ function countsOf(file, code) {
 }
 
 function node(executable, argv) {
-  const path = [dirname(executable), process.env.PATH].join(delimiter)
+  const { PATH } = process.env
+  // What tests start as `node` is the Node that they run on.
+  const path = executable === process.execPath ? PATH : [dirname(executable), PATH].join(delimiter)
   const { status } = spawnSync(executable, argv, {
     cwd: root,
     // No test waits for a person.
