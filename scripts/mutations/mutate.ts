@@ -231,8 +231,8 @@ export function mutate(target: Target, random: Random): { image: Uint8Array; kin
     const name = random.pick(WEIGHTED)
     if (kind === '') kind = name
     image = (MUTATORS[name] as Mutator)(image, target, random)
-    // What follows a truncation works on whole blocks.
-    if (image.length % target.blockSize !== 0) break
+    // The other mutations count on every block being there.
+    if (image.length < target.image.length) break
   }
   return { image, kind }
 }
