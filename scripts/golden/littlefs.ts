@@ -162,6 +162,7 @@ function mountOptions(manifest: Manifest): MountOptions {
     cacheSize,
     blockCycles: manifest.blockCycles,
     ...(manifest.metadataMax !== 0 && { metadataMax: manifest.metadataMax }),
+    // The reference's -1, no inline files, is our 0; its 0 is the default of either.
     ...(manifest.inlineMax !== 0 && { inlineMax: Math.max(manifest.inlineMax, 0) }),
   }
   return options

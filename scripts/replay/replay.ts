@@ -22,13 +22,7 @@ export interface ReplayFailure {
 
 /** @returns The first difference, or `undefined`. */
 export async function replay(recording: Recording, mode: Mode): Promise<ReplayFailure | undefined> {
-  const { blockSize, blockCount, readSize, progSize } = recording
-  // Room to grow into is the recording's own business: `grow` is given with its size.
-  const device = new MemoryDevice({ blockSize, blockCount, readSize, progSize })
-  const written = writerOptions(recording)
-  const { nameMax, attrMax, fileMax, ...mountOnly } = written
-  const formatOptions = { ...mountOnly, ...limits({ nameMax, attrMax, fileMax }) }
-  const performer = new Performer(mode, device, formatOptions, mountOnly)
+  const performer = performerOf(recording, mode)
   const before = recording.steps.findIndex(({ op }) => op === 'mount') + 1
 
   for (const [i, step] of recording.steps.entries()) {
@@ -85,13 +79,24 @@ function isOwnLimit(step: Step, { attrMax = ATTR_MAX }: Recording): boolean {
 
 const ATTR_MAX = 1022
 
-function writerOptions(recording: Recording) {
-  const { blockSize, blockCount, cacheSize = 64, blockCycles = 500 } = recording
-  const { diskVersion = '2.1', nameMax, attrMax, fileMax } = recording
-  return { blockSize, blockCount, cacheSize, blockCycles, diskVersion, nameMax, attrMax, fileMax }
+/** A device with room for what the recording grows to, and the reference's configuration. */
+function performerOf(recording: Recording, mode: Mode): Performer {
+  const { blockSize, readSize, progSize, cacheSize, blockCycles, diskVersion } = recording
+  const { blockCount, nameMax, attrMax, fileMax } = recording
+  const grown = recording.steps.map(({ op }) => (op.startsWith('grow ') ? Number(op.slice(5)) : 0))
+  const device = new MemoryDevice({
+    blockSize,
+    blockCount: Math.max(blockCount, ...grown),
+    readSize,
+    progSize,
+  })
+  const mounting = given({ blockSize, cacheSize, blockCycles, diskVersion })
+  const formatting = given({ blockCount, nameMax, attrMax, fileMax })
+  return new Performer(mode, device, { ...mounting, ...formatting }, mounting)
 }
 
-/** Those that the recording gives. */
-function limits(all: Readonly<Record<'nameMax' | 'attrMax' | 'fileMax', number | undefined>>) {
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+/** The options that the recording says. */
+function given<T extends object>(options: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  const said = Object.entries(options).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(said) as { [Name in keyof T]?: Exclude<T[Name], undefined> }
 }
