@@ -52,10 +52,11 @@ export async function* walkEntries(fs: LittleFS, path: Uint8Array): AsyncGenerat
         ? baseName(pathBytes)
         : pathBytes.subarray(directory.length + (directory.length === 1 ? 0 : 1))
     const depth = above.length
-    yield {
-      ...{ path: pathBytes, name, depth, type, size, attributes },
-      error: error ?? checkReachable(name),
-    }
+    const found = { path: pathBytes, name, depth, type, size }
+    const unreachable = checkReachable(name)
+    yield unreachable === undefined
+      ? { ...found, attributes, error }
+      : { ...found, attributes: new Map(), error: unreachable }
     if (type === 'directory') above.push(pathBytes)
   }
 }
@@ -112,11 +113,14 @@ async function withAttributes(
   }
 }
 
+/** The code of an entry whose name no path can hold. */
+export const UNREACHABLE_NAME = 'UNREACHABLE_NAME'
+
 /** A damaged image may hold a name that no path can lead to. */
 function checkReachable(name: Uint8Array): FormatError | undefined {
   if (!name.includes(SLASH)) return undefined
   return new FormatError(
-    'UNREACHABLE_NAME',
+    UNREACHABLE_NAME,
     "The name of this entry has a '/' in it, so no path leads to it.",
     { structure: 'name' },
   )

@@ -88,8 +88,8 @@ class Extraction {
     private readonly entries: readonly Entry[],
   ) {
     if (options.showProgress) {
-      const totalSize = entries.reduce((sum, { size }) => sum + size, 0)
-      this.progress = new Progress(context.report.stream, totalSize)
+      const total = entries.reduce((sum, { size }) => sum + size + ENTRY_WEIGHT, 0)
+      this.progress = new Progress(context.report.stream, total)
     }
   }
 
@@ -117,6 +117,7 @@ class Extraction {
   /** Puts one entry where it belongs; answers with its place, for what is in it. */
   private async place(entry: Entry, parent: Place): Promise<Place> {
     checkInterrupted(this.context.signal)
+    this.progress?.advance(ENTRY_WEIGHT, harmlessName(entry.path))
     if (parent.path === undefined) {
       this.leftOut++
       return parent
@@ -180,7 +181,6 @@ class Extraction {
   private async placeFile(entry: Entry, path: Buffer): Promise<void> {
     if (entry.error !== undefined) throw entry.error
     const shown = harmlessName(entry.path)
-    this.progress?.advance(0, shown)
     await writeHostFile(path, this.image.fs.readFileInPieces(enginePath(entry.path)), {
       force: this.options.force,
       modified: modificationTime(entry.attributes),
@@ -204,6 +204,9 @@ class Extraction {
     } else await failOn(this.context, this.image.name, error, path)
   }
 }
+
+/** What making a file takes besides its content, in bytes that would take as long. */
+const ENTRY_WEIGHT = 4096
 
 const SEPARATOR = Buffer.from('/')
 

@@ -61,12 +61,14 @@ export async function main(argv: readonly string[], options: MainOptions): Promi
   const out = new Output(stdout, signal)
   const report = new Report(stderr)
   const context: Context = { stdin, out, report, env, signal, style: styleFor(stdout, env) }
+  const program = createProgram(context)
   try {
-    await createProgram(context).parseAsync(argv, { from: 'user' })
+    checkHelpArgument(program, argv)
+    await program.parseAsync(argv, { from: 'user' })
     await out.flush()
     return report.failed ? EXIT.failed : EXIT.done
   } catch (error) {
-    return await finish(error, context)
+    return await finish(error, context, verbOf(program, argv))
   }
 }
 
@@ -91,6 +93,18 @@ function createProgram(context: Context): Command {
   return program
 }
 
+/** The verb that the arguments begin with, where there is one of that name. */
+function verbOf(program: Command, argv: readonly string[]): string | undefined {
+  return program.commands.map((command) => command.name()).find((name) => name === argv[0])
+}
+
+/** Commander prints the help of everything where it is asked for a verb that it does not know. */
+function checkHelpArgument(program: Command, [first, verb]: readonly string[]): void {
+  const verbs = program.commands.map((command) => command.name())
+  if (first !== 'help' || verb === undefined || [...verbs, 'help'].includes(verb)) return
+  throw new UsageError(`there is no verb '${verb}'. The verbs are: ${verbs.join(', ')}.`)
+}
+
 function helpWidth({ out }: Context): number {
   return Math.min(out.stream.columns ?? 80, 100)
 }
@@ -110,7 +124,9 @@ Examples:
   caravan cat flash.img /config.json  one file`
 
 /** The end of a command that did not end well. */
-async function finish(error: unknown, { out, report }: Context): Promise<number> {
+async function finish(error: unknown, context: Context, verb: string | undefined): Promise<number> {
+  const { report } = context
+  const advice = `\`caravan help${verb === undefined ? '' : ` ${verb}`}\` shows the use.`
   if (error instanceof OutputClosed) return report.failed ? EXIT.failed : EXIT.done
   if (error instanceof Interrupted) {
     report.tell('interrupted.')
@@ -118,22 +134,23 @@ async function finish(error: unknown, { out, report }: Context): Promise<number>
   }
   if (error instanceof CommanderError) {
     // Help and the version come this way too, and are no failure.
-    if (error.exitCode !== 0) return EXIT.wrongUse
-    return flushed(out, report, EXIT.done)
+    if (error.exitCode === 0) return flushed(context, EXIT.done)
+    if (error.code !== 'commander.help') report.tell(advice)
+    return EXIT.wrongUse
   }
-  const code = await flushed(out, report, exitCodeOf(error))
+  const code = await flushed(context, exitCodeOf(error), error)
   report.fail([], error)
-  if (error instanceof UsageError)
-    report.tell('`caravan help` and `caravan help VERB` show the use.')
+  if (code === EXIT.wrongUse) report.tell(advice)
   return code
 }
 
-async function flushed(out: Output, report: Report, code: number): Promise<number> {
+/** Writes what was printed before a failure; `known` is what need not be told again. */
+async function flushed({ out, report }: Context, code: number, known?: unknown): Promise<number> {
   try {
     await out.flush()
     return code
   } catch (error) {
-    if (!(error instanceof OutputClosed)) report.fail(['standard output'], error)
+    if (error !== known && !(error instanceof OutputClosed)) report.fail([], error)
     return report.failed ? EXIT.failed : code
   }
 }

@@ -9,7 +9,7 @@ import type { BlockDevice } from '@caravan/core'
 import { MemoryDevice, PartitionDevice } from '@caravan/device'
 import { FileDevice, type FileDeviceOptions } from '@caravan/device/node'
 import { LittleFS, type MountOptions } from '@caravan/littlefs'
-import { checkInterrupted, UsageError } from './errors.js'
+import { checkInterrupted, HostError, UsageError } from './errors.js'
 
 /** The options of all verbs on images, as they come from the command line. */
 export interface ImageOptions {
@@ -55,6 +55,12 @@ export async function openImage(
       ? new MemoryDevice(await readAll(environment), { readOnly: true })
       : await FileDevice.open(name, { ...(await extentOf(name, options)), readOnly: true })
   try {
+    const wholeSize = sizeOf(device)
+    if (offset > wholeSize) {
+      throw new UsageError(
+        `--offset ${offset} lies beyond the end of ${name}, which has ${wholeSize} bytes.`,
+      )
+    }
     const part = offset === 0 ? device : new PartitionDevice(device, { offsetBytes: offset })
     const mountOptions: MountOptions = {
       readOnly: true,
@@ -62,7 +68,7 @@ export async function openImage(
       ...(blockCount === undefined ? {} : { blockCount }),
     }
     const fs = await LittleFS.mount(part, mountOptions)
-    const sizeBytes = sizeOf(device) - offset
+    const sizeBytes = wholeSize - offset
     return { name, fs, sizeBytes, offsetBytes: offset, close: async () => device.close() }
   } catch (error) {
     await device.close()
@@ -105,6 +111,12 @@ async function readAll({ stdin, signal }: OpenEnvironment): Promise<Uint8Array> 
   for await (const piece of stdin) {
     checkInterrupted(signal)
     pieces.push(typeof piece === 'string' ? Buffer.from(piece) : (piece as Uint8Array))
+  }
+  if (pieces.length === 0) {
+    throw new HostError(
+      'ENODATA',
+      'standard input is empty. Pass an image: caravan ls - < flash.img',
+    )
   }
   return Buffer.concat(pieces)
 }

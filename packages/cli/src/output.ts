@@ -7,7 +7,8 @@
  */
 
 import type { Writable } from 'node:stream'
-import { checkInterrupted, isErrno, OutputClosed } from './errors.js'
+import type { CaravanError } from '@caravan/core'
+import { checkInterrupted, HostError, isErrno, OutputClosed } from './errors.js'
 
 /** A stream that may be a terminal. */
 export type OutputStream = Writable & {
@@ -22,16 +23,14 @@ const BUFFER_SIZE = 65_536
 export class Output {
   private pieces: Uint8Array[] = []
   private pendingSize = 0
-  private failure: unknown
+  private failure: CaravanError | undefined
 
   constructor(
     readonly stream: OutputStream,
     private readonly signal: AbortSignal,
   ) {
     // Writes report their errors themselves; unheard, the event would end the process.
-    stream.on('error', (error: unknown) => {
-      this.failure ??= error
-    })
+    stream.on('error', (error: unknown) => this.fail(error))
   }
 
   get isTerminal(): boolean {
@@ -60,24 +59,32 @@ export class Output {
   /**
    * Writes what was put.
    *
-   * @throws OutputClosed, Interrupted, or the stream's own error.
+   * @throws OutputClosed, Interrupted; HostError for anything else that keeps it from being written.
    */
   async flush(): Promise<void> {
     checkInterrupted(this.signal)
-    if (this.failure !== undefined) throw asClosed(this.failure)
+    if (this.failure !== undefined) throw this.failure
     if (this.pendingSize === 0) return
     const bytes = Buffer.concat(this.pieces)
     this.pieces = []
     this.pendingSize = 0
     await new Promise<void>((resolve, reject) => {
-      this.stream.write(bytes, (error) => (error ? reject(asClosed(error)) : resolve()))
+      this.stream.write(bytes, (error) => (error ? reject(this.fail(error)) : resolve()))
     })
+  }
+
+  /** The first failure is what every later flush answers with. */
+  private fail(error: unknown): CaravanError {
+    this.failure ??= asOwnError(error)
+    return this.failure
   }
 }
 
-function asClosed(error: unknown): unknown {
+function asOwnError(error: unknown): CaravanError {
   if (isErrno(error, 'EPIPE') || isErrno(error, 'ERR_STREAM_DESTROYED')) {
-    return new OutputClosed('nobody reads the output any more', { cause: error })
+    return new OutputClosed('nobody reads the output any more')
   }
-  return error
+  const code = isErrno(error) ? (error.code ?? 'EIO') : 'EIO'
+  const reason = error instanceof Error ? error.message : String(error)
+  return new HostError(code, `standard output cannot be written to: ${reason}. Send it elsewhere.`)
 }

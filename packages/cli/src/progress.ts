@@ -5,7 +5,6 @@
 
 import { harmlessText } from './names.js'
 import type { OutputStream } from './output.js'
-import { formatSize } from './sizes.js'
 
 /** Between two drawings: a terminal over a slow line must not be what takes the time. */
 const INTERVAL_MS = 80
@@ -17,12 +16,13 @@ export class Progress {
 
   constructor(
     private readonly stream: OutputStream,
-    private readonly totalSize: number,
+    /** What all of the job weighs, in the unit of {@link advance}. */
+    private readonly total: number,
   ) {}
 
-  /** `sizeBytes` more are done; `what` is being worked on. */
-  advance(sizeBytes: number, what: string): void {
-    this.done += sizeBytes
+  /** So much more is done; `what` is being worked on. */
+  advance(weight: number, what: string): void {
+    this.done += weight
     if (this.stream.isTTY !== true) return
     const now = performance.now()
     if (now - this.drawnAt < INTERVAL_MS) return
@@ -39,12 +39,12 @@ export class Progress {
 
   private picture(what: string): string {
     const columns = this.stream.columns ?? 80
-    const share = this.totalSize === 0 ? 1 : Math.min(1, this.done / this.totalSize)
+    const share = this.total === 0 ? 1 : Math.min(1, this.done / this.total)
     const width = 20
     const filled = Math.round(share * width)
     const bar = '#'.repeat(filled) + '.'.repeat(width - filled)
     const percent = `${Math.floor(share * 100)}%`.padStart(4)
-    const head = `[${bar}]${percent} of ${formatSize(this.totalSize)} `
+    const head = `[${bar}]${percent}  `
     // One column stays free: some terminals wrap when the last one is written to.
     return (
       head +

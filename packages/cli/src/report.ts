@@ -59,7 +59,7 @@ export function describe(error: unknown): string {
 function describeFormat(error: FormatError): string {
   switch (error.code) {
     case 'NOT_LITTLEFS':
-      return `${error.message} See --offset and --block-size.`
+      return 'no littlefs superblock found. Check that this is the image of a littlefs 2; where it begins further inside (a partition), say so with --offset; --block-size sets the size of its blocks.'
     case 'UNSUPPORTED_VERSION':
     case 'UNSUPPORTED_LIMIT':
     case 'WRONG_GEOMETRY':

@@ -1,5 +1,6 @@
 /** What the verbs have in common: their options, and how an image is opened around each. */
 
+import { DeviceError } from '@caravan/core'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Context } from './context.js'
 import { Interrupted, OutputClosed, UsageError } from './errors.js'
@@ -97,5 +98,10 @@ export async function failOn(
   if (!isAboutOnePath(error)) throw error
   await context.out.flush()
   const subject = path === undefined ? pathOf(error) : harmlessName(path)
-  context.report.fail(subject === undefined ? [image] : [image, subject], error)
+  // Sentences about a file of this computer begin with its name as they are.
+  const isNamed = error instanceof DeviceError && error.message.startsWith(`${image} `)
+  context.report.fail(
+    [...(isNamed ? [] : [image]), ...(subject === undefined ? [] : [subject])],
+    error,
+  )
 }

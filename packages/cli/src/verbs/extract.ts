@@ -71,5 +71,6 @@ async function extract(
   if (quiet) return
   const counts = [formatCount(files, 'file'), formatCount(directories, 'directory')]
   await context.out.line(`${counts.join(' and ')}, ${formatSize(sizeBytes)}, in ${dir}`)
+  await context.out.flush()
   if (leftOut > 0) context.report.tell(`${formatCount(leftOut, 'entry')} left out.`)
 }

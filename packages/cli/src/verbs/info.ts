@@ -132,7 +132,7 @@ function stateInWords({ hasOrphans, pendingMove }: FilesystemInfo): string {
     ...(pendingMove === undefined
       ? []
       : [
-          `a rename was interrupted (entry ${pendingMove.id} of pair ${pairInWords(pendingMove.pair)} is where it was going)`,
+          `a rename was interrupted: entry ${pendingMove.id} of pair ${pairInWords(pendingMove.pair)} has moved already and is hidden`,
         ]),
     ...(hasOrphans ? ['a directory may be half removed (orphan)'] : []),
   ]

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { CaravanError } from '@caravan/core'
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
-import { attributesJson, type Entry, pathJson, walkEntries } from '../entries.js'
+import { attributesJson, type Entry, pathJson, UNREACHABLE_NAME, walkEntries } from '../entries.js'
 import { checkInterrupted } from '../errors.js'
 import { compareBytes } from '../names.js'
 import type { Image, ImageOptions } from '../open-image.js'
@@ -52,14 +52,14 @@ async function manifest(context: Context, image: Image): Promise<void> {
     entries.push(entry)
   }
   entries.sort((a, b) => compareBytes(a.path, b.path))
-  await out.put('[')
+  await out.line('[')
   for (const [index, entry] of entries.entries()) {
     checkInterrupted(signal)
     const { described, error } = await describeEntry(image, entry)
-    await out.put(`${index === 0 ? '' : ','}\n${JSON.stringify(described)}`)
+    await out.line(`${JSON.stringify(described)}${index < entries.length - 1 ? ',' : ''}`)
     if (error !== undefined) await failOn(context, image.name, error, entry.path)
   }
-  await out.line(entries.length === 0 ? ']' : '\n]')
+  await out.line(']')
 }
 
 const ROOT = Uint8Array.of(0x2f)
@@ -81,7 +81,11 @@ async function describeEntry(
     entry.error === undefined
       ? await readContent(fs, entry, described)
       : { operation: entry.type === 'directory' ? 'dir_open' : 'getattr', error: entry.error }
-  if (error !== undefined) described.error = `${operation}:${error.code}`
+  if (error !== undefined) {
+    // A program that asks for this path is told that nothing is there, and so is who reads this.
+    const code = error.code === UNREACHABLE_NAME ? 'ENOENT' : error.code
+    described.error = `${operation}:${code}`
+  }
   return { described, error }
 }
 
