@@ -36,7 +36,7 @@ export function quietly(command, args, options = {}) {
     cwd: root,
     stdio: ['ignore', 2, 2],
     // On Windows npm is a script, which only a shell can start.
-    shell: process.platform === 'win32',
+    shell: process.platform === 'win32' && command === 'npm',
     ...options,
   })
   return status === 0
