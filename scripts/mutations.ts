@@ -113,8 +113,8 @@ function record({ index, kind, target, outcome, fault, milliseconds, memoryBytes
   const slow = milliseconds > TIME_MAX_MS ? `took ${Math.round(milliseconds)} ms` : undefined
   const large = memoryBytes > MEMORY_MAX_BYTES ? `took ${memoryBytes >> 20} MiB` : undefined
   const failure = fault ?? slow ?? large
-  row(kind)[outcome]++
-  if (failure !== undefined) fail(index, kind, target, failure)
+  if (failure === undefined) row(kind)[outcome]++
+  else fail(index, kind, target, failure)
 }
 
 function fail(index: number, kind: string, target: string, failure: string): void {
