@@ -6,8 +6,6 @@ export interface CaseResult {
   readonly difference: string | undefined
   /** The rule of the folder's README that this case was judged by, where it is not the common one. */
   readonly exemption?: string
-  /** Parts of the case that cannot be judged yet. */
-  readonly notYetJudged?: readonly string[]
 }
 
 /** One case of a golden folder. */
@@ -37,13 +35,6 @@ export async function judgeCase(golden: GoldenCase): Promise<CaseResult> {
 /** The lines to print after the failing cases; the counts stand alone on the last line. */
 export function summarise(results: readonly CaseResult[]): string[] {
   const lines: string[] = []
-  const waiting = results.filter((result) => (result.notYetJudged?.length ?? 0) > 0)
-  if (waiting.length > 0) {
-    lines.push(`not yet judged in ${waiting.length} cases, for want of writing:`)
-    for (const { name, notYetJudged = [] } of waiting) {
-      lines.push(`  ${name}: ${notYetJudged.join(', ')}`)
-    }
-  }
   const exempt = results.filter((result) => result.exemption !== undefined)
   if (exempt.length > 0) {
     lines.push(`exempt: ${exempt.length}, each judged by its own rule`)

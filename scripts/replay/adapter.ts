@@ -2,17 +2,19 @@
  * The engine's writing API as the operation language needs it: the one place that knows how a
  * recorded operation is called in caravan.
  *
- * Every call is made in its `...Sync` form or in its promise form, by mode: both take the same
- * arguments.
+ * Every call is made in its `...Sync` form or in its promise form, by mode.
  */
 
 import type { BlockDevice } from '@caravan/core'
-import { LittleFS, type MountOptions } from '@caravan/littlefs'
+import {
+  type FileHandle,
+  type FormatOptions,
+  LittleFS,
+  type MountOptions,
+  type OpenOptions,
+} from '@caravan/littlefs'
 import { AsynchronousDevice } from '../golden/littlefs/devices.js'
 import * as drive from '../golden/littlefs/mode.js'
-
-/** What formatting takes; the device gives block, read and program size. */
-export type FormatOptions = MountOptions
 
 /** An open file, in either mode. */
 export interface Handle {
@@ -45,21 +47,13 @@ export interface Volume {
   unmount(): Promise<void>
 }
 
-/** False while the engine only reads. */
-export const canWrite = typeof Reflect.get(LittleFS.prototype, 'makeConsistentSync') === 'function'
-
 export async function format(
   mode: drive.Mode,
   device: BlockDevice,
   options: FormatOptions,
 ): Promise<void> {
-  await call(
-    LittleFS,
-    mode,
-    'format',
-    mode === 'sync' ? device : new AsynchronousDevice(device),
-    options,
-  )
+  if (mode === 'sync') LittleFS.formatSync(device, options)
+  else await LittleFS.format(new AsynchronousDevice(device), options)
 }
 
 export async function mountVolume(
@@ -67,51 +61,87 @@ export async function mountVolume(
   device: BlockDevice,
   options: MountOptions,
 ): Promise<Volume> {
-  return volumeOf(mode, await drive.mount(mode, device, options))
+  const fs = await drive.mount(mode, device, options)
+  return mode === 'sync' ? syncVolume(fs) : asyncVolume(fs)
 }
 
-function volumeOf(mode: drive.Mode, fs: LittleFS): Volume {
-  const ask = (method: string, ...args: unknown[]) => call(fs, mode, method, ...args)
+function syncVolume(fs: LittleFS): Volume {
   return {
     fs,
-    mkdir: async (path) => void (await ask('mkdir', path)),
-    remove: async (path) => void (await ask('remove', path)),
-    rename: async (from, to) => void (await ask('rename', from, to)),
-    setAttribute: async (path, type, value) => void (await ask('setAttribute', path, type, value)),
-    removeAttribute: async (path, type) => void (await ask('removeAttribute', path, type)),
-    getAttribute: async (path, type) => (await ask('getAttribute', path, type)) as Uint8Array,
-    stat: (path) => drive.stat(mode, fs, path),
-    readdir: async (path) => (await ask('readdir', path)) as string[],
-    open: async (path, flags) => handleOf(mode, (await ask('open', path, flags)) as object),
-    gc: async () => void (await ask('gc')),
-    makeConsistent: async () => void (await ask('makeConsistent')),
-    grow: async (blockCount) => void (await ask('grow', blockCount)),
-    unmount: () => drive.unmount(mode, fs),
+    mkdir: async (path) => fs.mkdirSync(path),
+    remove: async (path) => fs.removeSync(path),
+    rename: async (from, to) => fs.renameSync(from, to),
+    setAttribute: async (path, type, value) => fs.setAttributeSync(path, type, value),
+    removeAttribute: async (path, type) => fs.removeAttributeSync(path, type),
+    getAttribute: async (path, type) => fs.getAttributeSync(path, type),
+    stat: async (path) => fs.statSync(path),
+    readdir: async (path) => fs.readdirSync(path),
+    open: async (path, flags) => syncHandle(fs.openSync(path, openOptions(flags))),
+    gc: async () => fs.gcSync(),
+    makeConsistent: async () => fs.makeConsistentSync(),
+    grow: async (blockCount) => fs.growSync(blockCount),
+    unmount: async () => fs.unmountSync(),
   }
 }
 
-function handleOf(mode: drive.Mode, handle: object): Handle {
-  const ask = (method: string, ...args: unknown[]) => call(handle, mode, method, ...args)
+function asyncVolume(fs: LittleFS): Volume {
   return {
-    read: async (length) => (await ask('read', length)) as Uint8Array,
-    write: async (bytes) => void (await ask('write', bytes)),
-    seek: async (offset, whence) => (await ask('seek', offset, whence)) as number,
-    truncate: async (size) => void (await ask('truncate', size)),
-    sync: async () => void (await ask('sync')),
-    size: async () => (await ask('size')) as number,
-    close: async () => void (await ask('close')),
+    fs,
+    mkdir: (path) => fs.mkdir(path),
+    remove: (path) => fs.remove(path),
+    rename: (from, to) => fs.rename(from, to),
+    setAttribute: (path, type, value) => fs.setAttribute(path, type, value),
+    removeAttribute: (path, type) => fs.removeAttribute(path, type),
+    getAttribute: (path, type) => fs.getAttribute(path, type),
+    stat: (path) => fs.stat(path),
+    readdir: (path) => fs.readdir(path),
+    open: async (path, flags) => asyncHandle(await fs.open(path, openOptions(flags))),
+    gc: () => fs.gc(),
+    makeConsistent: () => fs.makeConsistent(),
+    grow: (blockCount) => fs.grow(blockCount),
+    unmount: () => fs.unmount(),
   }
 }
 
-/** Calls `method`, or its `...Sync` form. */
-async function call(
-  target: object,
-  mode: drive.Mode,
-  method: string,
-  ...args: unknown[]
-): Promise<unknown> {
-  const name = mode === 'sync' ? `${method}Sync` : method
-  const found: unknown = Reflect.get(target, name)
-  if (typeof found !== 'function') throw new TypeError(`caravan has no ${name}()`)
-  return Reflect.apply(found, target, args)
+function openOptions(flags: string): OpenOptions {
+  return {
+    read: flags.includes('r'),
+    write: flags.includes('w'),
+    create: flags.includes('c'),
+    exclusive: flags.includes('x'),
+    truncate: flags.includes('t'),
+    append: flags.includes('a'),
+  }
+}
+
+const ORIGINS = { set: 'start', current: 'current', end: 'end' } as const
+
+function syncHandle(handle: FileHandle): Handle {
+  return {
+    read: async (length) => {
+      const bytes = new Uint8Array(length)
+      return bytes.subarray(0, handle.readSync(bytes))
+    },
+    write: async (bytes) => void handle.writeSync(bytes),
+    seek: async (offset, whence) => handle.seek(offset, ORIGINS[whence]),
+    truncate: async (size) => handle.truncateSync(size),
+    sync: async () => handle.syncSync(),
+    size: async () => handle.size,
+    close: async () => handle.closeSync(),
+  }
+}
+
+function asyncHandle(handle: FileHandle): Handle {
+  return {
+    read: async (length) => {
+      const bytes = new Uint8Array(length)
+      return bytes.subarray(0, await handle.read(bytes))
+    },
+    write: async (bytes) => void (await handle.write(bytes)),
+    seek: async (offset, whence) => handle.seek(offset, ORIGINS[whence]),
+    truncate: (size) => handle.truncate(size),
+    sync: () => handle.sync(),
+    size: async () => handle.size,
+    close: () => handle.close(),
+  }
 }

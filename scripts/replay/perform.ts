@@ -2,9 +2,9 @@
 
 import { createHash } from 'node:crypto'
 import type { BlockDevice } from '@caravan/core'
-import type { MountOptions } from '@caravan/littlefs'
+import type { FormatOptions, MountOptions } from '@caravan/littlefs'
 import type { Mode } from '../golden/littlefs/mode.js'
-import { type FormatOptions, format, type Handle, mountVolume, type Volume } from './adapter.js'
+import { format, type Handle, mountVolume, type Volume } from './adapter.js'
 import { generateBytes } from './bytes.js'
 import type { Operation } from './language.js'
 

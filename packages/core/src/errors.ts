@@ -182,7 +182,8 @@ export class DeviceError extends CaravanError {
  * - `NEEDS_ASYNC`: a synchronous call on a device that answers with a promise;
  * - `ABANDONED`: an operation, or what it worked on, used after it was left in the middle;
  * - `INVALID_ARGUMENT`: a value that the function cannot take;
- * - `UNMOUNTED`: a filesystem used after `unmount()`.
+ * - `UNMOUNTED`: a filesystem used after `unmount()`;
+ * - `OPEN_HANDLES`: a filesystem unmounted while files are open.
  */
 export type MisuseErrorCode =
   | 'NOT_A_REQUEST'
@@ -190,6 +191,7 @@ export type MisuseErrorCode =
   | 'ABANDONED'
   | 'INVALID_ARGUMENT'
   | 'UNMOUNTED'
+  | 'OPEN_HANDLES'
 
 /** The calling program used a function in a way that cannot work. */
 export class MisuseError extends CaravanError {

@@ -10,8 +10,9 @@
 
 import { FormatError, FsError, type Op } from '@caravan/core'
 import { type BlockPair, isShown } from './format/metadata-log.js'
+import { compareNames } from './format/name.js'
 import { TagType } from './format/tag.js'
-import { type Entry, isSamePair, type MetadataPair, pairKey } from './metadata-pair.js'
+import { type Entry, type MetadataPair, pairKey, sharesBlock } from './metadata-pair.js'
 import type { Path } from './path.js'
 import type { Volume } from './volume.js'
 
@@ -19,11 +20,57 @@ export class Directory {
   /** By byte string. Where a damaged directory holds a name twice, the later entry. */
   readonly index = new Map<string, Entry>()
 
+  /** The entry that leads here, as last followed: a hint, to be verified. */
+  owner: Entry | undefined
+
   constructor(readonly chain: MetadataPair[]) {}
+
+  removeFromChain(pair: MetadataPair): void {
+    const place = this.chain.indexOf(pair)
+    if (place !== -1) this.chain.splice(place, 1)
+  }
+
+  /** Where a name belongs: in the first pair that holds a greater one, else at the very end. */
+  placeOf(name: string): { pair: MetadataPair; id: number } {
+    for (const pair of this.chain) {
+      const { entries } = pair
+      const last = lastNamed(entries)
+      if (last === undefined || compareNames(last.content.name, name) < 0) continue
+      return { pair, id: firstNotBelow(entries, name) }
+    }
+    const pair = this.chain[this.chain.length - 1] as MetadataPair
+    return { pair, id: pair.entries.length }
+  }
 
   get head(): MetadataPair {
     return this.chain[0] as MetadataPair
   }
+}
+
+/** True for entries that take part in the order of names. */
+function isNamed(entry: Entry): boolean {
+  const { nameType } = entry.content
+  return nameType !== undefined && nameType < 0x080
+}
+
+function lastNamed(entries: readonly Entry[]): Entry | undefined {
+  for (let id = entries.length - 1; id >= 0; id--) {
+    const entry = entries[id] as Entry
+    if (isNamed(entry)) return entry
+  }
+  return undefined
+}
+
+function firstNotBelow(entries: readonly Entry[], name: string): number {
+  let low = 0
+  let high = entries.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const entry = entries[middle] as Entry
+    if (!isNamed(entry) || compareNames(entry.content.name, name) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 export type EntryType = 'file' | 'directory' | 'other'
@@ -45,13 +92,13 @@ export function entrySize(entry: Entry): number {
   const { struct } = entry.content
   if (entryType(entry) === 'directory' || struct === undefined) return 0
   if (struct.kind === 'ctz') return struct.size
-  return struct.kind === 'directory' ? 0 : struct.bytes.length
+  return struct.kind === 'inline' ? struct.bytes.length : 0
 }
 
 /** The entries that a pair shows: what is being moved elsewhere is there, not here. */
 export function* shownEntries(volume: Volume, pair: MetadataPair): Generator<Entry, void, void> {
   const move = volume.pendingMove
-  const hiddenId = move !== undefined && isSamePair(move.pair, pair.blocks) ? move.id : -1
+  const hiddenId = move !== undefined && sharesBlock(move.pair, pair.blocks) ? move.id : -1
   const { entries } = pair
   for (let id = 0; id < entries.length; id++) {
     const entry = entries[id] as Entry
@@ -61,8 +108,23 @@ export function* shownEntries(volume: Volume, pair: MetadataPair): Generator<Ent
 
 /** The directory that begins with that pair. */
 export function* readDirectory(volume: Volume, head: BlockPair): Op<Directory> {
-  const cached = volume.cachedDirectory(head)
-  if (cached !== undefined) return cached
+  for (;;) {
+    const cached = volume.cachedDirectory(head)
+    if (cached !== undefined) return cached
+    // A writer may change the chain while it is read: then it is read again.
+    const epoch = volume.metadataEpoch
+    const chain = yield* readChain(volume, head)
+    if (volume.metadataEpoch !== epoch) continue
+    const directory = new Directory(chain)
+    for (const pair of chain) {
+      pair.directory = directory
+      for (const entry of shownEntries(volume, pair)) directory.index.set(entry.content.name, entry)
+    }
+    return directory
+  }
+}
+
+function* readChain(volume: Volume, head: BlockPair): Op<MetadataPair[]> {
   const chain: MetadataPair[] = []
   const seen = new Set<number>()
   let next: BlockPair | undefined = head
@@ -79,12 +141,7 @@ export function* readDirectory(volume: Volume, head: BlockPair): Op<Directory> {
     chain.push(pair)
     next = pair.summary.hardTail ? pair.summary.tail : undefined
   }
-  const directory = new Directory(chain)
-  for (const pair of chain) {
-    for (const entry of shownEntries(volume, pair)) directory.index.set(entry.content.name, entry)
-  }
-  volume.keepDirectory(directory)
-  return directory
+  return chain
 }
 
 /** The directory that an entry is. */
@@ -102,6 +159,7 @@ export function* openDirectory(volume: Volume, entry: Entry): Op<Directory> {
   const head = isRoot ? volume.root : (struct as { pair: BlockPair }).pair
   const directory: Directory = yield* readDirectory(volume, head)
   entry.directory = directory
+  if (!isRoot) directory.owner = entry
   return directory
 }
 

@@ -18,33 +18,52 @@ const UNKNOWN = 0xffffffff
 /** Spans of one request while a list is walked; bounds what a walk takes in memory. */
 const BATCH_SPANS = 512
 
-export class FileBlocks {
-  /**
-   * Only as long as what was looked at so far, from the end: index `i` stands at
-   * `lastIndex - i`, so that a damaged size costs no memory.
-   */
-  private readonly addresses: number[]
-  readonly lastIndex: number
+const PAGE_BITS = 9
 
-  constructor(head: number, sizeBytes: number, blockSize: number) {
-    this.lastIndex = blockCountOf(sizeBytes, blockSize) - 1
-    this.addresses = [head]
+export class FileBlocks {
+  /** In pages, so that one look into a large file costs little. */
+  private readonly pages: (Uint32Array | undefined)[] = []
+
+  constructor(
+    head: number,
+    /** The index of `head`; -1 for a file without blocks. */
+    public lastIndex: number,
+  ) {
+    if (lastIndex >= 0) this.set(lastIndex, head)
   }
 
-  get memoryBytes(): number {
-    return 64 + 8 * this.addresses.length
+  /** Those of a file as its directory entry has it. */
+  static of(head: number, sizeBytes: number, blockSize: number): FileBlocks {
+    return new FileBlocks(head, blockCountOf(sizeBytes, blockSize) - 1)
+  }
+
+  /** What is known of the blocks below an index, for a new version that keeps them. */
+  prefix(end: number): FileBlocks {
+    const copy = new FileBlocks(0, -1)
+    for (let key = 0; key << PAGE_BITS < end; key++) {
+      const page = this.pages[key]?.slice()
+      if (page === undefined) continue
+      if ((key + 1) << PAGE_BITS > end) page.fill(UNKNOWN, end - (key << PAGE_BITS))
+      copy.pages[key] = page
+    }
+    copy.lastIndex = end - 1
+    return copy
   }
 
   /** `undefined` where it has to be looked up. */
   get(index: number): number | undefined {
-    const address = this.addresses[this.lastIndex - index]
-    return address === undefined || address === UNKNOWN ? undefined : address
+    const address = this.pages[index >>> PAGE_BITS]?.[index & ((1 << PAGE_BITS) - 1)]
+    return address === UNKNOWN ? undefined : address
   }
 
   set(index: number, address: number): void {
-    const place = this.lastIndex - index
-    while (this.addresses.length <= place) this.addresses.push(UNKNOWN)
-    this.addresses[place] = address
+    const key = index >>> PAGE_BITS
+    let page = this.pages[key]
+    if (page === undefined) {
+      page = new Uint32Array(1 << PAGE_BITS).fill(UNKNOWN)
+      this.pages[key] = page
+    }
+    page[index & ((1 << PAGE_BITS) - 1)] = address
   }
 }
 

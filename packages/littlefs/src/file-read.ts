@@ -12,8 +12,8 @@ const REQUEST_SPANS = 256
 
 /** What is known of a file's blocks, after a check that its list can exist at all. */
 export function fileBlocksOf(layout: Layout, entry: Entry): FileBlocks {
-  if (entry.fileBlocks !== undefined) return entry.fileBlocks
   const { struct } = entry.content
+  if (entry.fileBlocks !== undefined && entry.blocksOf === struct) return entry.fileBlocks
   if (struct?.kind !== 'ctz') {
     throw new FormatError(
       'CORRUPT_ENTRY',
@@ -22,7 +22,7 @@ export function fileBlocksOf(layout: Layout, entry: Entry): FileBlocks {
     )
   }
   const { head, size } = struct
-  const blocks = new FileBlocks(head, size, layout.blockSize)
+  const blocks = FileBlocks.of(head, size, layout.blockSize)
   if (blocks.lastIndex >= layout.blockCount || head >= layout.blockCount) {
     const wrong =
       head >= layout.blockCount
@@ -35,6 +35,7 @@ export function fileBlocksOf(layout: Layout, entry: Entry): FileBlocks {
     )
   }
   entry.fileBlocks = blocks
+  entry.blocksOf = struct
   return blocks
 }
 
@@ -50,14 +51,26 @@ export function* readFileAt(
   target: Uint8Array,
 ): Op<number> {
   const { struct } = entry.content
-  if (struct?.kind === 'inline') {
-    const part = struct.bytes.subarray(position, position + target.length)
-    target.set(part)
-    return part.length
-  }
+  if (struct?.kind === 'inline') return copyInline(struct.bytes, position, target)
   if (struct?.kind === 'ctz' && struct.size === 0) return 0
   const blocks = fileBlocksOf(layout, entry)
-  const size = (struct as { size: number }).size
+  return yield* readBlocksAt(layout, blocks, (struct as { size: number }).size, position, target)
+}
+
+export function copyInline(bytes: Uint8Array, position: number, target: Uint8Array): number {
+  const part = bytes.subarray(position, position + target.length)
+  target.set(part)
+  return part.length
+}
+
+/** {@link readFileAt} for a file of `size` bytes in known blocks. */
+export function* readBlocksAt(
+  layout: Layout,
+  blocks: FileBlocks,
+  size: number,
+  position: number,
+  target: Uint8Array,
+): Op<number> {
   const length = Math.min(target.length, size - position)
   if (length <= 0) return 0
   const first = blockIndexAt(position, layout.blockSize)

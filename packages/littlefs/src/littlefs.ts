@@ -5,307 +5,273 @@
  * `node:fs`.
  */
 
-import { type BlockDevice, MisuseError, type Op, run, runSync, withBlockSize } from '@caravan/core'
-import { entrySize, entryType } from './directory.js'
-import { readFileAt } from './file-read.js'
-import { byteStringToBytes, byteStringToText } from './format/name.js'
-import { type MountOptions, mountVolume } from './mount.js'
-import { type PathLike, textOf } from './path.js'
-import { findBlockSize } from './probe.js'
 import {
-  Dirent,
-  df,
-  getAttribute,
-  getAttributes,
-  type ListedEntry,
-  list,
-  readableSize,
-  readFile,
-  requireFile,
-  type Space,
-  type Stats,
-  stat,
-  Walk,
-  type WalkEntry,
-} from './read.js'
-import { type BlockUse, findUsedBlocks } from './traverse.js'
-import { type DiskVersion, noSuperblock, type Volume } from './volume.js'
+  type BlockDevice,
+  FormatError,
+  MisuseError,
+  type Op,
+  run,
+  runSync,
+  withBlockSize,
+} from '@caravan/core'
+import { FileHandle } from './file-handle.js'
+import { type FormatOptions, formatVolume } from './format-volume.js'
+import { type MountOptions, mountVolume } from './mount.js'
+import type { PathLike } from './path.js'
+import { findBlockSize } from './probe.js'
+import { ReadFace } from './read-face.js'
+import { noSuperblock } from './volume.js'
+import {
+  appendFile,
+  changeAttribute,
+  collectGarbage,
+  grow,
+  makeConsistent,
+  makeDirectory,
+  type OpenOptions,
+  openFile,
+  remove,
+  removeTree,
+  rename,
+  truncate,
+  writeFile,
+} from './write.js'
 
-/** What a superblock and the global state say. */
-export interface FilesystemInfo {
-  readonly diskVersion: DiskVersion
-  /** Bytes. */
-  readonly blockSize: number
-  readonly blockCount: number
-  /** Longest name in bytes. */
-  readonly nameMax: number
-  /** Largest file in bytes. */
-  readonly fileMax: number
-  /** Largest attribute in bytes. */
-  readonly attrMax: number
-  /** The blocks of the root directory's first metadata pair, the half in force first. */
-  readonly rootPair: readonly [number, number]
-  /** The revision count of that pair. */
-  readonly revision: number
-  /** A rename that power loss stopped between its two commits. */
-  readonly pendingMove:
-    | { readonly id: number; readonly pair: readonly [number, number] }
-    | undefined
-  /** True where directories may be on the list of pairs that are not in the tree. */
-  readonly hasOrphans: boolean
-  /** True where the superblock is older than the newest version accepted. */
-  readonly needsSuperblock: boolean
-}
-
-export interface ReaddirOptions {
-  readonly withFileTypes?: boolean
+export interface MkdirOptions {
+  /** Makes missing directories on the way, and takes one that is there already. */
   readonly recursive?: boolean
-  /** `'buffer'` lists names as bytes, for those that are not UTF-8. Default `'utf8'`. */
-  readonly encoding?: 'utf8' | 'buffer'
 }
 
-type Encoded = { readonly encoding: 'buffer' }
-type WithTypes = { readonly withFileTypes: true }
-type TextOption = 'utf8' | { readonly encoding: 'utf8' }
+export interface RmOptions {
+  /** Also what is in a directory: one entry at a time, so that a power cut leaves the rest. */
+  readonly recursive?: boolean
+  /** Missing is fine. */
+  readonly force?: boolean
+}
 
-/** Pieces of `readFileInPieces` where not said, in bytes. */
-const PIECE_SIZE_BYTES = 64 * 1024
+const encoder = new TextEncoder()
 
-export class LittleFS {
-  private mounted = true
-
-  private constructor(
-    /** The device, in blocks of the filesystem's size. */
-    readonly device: BlockDevice,
-    private readonly volume: Volume,
-    private readonly options: MountOptions,
-  ) {}
-
+export class LittleFS extends ReadFace {
   /**
-   * Mounts a device. Nothing is written.
+   * Mounts a device. Nothing is written before the first change.
    *
    * @throws FormatError `NOT_LITTLEFS`, `CORRUPT_PAIR`, `TAIL_CYCLE`, `UNSUPPORTED_VERSION`,
    *   `UNSUPPORTED_LIMIT`, `WRONG_GEOMETRY`; DeviceError what the device cannot do.
    */
   static async mount(device: BlockDevice, options: MountOptions = {}): Promise<LittleFS> {
     const blockSize = options.blockSize ?? (await run(findBlockSize(device.geometry), device))
-    if (blockSize === undefined) throw noSuperblock(0)
-    const view = withBlockSize(device, blockSize)
-    return new LittleFS(view, await run(mountVolume(view.geometry, options), view), options)
+    const view = viewOf(device, blockSize, options)
+    return new LittleFS(view, await run(mountOn(view, options), view), options)
   }
 
   /** @throws as {@link LittleFS.mount}; MisuseError where the device answers with promises. */
   static mountSync(device: BlockDevice, options: MountOptions = {}): LittleFS {
     const blockSize = options.blockSize ?? runSync(findBlockSize(device.geometry), device)
-    if (blockSize === undefined) throw noSuperblock(0)
-    const view = withBlockSize(device, blockSize)
-    return new LittleFS(view, runSync(mountVolume(view.geometry, options), view), options)
+    const view = viewOf(device, blockSize, options)
+    return new LittleFS(view, runSync(mountOn(view, options), view), options)
   }
 
-  info(): FilesystemInfo {
-    const { volume } = this
-    const { blockSize, blockCount } = volume.layout
-    const move = volume.pendingMove
-    const newestMinor = this.options.diskVersion === '2.0' ? 0 : 1
-    return {
-      diskVersion: volume.diskVersion,
-      blockSize,
-      blockCount,
-      ...volume.limits,
-      rootPair: volume.root,
-      revision: volume.rootRevision,
-      pendingMove: move && { id: move.id, pair: move.pair },
-      hasOrphans: volume.hasOrphans,
-      needsSuperblock: volume.superblock.minorVersion < newestMinor,
-    }
+  /**
+   * Makes an empty filesystem of the device. What it held is lost.
+   *
+   * @throws FormatError `WRONG_GEOMETRY`, DeviceError.
+   */
+  static async format(device: BlockDevice, options: FormatOptions = {}): Promise<void> {
+    const view = withBlockSize(device, options.blockSize ?? device.geometry.blockSize)
+    await run(formatVolume(view.geometry, options), view)
   }
 
-  /** The whole content of a file. */
-  readFile(path: PathLike, options: TextOption): Promise<string>
-  readFile(path: PathLike, options?: { readonly encoding?: undefined }): Promise<Uint8Array>
-  async readFile(
-    path: PathLike,
-    options?: TextOption | { readonly encoding?: undefined },
-  ): Promise<Uint8Array | string> {
-    return decoded(await this.run(readFile(this.volume, path)), options)
+  static formatSync(device: BlockDevice, options: FormatOptions = {}): void {
+    const view = withBlockSize(device, options.blockSize ?? device.geometry.blockSize)
+    runSync(formatVolume(view.geometry, options), view)
   }
 
-  readFileSync(path: PathLike, options: TextOption): string
-  readFileSync(path: PathLike, options?: { readonly encoding?: undefined }): Uint8Array
-  readFileSync(
-    path: PathLike,
-    options?: TextOption | { readonly encoding?: undefined },
-  ): Uint8Array | string {
-    return decoded(this.runSync(readFile(this.volume, path)), options)
+  /** Opens a file. Close the handle: what was written is saved by `sync` and `close` alone. */
+  async open(path: PathLike, options: OpenOptions = { read: true }): Promise<FileHandle> {
+    const op = () => openFile(this.volume, path, options)
+    return new FileHandle(this.runner, await (mayChange(options) ? this.change(op) : this.run(op())))
   }
 
-  /** A file in pieces of at most `pieceSize` bytes (64 KiB where not said), one at a time in memory. */
-  async *readFileInPieces(
-    path: PathLike,
-    pieceSize: number = PIECE_SIZE_BYTES,
-  ): AsyncGenerator<Uint8Array, void, void> {
-    const entry = await this.run(requireFile(this.volume, path))
-    const size = await this.run(readableSize(this.volume, entry))
-    for (let position = 0; position < size; position += pieceSize) {
-      const piece = new Uint8Array(Math.min(pieceSize, size - position))
-      await this.run(readFileAt(this.volume.layout, entry, position, piece))
-      yield piece
-    }
+  openSync(path: PathLike, options: OpenOptions = { read: true }): FileHandle {
+    const op = () => openFile(this.volume, path, options)
+    return new FileHandle(this.runner, mayChange(options) ? this.changeSync(op) : this.runSync(op()))
   }
 
-  *readFileInPiecesSync(
-    path: PathLike,
-    pieceSize: number = PIECE_SIZE_BYTES,
-  ): Generator<Uint8Array, void, void> {
-    const entry = this.runSync(requireFile(this.volume, path))
-    const size = this.runSync(readableSize(this.volume, entry))
-    for (let position = 0; position < size; position += pieceSize) {
-      const piece = new Uint8Array(Math.min(pieceSize, size - position))
-      this.runSync(readFileAt(this.volume.layout, entry, position, piece))
-      yield piece
-    }
+  /**
+   * Writes a whole file, made where missing: after a power cut it is the old one or the new one.
+   * Text is written as UTF-8.
+   */
+  async writeFile(path: PathLike, data: Uint8Array | string): Promise<void> {
+    const bytes = bytesOf(data)
+    return this.change(() => writeFile(this.volume, path, bytes))
   }
 
-  /** The names in a directory, in the order in which it holds them. */
-  readdir(
-    path: PathLike,
-    options: ReaddirOptions & WithTypes & Encoded,
-  ): Promise<Dirent<Uint8Array>[]>
-  readdir(path: PathLike, options: ReaddirOptions & WithTypes): Promise<Dirent[]>
-  readdir(path: PathLike, options: ReaddirOptions & Encoded): Promise<Uint8Array[]>
-  readdir(path: PathLike, options?: ReaddirOptions): Promise<string[]>
-  async readdir(path: PathLike, options: ReaddirOptions = {}): Promise<unknown[]> {
-    return listing(
-      await this.run(list(this.volume, path, options.recursive === true)),
-      path,
-      options,
-    )
+  writeFileSync(path: PathLike, data: Uint8Array | string): void {
+    this.changeSync(() => writeFile(this.volume, path, bytesOf(data)))
   }
 
-  readdirSync(path: PathLike, options: ReaddirOptions & WithTypes & Encoded): Dirent<Uint8Array>[]
-  readdirSync(path: PathLike, options: ReaddirOptions & WithTypes): Dirent[]
-  readdirSync(path: PathLike, options: ReaddirOptions & Encoded): Uint8Array[]
-  readdirSync(path: PathLike, options?: ReaddirOptions): string[]
-  readdirSync(path: PathLike, options: ReaddirOptions = {}): unknown[] {
-    return listing(this.runSync(list(this.volume, path, options.recursive === true)), path, options)
+  /** Adds to the end of a file, made where missing. */
+  async appendFile(path: PathLike, data: Uint8Array | string): Promise<void> {
+    const bytes = bytesOf(data)
+    return this.change(() => appendFile(this.volume, path, bytes))
   }
 
-  async stat(path: PathLike): Promise<Stats> {
-    return this.run(stat(this.volume, path))
+  appendFileSync(path: PathLike, data: Uint8Array | string): void {
+    this.changeSync(() => appendFile(this.volume, path, bytesOf(data)))
   }
 
-  statSync(path: PathLike): Stats {
-    return this.runSync(stat(this.volume, path))
+  /** Cuts a file off at a size in bytes, or fills it up with zeros. */
+  async truncate(path: PathLike, size = 0): Promise<void> {
+    return this.change(() => truncate(this.volume, path, size))
   }
 
-  /** @throws FsError `ENODATA` where it has no attribute of that type (0 to 255). */
-  async getAttribute(path: PathLike, type: number): Promise<Uint8Array> {
-    return this.run(getAttribute(this.volume, path, type))
+  truncateSync(path: PathLike, size = 0): void {
+    this.changeSync(() => truncate(this.volume, path, size))
   }
 
-  getAttributeSync(path: PathLike, type: number): Uint8Array {
-    return this.runSync(getAttribute(this.volume, path, type))
+  async mkdir(path: PathLike, options: MkdirOptions = {}): Promise<void> {
+    return this.change(() => makeDirectory(this.volume, path, options.recursive === true))
   }
 
-  /** All attributes by type, ascending. */
-  async getAttributes(path: PathLike): Promise<Map<number, Uint8Array>> {
-    return this.run(getAttributes(this.volume, path))
+  mkdirSync(path: PathLike, options: MkdirOptions = {}): void {
+    this.changeSync(() => makeDirectory(this.volume, path, options.recursive === true))
   }
 
-  getAttributesSync(path: PathLike): Map<number, Uint8Array> {
-    return this.runSync(getAttributes(this.volume, path))
+  /** Removes a file or an empty directory. */
+  async remove(path: PathLike): Promise<void> {
+    return this.change(() => remove(this.volume, path))
   }
 
-  /** How many blocks are used and free. */
-  async df(): Promise<Space> {
-    return this.run(df(this.volume))
+  removeSync(path: PathLike): void {
+    this.changeSync(() => remove(this.volume, path))
   }
 
-  dfSync(): Space {
-    return this.runSync(df(this.volume))
+  /** Removes a file; with `recursive` a directory and what is in it. */
+  async rm(path: PathLike, options: RmOptions = {}): Promise<void> {
+    return this.change(() => removeTree(this.volume, path, options))
   }
 
-  /** Everything below a path, the path itself first. */
-  async *walk(path: PathLike = '/'): AsyncGenerator<WalkEntry, void, void> {
-    const walk = new Walk(this.volume, path)
-    for (let entry = await this.run(walk.next()); entry; entry = await this.run(walk.next())) {
-      yield entry
-    }
+  rmSync(path: PathLike, options: RmOptions = {}): void {
+    this.changeSync(() => removeTree(this.volume, path, options))
   }
 
-  *walkSync(path: PathLike = '/'): Generator<WalkEntry, void, void> {
-    const walk = new Walk(this.volume, path)
-    for (let entry = this.runSync(walk.next()); entry; entry = this.runSync(walk.next()))
-      yield entry
+  /** Renames, in place of a file or an empty directory of that name: in one step. */
+  async rename(from: PathLike, to: PathLike): Promise<void> {
+    return this.change(() => rename(this.volume, from, to))
   }
 
-  /** What every used block is used for. What damage hides is left out. */
-  async blockUse(): Promise<BlockUse[]> {
-    const uses: BlockUse[] = []
-    await this.run(findUsedBlocks(this.volume, collectInto(uses)))
-    return uses
+  renameSync(from: PathLike, to: PathLike): void {
+    this.changeSync(() => rename(this.volume, from, to))
   }
 
-  blockUseSync(): BlockUse[] {
-    const uses: BlockUse[] = []
-    this.runSync(findUsedBlocks(this.volume, collectInto(uses)))
-    return uses
+  /** Sets the user attribute of a type from 0 to 255. */
+  async setAttribute(path: PathLike, type: number, value: Uint8Array): Promise<void> {
+    return this.change(() => changeAttribute(this.volume, path, type, value))
   }
 
-  /** Ends the use of the filesystem. The device stays open: whoever opened it closes it. */
+  setAttributeSync(path: PathLike, type: number, value: Uint8Array): void {
+    this.changeSync(() => changeAttribute(this.volume, path, type, value))
+  }
+
+  /** Removes an attribute; one that is not there is fine. */
+  async removeAttribute(path: PathLike, type: number): Promise<void> {
+    return this.change(() => changeAttribute(this.volume, path, type, undefined))
+  }
+
+  removeAttributeSync(path: PathLike, type: number): void {
+    this.changeSync(() => changeAttribute(this.volume, path, type, undefined))
+  }
+
+  /** Finishes what a power cut has left undone; the first change does it too. */
+  async makeConsistent(): Promise<void> {
+    return this.change(() => makeConsistent(this.volume))
+  }
+
+  makeConsistentSync(): void {
+    this.changeSync(() => makeConsistent(this.volume))
+  }
+
+  /** Does ahead what would make later changes slow: compacts full metadata, finds free blocks. */
+  async gc(): Promise<void> {
+    return this.change(() => collectGarbage(this.volume))
+  }
+
+  gcSync(): void {
+    this.changeSync(() => collectGarbage(this.volume))
+  }
+
+  /** Takes up to `blockCount` blocks of the device into use. */
+  async grow(blockCount: number): Promise<void> {
+    const { geometry } = this.device
+    return this.change(() => grow(this.volume, blockCount, geometry.blockCount))
+  }
+
+  growSync(blockCount: number): void {
+    const { geometry } = this.device
+    this.changeSync(() => grow(this.volume, blockCount, geometry.blockCount))
+  }
+
+  /**
+   * Ends the use of the filesystem, once the changes asked for have ended. The device stays open:
+   * whoever opened it closes it.
+   *
+   * @throws MisuseError `OPEN_HANDLES` while files are open.
+   */
   async unmount(): Promise<void> {
+    await this.settled()
     this.unmountSync()
   }
 
   unmountSync(): void {
-    this.checkMounted()
-    this.mounted = false
-    this.volume.dropCaches()
+    const open = this.volume.openFiles.size
+    if (open > 0) {
+      throw new MisuseError(
+        'OPEN_HANDLES',
+        `${open} file${open === 1 ? ' is' : 's are'} still open: close the handles before unmounting.`,
+      )
+    }
+    this.leave()
   }
 
-  private run<T>(op: Op<T>): Promise<T> {
-    this.checkMounted()
-    this.volume.trimCaches()
-    return run(op, this.device)
+  private readonly runner = {
+    read: <T>(op: () => Op<T>): Promise<T> => this.run(op()),
+    readSync: <T>(op: () => Op<T>): T => this.runSync(op()),
+    change: <T>(syscall: string, op: () => Op<T>): Promise<T> =>
+      this.change(() => this.volume.change(syscall, op)),
+    changeSync: <T>(syscall: string, op: () => Op<T>): T =>
+      this.changeSync(() => this.volume.change(syscall, op)),
   }
+}
 
-  private runSync<T>(op: Op<T>): T {
-    this.checkMounted()
-    this.volume.trimCaches()
-    return runSync(op, this.device)
-  }
-
-  private checkMounted(): void {
-    if (this.mounted) return
-    throw new MisuseError(
-      'UNMOUNTED',
-      'This filesystem was unmounted. Mount the device again to use it.',
+function viewOf(
+  device: BlockDevice,
+  blockSize: number | undefined,
+  options: MountOptions,
+): BlockDevice {
+  if (blockSize === undefined) throw noSuperblock(0)
+  if (options.blockSize !== undefined) return withBlockSize(device, blockSize)
+  try {
+    return withBlockSize(device, blockSize)
+  } catch (error) {
+    // The size came from the image: it is the image that is wrong.
+    if (!(error instanceof MisuseError)) throw error
+    throw new FormatError(
+      'WRONG_GEOMETRY',
+      `The superblock says blocks of ${blockSize} bytes, which this device cannot have. ${error.message}`,
+      { structure: 'superblock', block: 0, cause: error },
     )
   }
 }
 
-function collectInto(uses: BlockUse[]) {
-  return { onUse: (use: BlockUse) => uses.push(use), onError: () => {} }
+function mountOn(view: BlockDevice, options: MountOptions) {
+  const readOnly = options.readOnly ?? view.readOnly
+  return mountVolume(view.geometry, { ...options, readOnly })
 }
 
-function decoded(
-  bytes: Uint8Array,
-  options: TextOption | { readonly encoding?: undefined } | undefined,
-): Uint8Array | string {
-  const encoding = typeof options === 'string' ? options : options?.encoding
-  return encoding === undefined ? bytes : new TextDecoder().decode(bytes)
+function mayChange(options: OpenOptions): boolean {
+  return options.write === true || options.append === true || options.create === true
 }
 
-function listing(entries: ListedEntry[], path: PathLike, options: ReaddirOptions): unknown[] {
-  const shown = (name: string) =>
-    options.encoding === 'buffer' ? byteStringToBytes(name) : byteStringToText(name)
-  const below = (name: string, parent: string) => (parent === '' ? name : `${parent}/${name}`)
-  if (options.withFileTypes !== true) {
-    return entries.map(({ name, parent }) => shown(below(name, parent)))
-  }
-  return entries.map(({ name, parent, entry }) => {
-    const top = textOf(path).replace(/\/+$/, '')
-    const parentPath = parent === '' ? top || '/' : `${top}/${byteStringToText(parent)}`
-    return new Dirent(shown(name), parentPath, entryType(entry), entrySize(entry))
-  })
+function bytesOf(data: Uint8Array | string): Uint8Array {
+  return typeof data === 'string' ? encoder.encode(data) : data
 }

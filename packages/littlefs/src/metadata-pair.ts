@@ -18,16 +18,26 @@ import {
   type EntryContent,
   type LogRules,
   type LogSummary,
+  type Struct,
   scanLog,
 } from './format/metadata-log.js'
 import { byteString } from './format/name.js'
 import { MAGIC, MAGIC_OFFSET_BYTES } from './format/superblock.js'
 import { readWord } from './format/word.js'
 
+const NO_LOG = new Uint8Array(0)
+
 /** A file or directory as its metadata pair holds it. */
 export class Entry {
-  /** What is known of a file's blocks: a cache. */
+  /** Open handles on it: while there are any, its pair stays in memory. */
+  openHandles = 0
+  /** True once it was removed: it lives on until its last handle closes. */
+  removed = false
+  /** Blocks of older versions that open handles may still read. */
+  retained: number[] = []
+  /** What is known of the blocks of `blocksOf`: a cache. */
   fileBlocks: FileBlocks | undefined
+  blocksOf: Struct | undefined
   /** The directory that this entry is, once it was looked into: a cache. */
   directory: Directory | undefined
 
@@ -39,6 +49,13 @@ export class Entry {
 
 export class MetadataPair {
   private decoded: Entry[] | undefined
+  /** The directory that it is part of, once that was looked into: a cache. */
+  directory: Directory | undefined
+  /** The pair whose tail this is, as last seen: a hint, to be verified. */
+  predecessor: MetadataPair | undefined
+
+  /** True where a commit may be appended without an erase. */
+  nextIsErased: boolean
 
   constructor(
     /** The half in force first. */
@@ -46,11 +63,53 @@ export class MetadataPair {
     public summary: LogSummary,
     /** The half in force, up to the end of its last good commit. */
     private log: Uint8Array,
-  ) {}
+  ) {
+    this.nextIsErased = summary.erasedByte !== undefined
+  }
 
-  get entries(): Entry[] {
+  /** A pair just written, whose block was erased before. */
+  static written(blocks: BlockPair, summary: LogSummary): MetadataPair {
+    const pair = new MetadataPair(blocks, summary, NO_LOG)
+    pair.nextIsErased = summary.leavesRoom
+    return pair
+  }
+
+  /** Forgets what may be known of other pairs. */
+  forgetOthers(): void {
+    this.directory = undefined
+    this.predecessor = undefined
+    for (const entry of this.entries) entry.directory = undefined
+  }
+
+  /** Puts another entry in the place of one. */
+  substitute(id: number, entry: Entry): void {
+    const entries = this.entries.slice()
+    entries[id] = entry
+    this.decoded = entries
+  }
+
+  /** Its log was written anew, into what is now its first block. */
+  rewritten(blocks: BlockPair, summary: LogSummary): void {
+    this.blocks = blocks
+    this.summary = summary
+    this.nextIsErased = summary.leavesRoom
+  }
+
+  get entries(): readonly Entry[] {
     this.decoded ??= decodeEntries(this.log).map((content) => new Entry(content, this))
     return this.decoded
+  }
+
+  /** What a commit made of the pair: entries by id, each with its content. */
+  setEntries(entries: Entry[], contents: readonly EntryContent[]): void {
+    for (let id = 0; id < entries.length; id++) {
+      const entry = entries[id] as Entry
+      entry.content = contents[id] as EntryContent
+      entry.pair = this
+    }
+    this.decoded = entries
+    // Decoded entries refer to the bytes that they need.
+    this.log = NO_LOG
   }
 
   /** False where the log does not begin with the superblock's name: not worth decoding at mount. */
@@ -72,6 +131,11 @@ export function pairKey(blocks: BlockPair): number {
 
 export function isSamePair(a: BlockPair, b: BlockPair): boolean {
   return (a[0] === b[0] && a[1] === b[1]) || (a[0] === b[1] && a[1] === b[0])
+}
+
+/** True also for a pair one half of which has moved since. */
+export function sharesBlock(a: BlockPair, b: BlockPair): boolean {
+  return a[0] === b[0] || a[1] === b[1] || a[0] === b[1] || a[1] === b[0]
 }
 
 /** True where revision `a` came after `b`, counting on across the end of 32 bits. */

@@ -19,9 +19,9 @@ import {
   NAME_MAX_LIMIT,
   type Superblock,
 } from './format/superblock.js'
-import { TagType } from './format/tag.js'
+import { TAG_LENGTH_MAX, TagType } from './format/tag.js'
 import { isSamePair, type MetadataPair, readMetadataPair } from './metadata-pair.js'
-import { type DiskVersion, type Limits, noSuperblock, Volume } from './volume.js'
+import { type DiskVersion, type Limits, noSuperblock, Volume, type WriterSettings } from './volume.js'
 
 export interface MountOptions {
   /** Bytes. Default: found from the image. */
@@ -38,6 +38,17 @@ export interface MountOptions {
   readonly fileMax?: number
   /** The largest attribute that a superblock may allow, in bytes. Default 1022. */
   readonly attrMax?: number
+  /**
+   * The cache of the device that will use the filesystem, in bytes: it can rewrite only inline files
+   * that fit in. Default 64.
+   */
+  readonly cacheSize?: number
+  /** The largest inline file, in bytes; 0 for none. Default: the smallest of `cacheSize`, `attrMax` and an eighth of `metadataMax`. */
+  readonly inlineMax?: number
+  /** Bytes of a block that a metadata log may take. Default: the block size. */
+  readonly metadataMax?: number
+  /** Compactions after which a metadata pair moves; -1: never. Default 500. */
+  readonly blockCycles?: number
   /** What caches may take in memory, roughly, in bytes. Default 64 MiB. */
   readonly memoryBudget?: number
   /** A faster CRC-32 where the platform has one. Default: a portable one. */
@@ -68,10 +79,11 @@ export function* mountVolume(geometry: Geometry, options: MountOptions = {}): Op
 
   let rules: LogRules = { progSize, crc32, hasForwardCrc: true }
   // Until the superblock says otherwise, the pairs may lie anywhere on the device.
-  let blockCount = Math.max(geometry.blockCount, 2)
+  let blockCount = geometry.blockCount
   let superblock: Superblock | undefined
   let root: BlockPair = FIRST_PAIR
   let rootRevision = 0
+  let seed = 0
   let globalState: GlobalState = ZERO_STATE
   const walked: MetadataPair[] = []
   const cycle = new CycleDetector()
@@ -91,6 +103,7 @@ export function* mountVolume(geometry: Geometry, options: MountOptions = {}): Op
     if (pair.summary.globalDelta !== undefined) {
       globalState = xorStates(globalState, pair.summary.globalDelta)
     }
+    seed = Math.imul(seed, 31) ^ pair.summary.crcFold
     walked.push(pair)
     next = pair.summary.tail
     if (next !== undefined) cycle.check(next)
@@ -104,12 +117,48 @@ export function* mountVolume(geometry: Geometry, options: MountOptions = {}): Op
     root,
     globalState,
     rootRevision,
+    seed,
     crc32,
+    readOnly: options.readOnly ?? false,
+    ...writerSettings(options, blockSize, effectiveLimits(superblock, limits)),
     memoryBudget: options.memoryBudget ?? MEMORY_BUDGET_DEFAULT_BYTES,
   })
-  for (const pair of walked) volume.keepPair(pair)
+  for (const pair of walked) {
+    // What was read before the version was known was judged by another one's rules.
+    if (volume.rules.hasForwardCrc || pair !== walked[0]) volume.keepPair(pair)
+  }
   volume.trimCaches()
   return volume
+}
+
+const CACHE_SIZE_DEFAULT_BYTES = 64
+const BLOCK_CYCLES_DEFAULT = 500
+
+/** @throws MisuseError `INVALID_ARGUMENT`. */
+export function writerSettings(
+  options: MountOptions,
+  blockSize: number,
+  limits: Limits,
+): WriterSettings {
+  const { metadataMax = blockSize, cacheSize = CACHE_SIZE_DEFAULT_BYTES } = options
+  const { blockCycles = BLOCK_CYCLES_DEFAULT } = options
+  checkOption('metadataMax', metadataMax, blockSize)
+  checkOption('cacheSize', cacheSize, Number.MAX_SAFE_INTEGER)
+  const most = Math.min(TAG_LENGTH_MAX, limits.attrMax, Math.floor(metadataMax / 8))
+  const { inlineMax = Math.min(cacheSize, most) } = options
+  if (!Number.isInteger(inlineMax) || inlineMax < 0 || inlineMax > most) {
+    throw new MisuseError(
+      'INVALID_ARGUMENT',
+      `inlineMax is ${inlineMax}: give a whole number from 0 to ${most}, which is what attrMax and an eighth of metadataMax leave.`,
+    )
+  }
+  if (!Number.isInteger(blockCycles) || blockCycles < -1) {
+    throw new MisuseError(
+      'INVALID_ARGUMENT',
+      `blockCycles is ${blockCycles}: give a whole number, or -1 for pairs that never move.`,
+    )
+  }
+  return { inlineMax, metadataMax, blockCycles: Math.max(blockCycles, 0) }
 }
 
 function superblockOf(pair: MetadataPair): Superblock | undefined {
@@ -121,7 +170,7 @@ function superblockOf(pair: MetadataPair): Superblock | undefined {
   return decodeSuperblock(struct.bytes)
 }
 
-function driverLimits(options: MountOptions): Limits {
+export function driverLimits(options: MountOptions): Limits {
   const { nameMax = NAME_MAX_DEFAULT, fileMax = FILE_MAX_DEFAULT } = options
   const { attrMax = ATTR_MAX_DEFAULT } = options
   checkOption('nameMax', nameMax, NAME_MAX_LIMIT)

@@ -16,6 +16,8 @@ import {
   MAGIC_OFFSET_BYTES,
   SUPERBLOCK_SIZE_BYTES,
 } from './format/superblock.js'
+import { crc32 } from './format/crc32.js'
+import { scanLog } from './format/metadata-log.js'
 import {
   FIRST_PREVIOUS_TAG,
   readStoredTag,
@@ -34,7 +36,8 @@ const SEARCH_END_BYTES = 16 * 1024 * 1024
 const CHUNK_SIZE_BYTES = 64 * 1024
 
 /**
- * The block size in bytes that a superblock of the image says; `undefined` where none is found.
+ * The block size in bytes that a superblock of the image says; `undefined` where none is found. One
+ * with a good CRC is preferred to one that may be damaged.
  *
  * @param geometry the device in blocks of any size.
  */
@@ -42,9 +45,10 @@ export function* findBlockSize(geometry: Geometry): Op<number | undefined> {
   const sizeBytes = geometry.blockSize * geometry.blockCount
   const head = yield* readBytes(geometry, 0, Math.min(HEAD_SIZE_BYTES, sizeBytes))
   const atStart = blockSizeAt(head, 0)
-  if (atStart !== undefined) return atStart
+  if (atStart !== undefined && (yield* isSound(geometry, 0, atStart))) return atStart
 
   const end = Math.min(SEARCH_END_BYTES, sizeBytes)
+  let doubtful = atStart
   for (let start = 0; start < end; start += CHUNK_SIZE_BYTES) {
     // The overlap holds a superblock that begins at the end of the chunk.
     const length = Math.min(CHUNK_SIZE_BYTES + HEAD_SIZE_BYTES, sizeBytes - start)
@@ -53,10 +57,20 @@ export function* findBlockSize(geometry: Geometry): Op<number | undefined> {
       // Blocks are multiples of 4 bytes, and "l" is rare enough a byte to ask for first.
       if (chunk[at + MAGIC_OFFSET_BYTES] !== 0x6c) continue
       const blockSize = blockSizeAt(chunk, at)
-      if (blockSize !== undefined && blockSize === start + at) return blockSize
+      if (blockSize === undefined || blockSize !== start + at) continue
+      if (yield* isSound(geometry, start + at, blockSize)) return blockSize
+      doubtful ??= blockSize
     }
   }
-  return undefined
+  return doubtful
+}
+
+/** True where the block of that size holds a commit with a good CRC. */
+function* isSound(geometry: Geometry, start: number, blockSize: number): Op<boolean> {
+  const { blockSize: unit, blockCount } = geometry
+  if (blockSize > SEARCH_END_BYTES || start + blockSize > unit * blockCount) return false
+  const block = yield* readBytes(geometry, start, blockSize)
+  return scanLog(block, { progSize: 1, crc32, hasForwardCrc: false }) !== undefined
 }
 
 /** The block size that a superblock at that place says. */

@@ -15,7 +15,6 @@ import { checkIsFile, readFileAt } from './file-read.js'
 import { byteStringToBytes, byteStringToText } from './format/name.js'
 import { type Entry, pairKey } from './metadata-pair.js'
 import { type PathLike, parsePath, textOf } from './path.js'
-import { findUsedBlocks } from './traverse.js'
 import type { Volume } from './volume.js'
 
 /** What `stat` tells: littlefs knows types and sizes; anything else is in attributes. */
@@ -161,8 +160,7 @@ function checkNoLoop(directory: Directory, above: readonly number[]): void {
 
 export function* df(volume: Volume): Op<Space> {
   const { blockSize, blockCount } = volume.layout
-  volume.usedBlocks ??= (yield* findUsedBlocks(volume)).size
-  const { usedBlocks } = volume
+  const usedBlocks = yield* volume.countUsedBlocks()
   return { blockSize, blockCount, usedBlocks, freeBlocks: blockCount - usedBlocks }
 }
 

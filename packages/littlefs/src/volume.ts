@@ -1,30 +1,42 @@
 /**
  * Volume: a mounted littlefs as the engine sees it; what is known of it as a whole, and the caches.
  *
- * 1. Nothing here is the only copy of anything: what is kept in memory was read from the device or
- *    is there already. The caches may be dropped between any two operations.
- * 2. `globalState` is the XOR of the deltas of all pairs on the threaded list.
+ * 1. What is kept in memory of the device was read from it or is durable on it: the caches may be
+ *    dropped between any two operations. What an open handle refers to stays.
+ * 2. `diskState` is the XOR of the deltas of all pairs on the threaded list; `wantedState` is what
+ *    the next commit makes of it.
+ * 3. Changes go one at a time, each through {@link Volume.change}; one that was left in the middle
+ *    is the last.
  */
 
-import { FormatError, type Op } from '@caravan/core'
+import { DeviceError, FormatError, FsError, MisuseError, type Op } from '@caravan/core'
+import { Allocator, noSpace } from './allocator.js'
 import type { Directory } from './directory.js'
-import type { Crc32 } from './format/crc32.js'
+import { CommitEncoder } from './format/commit-encoder.js'
+import { CRC_INITIAL, type Crc32 } from './format/crc32.js'
 import {
   type GlobalState,
   hasOrphans,
+  isZeroState,
   type PendingMove,
   pendingMove,
+  withMove,
+  withOrphans,
+  xorStates,
   ZERO_STATE,
 } from './format/global-state.js'
-import type { BlockPair, LogRules } from './format/metadata-log.js'
+import type { BlockPair, LogRules, LogSummary } from './format/metadata-log.js'
 import type { Superblock } from './format/superblock.js'
 import {
   type Entry,
   isSamePair,
   type MetadataPair,
-  pairKey,
   readMetadataPair,
+  sharesBlock,
 } from './metadata-pair.js'
+import type { OpenFile } from './open-file.js'
+import { makeConsistent } from './thread.js'
+import { findUsedBlocks } from './traverse.js'
 
 /** Where bytes are: sizes in bytes. */
 export interface Layout {
@@ -43,7 +55,17 @@ export interface Limits {
 
 export type DiskVersion = '2.0' | '2.1'
 
-export interface VolumeState {
+/** How a writer goes about it; nothing of it stands on disk. */
+export interface WriterSettings {
+  /** The largest file kept in its directory's metadata, in bytes. */
+  readonly inlineMax: number
+  /** Bytes of a block that a metadata log may take. */
+  readonly metadataMax: number
+  /** Compactions after which a metadata pair moves; 0: never. */
+  readonly blockCycles: number
+}
+
+export interface VolumeState extends WriterSettings {
   readonly layout: Layout
   readonly limits: Limits
   readonly superblock: Superblock
@@ -51,98 +73,370 @@ export interface VolumeState {
   readonly globalState: GlobalState
   /** The revision count of the root's first pair. */
   readonly rootRevision: number
+  /** Of all commits' CRCs: where the allocator begins. */
+  readonly seed: number
   readonly crc32: Crc32
+  readonly readOnly: boolean
   /** What the caches may take, roughly, in bytes. */
   readonly memoryBudget: number
 }
 
-export class Volume {
-  readonly layout: Layout
+/** Blocks' buffers that are kept for the next use. */
+const BUFFERS_MAX = 64
+
+export class Volume implements WriterSettings {
+  layout: Layout
   readonly limits: Limits
-  readonly superblock: Superblock
-  readonly root: BlockPair
+  superblock: Superblock
+  root: BlockPair
   readonly rules: LogRules
-  readonly memoryBudget: number
   readonly rootRevision: number
-  globalState: GlobalState = ZERO_STATE
-  pendingMove: PendingMove | undefined
+  readonly inlineMax: number
+  readonly metadataMax: number
+  readonly blockCycles: number
+  readonly readOnly: boolean
+  readonly memoryBudget: number
+  readonly encoder: CommitEncoder
+  readonly allocator: Allocator
+  readonly openFiles = new Set<OpenFile>()
 
-  /** Counted by the first `df`. */
-  usedBlocks: number | undefined
+  /** Counts changes of metadata, so that whoever reads them can tell that they have changed. */
+  metadataEpoch = 0
+  /** True while data was programmed and not made durable. */
+  dataIsUnsynced = false
 
+  private diskState: GlobalState
+  private wantedState: GlobalState
+  private orphanCount: number
+  /** The deltas of pairs taken off the list, until a commit takes them over. */
+  orphanedDelta: GlobalState = ZERO_STATE
+
+  /** By each of their blocks. */
   private readonly pairs = new Map<number, MetadataPair>()
-  private readonly directories = new Map<number, Directory>()
   private cachedBytes = 0
+  private readonly buffers: Uint8Array[] = []
+  private unitCrcs = new Map<number, number>()
+  private changing = false
+  private failure: unknown
 
   constructor(state: VolumeState) {
     this.layout = state.layout
     this.limits = state.limits
     this.superblock = state.superblock
     this.root = state.root
-    this.memoryBudget = state.memoryBudget
     this.rootRevision = state.rootRevision
+    this.inlineMax = state.inlineMax
+    this.metadataMax = state.metadataMax
+    this.blockCycles = state.blockCycles
+    this.readOnly = state.readOnly
+    this.memoryBudget = state.memoryBudget
     this.rules = {
       progSize: state.layout.progSize,
       crc32: state.crc32,
       hasForwardCrc: state.superblock.minorVersion >= 1,
     }
-    this.globalState = state.globalState
-    this.pendingMove = pendingMove(state.globalState)
+    this.diskState = state.globalState
+    this.wantedState = state.globalState
+    this.orphanCount = hasOrphans(state.globalState) ? 1 : 0
+    this.encoder = new CommitEncoder(state.layout.blockSize, state.layout.progSize, state.crc32)
+    this.allocator = new Allocator(state.layout.blockCount, state.seed)
   }
 
   get diskVersion(): DiskVersion {
     return this.superblock.minorVersion >= 1 ? '2.1' : '2.0'
   }
 
-  get hasOrphans(): boolean {
-    return hasOrphans(this.globalState)
-  }
+  // Metadata pairs
 
   /** @throws FormatError `CORRUPT_PAIR`. */
   *readPair(blocks: BlockPair): Op<MetadataPair> {
-    const cached = this.pairs.get(pairKey(blocks))
-    if (cached !== undefined && isSamePair(cached.blocks, blocks)) return cached
-    const { blockSize, blockCount } = this.layout
-    const pair = yield* readMetadataPair(blocks, blockSize, blockCount, this.rules)
-    this.keepPair(pair)
-    return pair
+    for (;;) {
+      const cached = this.cachedPair(blocks)
+      if (cached !== undefined) return cached
+      const epoch = this.metadataEpoch
+      const { blockSize, blockCount } = this.layout
+      let pair: MetadataPair
+      try {
+        pair = yield* readMetadataPair(blocks, blockSize, blockCount, this.rules)
+      } catch (error) {
+        if (epoch !== this.metadataEpoch) continue
+        throw error
+      }
+      // What a writer was changing meanwhile may be half of each.
+      if (epoch !== this.metadataEpoch) continue
+      const meanwhile = this.cachedPair(blocks)
+      if (meanwhile !== undefined) return meanwhile
+      this.keepPair(pair)
+      return pair
+    }
   }
 
-  /** Takes a pair into the cache. */
+  /** Also where one of the blocks is no longer the pair's own: a pair that moved. */
+  cachedPair(blocks: BlockPair): MetadataPair | undefined {
+    const pair = this.pairs.get(blocks[0]) ?? this.pairs.get(blocks[1])
+    const { blockCount } = this.layout
+    return blocks[0] < blockCount && blocks[1] < blockCount ? pair : undefined
+  }
+
+  isLive(pair: MetadataPair): boolean {
+    return this.pairs.get(pair.blocks[0]) === pair
+  }
+
   keepPair(pair: MetadataPair): void {
-    this.pairs.set(pairKey(pair.blocks), pair)
+    this.pairs.set(pair.blocks[0], pair)
+    this.pairs.set(pair.blocks[1], pair)
     this.cachedBytes += pair.memoryBytes
+  }
+
+  /** A pair's log was written anew, perhaps into a new block. */
+  rewritten(pair: MetadataPair, blocks: BlockPair, summary: LogSummary): void {
+    for (const block of pair.blocks) if (!blocks.includes(block)) this.pairs.delete(block)
+    pair.rewritten(blocks, summary)
+    this.keepPair(pair)
+  }
+
+  /** A pair was taken off the list: its blocks are free once the operation has ended. */
+  forgetPair(pair: MetadataPair): void {
+    for (const block of pair.blocks) {
+      this.pairs.delete(block)
+      this.giveBackBlock(block)
+    }
+  }
+
+  isFirstPair(pair: MetadataPair): boolean {
+    return isSamePair(pair.blocks, [0, 1])
+  }
+
+  isRoot(blocks: BlockPair): boolean {
+    return sharesBlock(this.root, blocks)
+  }
+
+  setRoot(pair: MetadataPair): void {
+    this.root = pair.blocks
   }
 
   /** The superblock's own entry, which stands for the root directory and holds its attributes. */
   *readRoot(): Op<Entry> {
-    const pair = yield* this.readPair(this.root)
+    const pair = this.cachedPair(this.root) ?? (yield* this.readPair(this.root))
     const entry = pair.entries[0]
     if (entry === undefined) throw noSuperblock(this.root[0])
     return entry
   }
 
   cachedDirectory(head: BlockPair): Directory | undefined {
-    const directory = this.directories.get(pairKey(head))
-    return directory !== undefined && isSamePair(directory.head.blocks, head)
-      ? directory
-      : undefined
+    const pair = this.cachedPair(head)
+    return pair?.directory?.head === pair ? pair?.directory : undefined
   }
 
-  keepDirectory(directory: Directory): void {
-    this.directories.set(pairKey(directory.head.blocks), directory)
-    this.cachedBytes += 100 * directory.index.size
+  // Global state
+
+  /** The move that stands on disk: its source is hidden. */
+  get pendingMove(): PendingMove | undefined {
+    return pendingMove(this.diskState)
+  }
+
+  /** The move that the next commit will leave. */
+  get wantedMove(): PendingMove | undefined {
+    return pendingMove(this.wantedState)
+  }
+
+  get hasOrphans(): boolean {
+    return hasOrphans(this.diskState)
+  }
+
+  get wantsOrphans(): boolean {
+    return this.orphanCount > 0
+  }
+
+  setMove(move: { pair: BlockPair; id: number } | undefined): void {
+    this.wantedState = withMove(this.wantedState, move)
+  }
+
+  addOrphan(): void {
+    this.orphanCount++
+    this.wantedState = withOrphans(this.wantedState, true)
+  }
+
+  removeOrphan(): void {
+    this.orphanCount--
+    this.wantedState = withOrphans(this.wantedState, this.orphanCount > 0)
+  }
+
+  clearOrphans(): void {
+    this.orphanCount = 0
+    this.wantedState = withOrphans(this.wantedState, false)
+  }
+
+  /** @throws FormatError `CORRUPT_GLOBAL_STATE`. */
+  checkMove(move: PendingMove): void {
+    if (move.sound) return
+    throw new FormatError(
+      'CORRUPT_GLOBAL_STATE',
+      `The global state names a pending move of a kind that littlefs does not have (tag 0x${(this.diskState.tag >>> 0).toString(16)}): it is damaged, and writing cannot begin.`,
+      { structure: 'global state' },
+    )
+  }
+
+  /** What a commit has to change of the state on disk. */
+  globalStateChange(): GlobalState {
+    return xorStates(this.diskState, this.wantedState)
+  }
+
+  get globalStateIsPending(): boolean {
+    return !isZeroState(this.globalStateChange()) || !isZeroState(this.orphanedDelta)
+  }
+
+  /** A commit took over the change; one of a pair that moved only the deltas of others. */
+  globalStateCommitted(relocated = false): void {
+    this.orphanedDelta = ZERO_STATE
+    if (!relocated) this.diskState = this.wantedState
+  }
+
+  inheritDelta(pair: MetadataPair): void {
+    const { globalDelta } = pair.summary
+    if (globalDelta !== undefined) this.orphanedDelta = xorStates(this.orphanedDelta, globalDelta)
+  }
+
+  // Blocks
+
+  /** @throws FsError `ENOSPC`. */
+  *allocate(): Op<number> {
+    const block = this.allocator.take() ?? (yield* this.tryAllocate())
+    if (block === undefined) throw noSpace(this.layout.blockCount)
+    return block
+  }
+
+  /** `undefined` where every block is in use. */
+  *tryAllocate(): Op<number | undefined> {
+    if (!this.allocator.isScanned) yield* this.scanBlocks()
+    const block = this.allocator.take()
+    if (block !== undefined || this.allocator.isExact) return block
+    yield* this.scanBlocks()
+    return this.allocator.take()
+  }
+
+  giveBackBlock(block: number): void {
+    this.allocator.giveBack(block)
+  }
+
+  markBadBlock(block: number): void {
+    this.allocator.markBad(block)
+  }
+
+  *countUsedBlocks(): Op<number> {
+    if (!this.allocator.isExact) yield* this.scanBlocks()
+    return this.allocator.usedCount
+  }
+
+  /** The filesystem has another number of blocks from now on. */
+  setBlockCount(superblock: Superblock): void {
+    const { blockCount } = superblock
+    this.superblock = superblock
+    this.layout = { ...this.layout, blockCount }
+    this.allocator.setBlockCount(blockCount)
+  }
+
+  private *scanBlocks(): Op<void> {
+    const used = yield* findUsedBlocks(this)
+    for (const file of this.openFiles) for (const block of yield* file.neededBlocks()) used.add(block)
+    this.allocator.setUsed(used)
+  }
+
+  /** Makes data durable that a commit is going to refer to. */
+  *syncData(): Op<void> {
+    if (!this.dataIsUnsynced) return
+    yield { kind: 'sync' }
+    this.dataIsUnsynced = false
+  }
+
+  /** A buffer of a block's size, of any content. */
+  takeBuffer(): Uint8Array {
+    return this.buffers.pop() ?? new Uint8Array(this.layout.blockSize)
+  }
+
+  /** The buffer must have come from {@link takeBuffer}, perhaps in part. */
+  returnBuffer(bytes: Uint8Array): void {
+    if (this.buffers.length < BUFFERS_MAX) this.buffers.push(new Uint8Array(bytes.buffer))
+  }
+
+  /** The CRC of a program unit of which every byte is the same. */
+  erasedUnitCrc(byte: number): number {
+    let crc = this.unitCrcs.get(byte)
+    if (crc === undefined) {
+      const unit = new Uint8Array(this.layout.progSize).fill(byte)
+      crc = this.rules.crc32(CRC_INITIAL, unit, 0, unit.length)
+      this.unitCrcs.set(byte, crc)
+    }
+    return crc
+  }
+
+  // Changes
+
+  /**
+   * Runs an operation that changes the filesystem: alone, on a consistent state, with its blocks
+   * settled when it ends.
+   *
+   * @throws FsError `EROFS` on a read-only mount, or after a device error left it unknown what
+   *   stands on the device.
+   */
+  *change<T>(syscall: string, body: () => Op<T>): Op<T> {
+    this.checkWritable(syscall)
+    this.changing = true
+    const epoch = this.metadataEpoch
+    try {
+      if (this.wantedMove !== undefined || this.wantsOrphans) yield* makeConsistent(this)
+      const result = yield* body()
+      this.allocator.settle()
+      this.metadataEpoch++
+      this.changing = false
+      return result
+    } catch (error) {
+      this.recover(error, this.metadataEpoch !== epoch)
+      throw error
+    }
+  }
+
+  private checkWritable(syscall: string): void {
+    if (this.changing) {
+      throw new MisuseError(
+        'ABANDONED',
+        'An earlier change of this filesystem was left in the middle, or is still under way. Await it first; if it was dropped, mount the device again.',
+      )
+    }
+    if (this.readOnly) throw new FsError('EROFS', { syscall, hint: 'it was mounted read-only' })
+    if (this.failure !== undefined) {
+      const reason = this.failure instanceof Error ? this.failure.message : String(this.failure)
+      const hint = `an earlier write failed: ${reason} Mount again to go on`
+      throw new FsError('EROFS', { syscall, hint, cause: this.failure })
+    }
+  }
+
+  /** After a failure: memory says again what the device does, or writing ends. */
+  private recover(error: unknown, metadataChanged: boolean): void {
+    this.changing = false
+    this.allocator.revert()
+    this.wantedState = this.diskState
+    this.orphanCount = hasOrphans(this.diskState) ? 1 : 0
+    this.orphanedDelta = ZERO_STATE
+    const isClean = error instanceof FsError || error instanceof FormatError
+    if (!isClean || error instanceof DeviceError) this.failure = error
+    if (metadataChanged && isClean) this.dropCaches()
   }
 
   /** Called between operations: drops the caches once they have outgrown their budget. */
   trimCaches(): void {
-    if (this.cachedBytes > this.memoryBudget) this.dropCaches()
+    if (this.cachedBytes > this.memoryBudget && !this.changing) this.dropCaches()
   }
 
   dropCaches(): void {
     this.pairs.clear()
-    this.directories.clear()
     this.cachedBytes = 0
+    // What handles refer to keeps its identity; what it knew of others is read again.
+    for (const { entry } of this.openFiles) {
+      if (entry.removed || this.isLive(entry.pair)) continue
+      this.keepPair(entry.pair)
+      entry.pair.forgetOthers()
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** What a manifest says about an image once it may be written to. */
 
 import type { MountOptions } from '@caravan/littlefs'
-import { canWrite, mountVolume, type Volume } from '../../replay/adapter.js'
+import { mountVolume, type Volume } from '../../replay/adapter.js'
 import { describe } from '../report.js'
 import { treeDifference } from './compare.js'
 import { imageDevice } from './devices.js'
@@ -10,8 +10,6 @@ import type { Exemption } from './exemptions.js'
 import type { Manifest, ManifestEntry } from './manifest.js'
 import * as drive from './mode.js'
 import { type ObservedEntry, observeTree } from './observe.js'
-
-export { canWrite }
 
 /**
  * Makes a copy of the image consistent and compares what is there afterwards, sync and async; goes

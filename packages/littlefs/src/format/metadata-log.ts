@@ -57,8 +57,13 @@ export interface LogSummary {
   readonly globalDelta: GlobalState | undefined
   /** All commits' CRCs, folded: the seed of the reference's allocator. */
   readonly crcFold: number
-  /** True where a next commit may be programmed at `end` without an erase. */
-  readonly nextIsErased: boolean
+  /**
+   * The byte that all of the block after `end` is made of, where a next commit may be programmed
+   * there without an erase.
+   */
+  readonly erasedByte: number | undefined
+  /** True where a further commit fits behind the last one at all. */
+  readonly leavesRoom: boolean
 }
 
 /** What a good commit leaves behind; replaced whole at each CRC. */
@@ -142,16 +147,29 @@ export function scanLog(block: Uint8Array, rules: LogRules): LogSummary | undefi
   if (committed.commitCount === 0) return undefined
   if (at === blockSize) endsAtUnprogrammed = false
 
-  let nextIsErased = endsAtUnprogrammed && committed.end % rules.progSize === 0
-  if (nextIsErased && rules.hasForwardCrc) {
+  let erasedByte = endsAtUnprogrammed ? erasedByteAt(block, committed.end, rules) : undefined
+  if (erasedByte !== undefined && rules.hasForwardCrc) {
     // What a torn commit programmed still looks invalid here; the forward CRC tells.
     const { end } = committed
-    nextIsErased =
+    const matches =
       forwardCrc !== undefined &&
       end + forwardCrc.size <= blockSize &&
       rules.crc32(CRC_INITIAL, block, end, end + forwardCrc.size) >>> 0 === forwardCrc.crc
+    if (!matches) erasedByte = undefined
   }
-  return { revision: readWord(block, 0), nextIsErased, ...committed }
+  const leavesRoom = committed.end <= blockSize - rules.progSize
+  return { revision: readWord(block, 0), erasedByte, leavesRoom, ...committed }
+}
+
+/**
+ * A commit may be torn so that its first program unit is still erased and a later one is not, and
+ * version 2.0 has no forward CRC at all: only a rest that is all alike is taken to be erased.
+ */
+function erasedByteAt(block: Uint8Array, end: number, rules: LogRules): number | undefined {
+  if (end % rules.progSize !== 0 || end >= block.length) return undefined
+  const byte = block[end] as number
+  for (let at = end + 1; at < block.length; at++) if (block[at] !== byte) return undefined
+  return byte
 }
 
 function foldCrc(fold: number, crc: number): number {
@@ -259,17 +277,19 @@ export function decodeEntries(log: Uint8Array): EntryContent[] {
         }))
     }
   }
+  // What never got a name is no entry.
+  while (entries.length > 0 && entries[entries.length - 1]?.nameType === undefined) entries.pop()
   return entries
 }
 
-/** A tag for an id that does not exist says nothing about anything. */
+/** A tag may come before the name that makes its entry one. */
 function replace(
   entries: EntryContent[],
   id: number,
   change: (entry: EntryContent) => EntryContent,
 ): void {
-  const entry = entries[id]
-  if (entry !== undefined) entries[id] = change(entry)
+  while (entries.length <= id) entries.push(EMPTY)
+  entries[id] = change(entries[id] as EntryContent)
 }
 
 export function decodeStruct(type: number, log: Uint8Array, at: number, length: number): Struct {

@@ -1,0 +1,144 @@
+/**
+ * Which blocks are free, and which one is handed out next.
+ *
+ * 1. Once scanned, `used` holds every block that the tree, the threaded list, an open handle or an
+ *    operation under way needs: exact as blocks are taken and given back.
+ * 2. What an operation gives back is free only when it has ended (`settle`): until then a power cut
+ *    may bring back the state that needs it. While readers run it waits for those that were there.
+ * 3. Blocks are handed out in turn, from a start that differs from mount to mount, so that wear
+ *    spreads over all that are free.
+ */
+
+import { FsError } from '@caravan/core'
+import { BlockSet } from './block-set.js'
+
+export class Allocator {
+  private used: BlockSet | undefined
+  private exact = false
+  /** Blocks that failed in this mount: not used again, whatever the tree says. */
+  private readonly bad = new BlockSet()
+  /** Taken by the operation under way. */
+  private taken: number[] = []
+  /** Given back by the operation under way. */
+  private returned: number[] = []
+  /** Given back, and waiting for readers: `[turn, block]` in ascending turns. */
+  private waiting: [number, number][] = []
+  private readonly readers = new Set<number>()
+  private turn = 0
+  private cursor: number
+
+  constructor(
+    private blockCount: number,
+    seed: number,
+  ) {
+    this.cursor = (seed >>> 0) % Math.max(blockCount, 1)
+  }
+
+  get isScanned(): boolean {
+    return this.used !== undefined
+  }
+
+  /** False where blocks may count as used that are free: then a scan is worth it. */
+  get isExact(): boolean {
+    return this.used !== undefined && this.exact
+  }
+
+  /** Blocks in use, those waiting for readers included. */
+  get usedCount(): number {
+    return this.used?.size ?? 0
+  }
+
+  /** Takes over what a scan found in use. */
+  setUsed(used: BlockSet): void {
+    this.used = used
+    this.exact = true
+    for (const block of this.taken) used.add(block)
+    for (const block of this.returned) used.add(block)
+    for (const [, block] of this.waiting) used.add(block)
+  }
+
+  /** Blocks may count as used that are free: to be scanned again when space is short. */
+  invalidate(): void {
+    this.exact = false
+  }
+
+  setBlockCount(blockCount: number): void {
+    this.blockCount = blockCount
+    if (this.cursor >= blockCount) this.cursor = 0
+  }
+
+  /** A free block, or `undefined` where there is none. Only after a scan. */
+  take(): number | undefined {
+    const { used, blockCount } = this
+    if (used === undefined) return undefined
+    for (let tried = 0; tried < blockCount; tried++) {
+      const block = this.cursor
+      this.cursor = block + 1 === blockCount ? 0 : block + 1
+      if (!this.bad.has(block) && used.add(block)) {
+        this.taken.push(block)
+        return block
+      }
+      if (used.size >= blockCount) return undefined
+    }
+    return undefined
+  }
+
+  /** No longer needed by what the operation under way makes. */
+  giveBack(block: number): void {
+    this.returned.push(block)
+  }
+
+  /** A block that failed: neither given back nor handed out again in this mount. */
+  markBad(block: number): void {
+    this.bad.add(block)
+  }
+
+  /** A commit went through: what was taken may be referred to from now on, whatever follows. */
+  keepTaken(): void {
+    this.taken = []
+  }
+
+  /** Blocks taken since the last commit. */
+  get takenBlocks(): readonly number[] {
+    return this.taken
+  }
+
+  /** The operation under way has ended well: what it took stays, what it gave back is free. */
+  settle(): void {
+    this.taken = []
+    const { returned } = this
+    this.returned = []
+    for (const block of returned) {
+      if (this.readers.size === 0) this.used?.delete(block)
+      else this.waiting.push([this.turn, block])
+    }
+  }
+
+  /** The operation under way has failed: what it took and no commit refers to is free again. */
+  revert(): void {
+    for (const block of this.taken) this.used?.delete(block)
+    this.taken = []
+    this.returned = []
+    this.exact = false
+  }
+
+  /** A reader begins: what is given back from now on waits for it. */
+  beginRead(): number {
+    this.readers.add(++this.turn)
+    return this.turn
+  }
+
+  endRead(reader: number): void {
+    this.readers.delete(reader)
+    if (this.waiting.length === 0) return
+    const oldest = Math.min(...this.readers)
+    while (this.waiting.length > 0 && (this.waiting[0] as [number, number])[0] < oldest) {
+      const [, block] = this.waiting.shift() as [number, number]
+      this.used?.delete(block)
+    }
+  }
+}
+
+export function noSpace(blockCount: number): FsError {
+  return new FsError('ENOSPC', { hint: `all ${blockCount} blocks are in use` })
+}

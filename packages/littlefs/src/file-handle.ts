@@ -1,0 +1,98 @@
+/** An open file as a program uses it: each call as a promise and as `...Sync`. */
+
+import { MisuseError, type Op } from '@caravan/core'
+import type { OpenFile } from './open-file.js'
+
+/** How a handle's operations are run: see `Face`. */
+export interface HandleRunner {
+  read<T>(op: () => Op<T>): Promise<T>
+  readSync<T>(op: () => Op<T>): T
+  change<T>(syscall: string, op: () => Op<T>): Promise<T>
+  changeSync<T>(syscall: string, op: () => Op<T>): T
+}
+
+/** What a seek counts from. */
+export type SeekOrigin = 'start' | 'current' | 'end'
+
+export class FileHandle {
+  constructor(
+    private readonly runner: HandleRunner,
+    private readonly file: OpenFile,
+  ) {}
+
+  /** Bytes, with what was written through this handle. */
+  get size(): number {
+    return this.file.size
+  }
+
+  /** Where the next read or write begins. */
+  get position(): number {
+    return this.file.position
+  }
+
+  /**
+   * Moves the position; beyond the end is fine, and a write there leaves zeros between.
+   *
+   * @returns the new position.
+   * @throws FsError `EINVAL` before the beginning, or beyond what a file may have.
+   */
+  seek(offset: number, origin: SeekOrigin = 'start'): number {
+    return this.file.seek(offset, origin)
+  }
+
+  /** Fills a buffer from the position on. @returns bytes read, 0 at the end. */
+  async read(target: Uint8Array): Promise<number> {
+    const op = () => this.file.read(target)
+    return this.file.isUnsettled ? this.runner.change('read', op) : this.runner.read(op)
+  }
+
+  readSync(target: Uint8Array): number {
+    const op = () => this.file.read(target)
+    return this.file.isUnsettled ? this.runner.changeSync('read', op) : this.runner.readSync(op)
+  }
+
+  /** Writes at the position. Saved by `sync` and `close`. @returns bytes written: all. */
+  async write(data: Uint8Array): Promise<number> {
+    checkBytes(data)
+    return this.runner.change('write', () => this.file.write(data))
+  }
+
+  writeSync(data: Uint8Array): number {
+    checkBytes(data)
+    return this.runner.changeSync('write', () => this.file.write(data))
+  }
+
+  /** Cuts the file off at a size in bytes, or fills it up with zeros. The position stays. */
+  async truncate(size = 0): Promise<void> {
+    return this.runner.change('ftruncate', () => this.file.truncate(size))
+  }
+
+  truncateSync(size = 0): void {
+    this.runner.changeSync('ftruncate', () => this.file.truncate(size))
+  }
+
+  /** Saves what was written: durable when done, and seen by whoever opens the file then. */
+  async sync(): Promise<void> {
+    if (this.file.isUnsettled) await this.runner.change('fsync', () => this.file.sync())
+  }
+
+  syncSync(): void {
+    if (this.file.isUnsettled) this.runner.changeSync('fsync', () => this.file.sync())
+  }
+
+  /** Saves what was written and ends the use of the handle. */
+  async close(): Promise<void> {
+    if (this.file.closesQuietly) return this.runner.read(() => this.file.close())
+    return this.runner.change('close', () => this.file.close())
+  }
+
+  closeSync(): void {
+    if (this.file.closesQuietly) this.runner.readSync(() => this.file.close())
+    else this.runner.changeSync('close', () => this.file.close())
+  }
+}
+
+function checkBytes(data: unknown): void {
+  if (data instanceof Uint8Array) return
+  throw new MisuseError('INVALID_ARGUMENT', 'A handle writes bytes: give a Uint8Array.')
+}

@@ -1,0 +1,354 @@
+/**
+ * An open file: a position, and a view of the file that becomes the file's own at `sync` or `close`.
+ *
+ * 1. What is written through a handle is its own until synced; another handle goes on seeing what
+ *    it saw when it was opened, until it is opened again.
+ * 2. Nothing is committed of a handle whose last write failed.
+ * 3. The handle follows its file through a rename. A removed file stays usable until its last
+ *    handle closes; nothing of it is committed then.
+ */
+
+import { FsError, type Op } from '@caravan/core'
+import { CtzWriter } from './ctz-writer.js'
+import { FileBlocks, findBlock } from './file-blocks.js'
+import { copyInline, fileBlocksOf, readBlocksAt } from './file-read.js'
+import { blockCountOf } from './format/ctz-list.js'
+import type { Struct } from './format/metadata-log.js'
+import { FILE_MAX_DEFAULT } from './format/superblock.js'
+import type { Entry } from './metadata-pair.js'
+import { giveBackBlocks, giveBackFile, setContent } from './tree-change.js'
+import type { Volume } from './volume.js'
+
+export interface OpenFlags {
+  readonly read: boolean
+  readonly write: boolean
+  readonly append: boolean
+}
+
+const COPY_SIZE_BYTES = 64 * 1024
+
+/** The part of a file that a handle sees. */
+type View =
+  | { readonly kind: 'inline'; readonly bytes: Uint8Array }
+  | { readonly kind: 'ctz'; readonly blocks: FileBlocks; readonly size: number }
+
+export class OpenFile {
+  position = 0
+  private view: View
+  private writer: CtzWriter | undefined
+  private dirty = false
+  private failed = false
+  private isOpen = true
+  /** Blocks of this handle's version that no commit refers to yet. */
+  private readonly own = new Set<number>()
+  /** The committed struct that the view came from, and the first block index where it differs. */
+  private base: Struct | undefined
+  private divergedFrom = Number.POSITIVE_INFINITY
+
+  constructor(
+    private readonly volume: Volume,
+    readonly entry: Entry,
+    readonly flags: OpenFlags,
+    /** As it was opened, for messages. */
+    private readonly path: string,
+  ) {
+    const { struct } = entry.content
+    this.base = struct
+    this.view =
+      struct?.kind === 'inline'
+        ? { kind: 'inline', bytes: struct.bytes }
+        : struct?.kind === 'ctz' && struct.size === 0
+          ? { kind: 'inline', bytes: new Uint8Array(0) }
+          : {
+              kind: 'ctz',
+              blocks: fileBlocksOf(volume.layout, entry),
+              size: (struct as { size: number }).size,
+            }
+    entry.openHandles++
+    volume.openFiles.add(this)
+  }
+
+  /** Empties the view; the file itself with the next sync. */
+  empty(): void {
+    this.view = { kind: 'inline', bytes: new Uint8Array(0) }
+    this.divergedFrom = 0
+    this.dirty = true
+  }
+
+  /** Bytes, with what was written and not yet synced. */
+  get size(): number {
+    const size = this.view.kind === 'inline' ? this.view.bytes.length : this.view.size
+    return this.writer === undefined ? size : Math.max(size, this.writer.position)
+  }
+
+  /** Blocks that this handle needs whatever the tree says. */
+  *neededBlocks(): Op<Iterable<number>> {
+    const needed = new Set(this.own)
+    if (this.view.kind === 'ctz') {
+      const { blocks } = this.view
+      for (let index = 0; index <= blocks.lastIndex; index++) {
+        needed.add(yield* findBlock(this.volume.layout, blocks, index))
+      }
+    }
+    return needed
+  }
+
+  /** @throws FsError `EINVAL` for a position that no file can have. */
+  seek(offset: number, origin: 'start' | 'current' | 'end'): number {
+    this.check(true, 'lseek', '')
+    const from = origin === 'start' ? 0 : origin === 'current' ? this.position : this.size
+    const position = from + offset
+    if (!Number.isInteger(position) || position < 0 || position > this.volume.limits.fileMax) {
+      const hint = `position ${position}`
+      throw new FsError('EINVAL', { syscall: 'lseek', path: this.path, hint })
+    }
+    this.position = position
+    return position
+  }
+
+  /** True where closing changes nothing at all. */
+  get closesQuietly(): boolean {
+    const { entry } = this
+    return !this.isUnsettled && entry.retained.length === 0 && !entry.removed
+  }
+
+  /** Reads from the position on. @returns bytes read, 0 at the end. */
+  *read(target: Uint8Array): Op<number> {
+    const count = yield* this.readAt(this.position, target)
+    this.position += count
+    return count
+  }
+
+  *readAt(position: number, target: Uint8Array): Op<number> {
+    this.check(this.flags.read, 'read', 'it was not opened for reading')
+    yield* this.flush()
+    if (this.view.kind === 'inline') return copyInline(this.view.bytes, position, target)
+    const { blocks, size } = this.view
+    return yield* readBlocksAt(this.volume.layout, blocks, size, position, target)
+  }
+
+  /**
+   * Writes at the position, or at the end of a file opened to append; a gap reads as zeros.
+   *
+   * @throws FsError `EFBIG`, `ENOSPC`: then nothing of this handle is committed.
+   */
+  *write(data: Uint8Array): Op<number> {
+    this.check(this.flags.write, 'write', 'it was not opened for writing')
+    if (this.flags.append && this.position < this.size) this.position = this.size
+    const { fileMax } = this.volume.limits
+    if (this.position + data.length > fileMax) {
+      const hint = `a file may have ${fileMax} bytes`
+      throw new FsError('EFBIG', { syscall: 'write', path: this.path, hint })
+    }
+    yield* this.guarded(this.put(this.position, data))
+    this.position += data.length
+    this.failed = false
+    return data.length
+  }
+
+  /**
+   * Cuts the file off, or fills it up with zeros. The position stays.
+   *
+   * @throws FsError `EINVAL` beyond 2 GiB, `ENOSPC`.
+   */
+  *truncate(size: number): Op<void> {
+    this.check(this.flags.write, 'ftruncate', 'it was not opened for writing')
+    if (!Number.isInteger(size) || size < 0 || size > FILE_MAX_DEFAULT) {
+      const hint = `a size is a whole number from 0 to ${FILE_MAX_DEFAULT}`
+      throw new FsError('EINVAL', { syscall: 'ftruncate', path: this.path, hint })
+    }
+    if (size > this.size) {
+      if (size > this.volume.limits.fileMax) {
+        const hint = `a file may have ${this.volume.limits.fileMax} bytes`
+        throw new FsError('EFBIG', { syscall: 'ftruncate', path: this.path, hint })
+      }
+      yield* this.guarded(this.put(size, new Uint8Array(0)))
+    } else if (size < this.size) {
+      yield* this.guarded(this.cut(size))
+    }
+  }
+
+  /** Commits what was written: durable when done. */
+  *sync(): Op<void> {
+    this.check(true, 'fsync', '')
+    if (this.failed) {
+      const hint = 'an earlier write failed, so nothing since the last sync was saved'
+      throw new FsError('EIO', { syscall: 'fsync', path: this.path, hint })
+    }
+    yield* this.guarded(this.flush())
+    if (!this.dirty || this.entry.removed) return
+    yield* this.commitView()
+  }
+
+  /** True where reading or closing would write. */
+  get isUnsettled(): boolean {
+    return this.writer !== undefined || this.dirty || this.own.size > 0
+  }
+
+  /** Ends the use of the handle: nothing is saved that was not synced. */
+  abandon(): void {
+    this.failed = true
+    this.isOpen = false
+    this.volume.openFiles.delete(this)
+    this.entry.openHandles--
+    // What it held counts as used until the next scan.
+    this.volume.allocator.invalidate()
+  }
+
+  /** Syncs, and ends the use of the handle. After a failed write it ends it without saving. */
+  *close(): Op<void> {
+    this.check(true, 'close', '')
+    try {
+      if (!this.failed) yield* this.sync()
+    } finally {
+      this.isOpen = false
+      this.volume.openFiles.delete(this)
+      this.entry.openHandles--
+    }
+    this.giveBackOwn()
+    if (this.entry.openHandles === 0) {
+      if (this.entry.removed) yield* giveBackFile(this.volume, this.entry)
+      for (const block of this.entry.retained) this.volume.giveBackBlock(block)
+      this.entry.retained = []
+    }
+  }
+
+  private check(allowed: boolean, syscall: string, hint: string): void {
+    if (!this.isOpen) {
+      throw new FsError('EBADF', { syscall, path: this.path, hint: 'the handle was closed' })
+    }
+    if (!allowed) throw new FsError('EBADF', { syscall, path: this.path, hint })
+  }
+
+  /** An operation that, failing, leaves the handle as one from which nothing is committed. */
+  private *guarded(op: Op<void>): Op<void> {
+    try {
+      yield* op
+    } catch (error) {
+      this.failed = true
+      this.writer = undefined
+      for (const block of this.volume.allocator.takenBlocks) this.own.delete(block)
+      throw error
+    }
+  }
+
+  private *put(position: number, data: Uint8Array): Op<void> {
+    const end = position + data.length
+    if (this.view.kind === 'inline' && this.writer === undefined) {
+      if (Math.max(end, this.view.bytes.length) <= this.volume.inlineMax) {
+        const bytes = new Uint8Array(Math.max(end, this.view.bytes.length))
+        bytes.set(this.view.bytes)
+        bytes.set(data, position)
+        this.view = { kind: 'inline', bytes }
+        this.dirty = true
+        return
+      }
+      yield* this.outline()
+    }
+    if (this.writer !== undefined && this.writer.position !== position) yield* this.flush()
+    if (this.writer === undefined) {
+      const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
+      const start = Math.min(position, size)
+      this.writer = yield* CtzWriter.from(this.volume, blocks, size, start, this.own)
+      yield* this.writer.writeZeros(position - start)
+    }
+    this.dirty = true
+    yield* this.writer.write(data)
+  }
+
+  /** Turns an inline view into one with blocks, to be written from its beginning. */
+  private *outline(): Op<void> {
+    const { bytes } = this.view as Extract<View, { kind: 'inline' }>
+    const writer = CtzWriter.fresh(this.volume, this.own)
+    yield* writer.write(bytes)
+    yield* writer.finish()
+    this.view = { kind: 'ctz', blocks: writer.blocks, size: bytes.length }
+    this.divergedFrom = 0
+    this.dirty = true
+  }
+
+  private *cut(size: number): Op<void> {
+    yield* this.flush()
+    if (size <= this.volume.inlineMax) {
+      const bytes = new Uint8Array(size)
+      if (this.view.kind === 'inline') copyInline(this.view.bytes, 0, bytes)
+      else {
+        yield* readBlocksAt(this.volume.layout, this.view.blocks, this.view.size, 0, bytes)
+        this.giveBackOwnFrom(this.view.blocks, 0)
+      }
+      this.view = { kind: 'inline', bytes }
+      this.divergedFrom = 0
+    } else {
+      const { blocks } = this.view as Extract<View, { kind: 'ctz' }>
+      const end = blockCountOf(size, this.volume.layout.blockSize)
+      yield* findBlock(this.volume.layout, blocks, end - 1)
+      this.giveBackOwnFrom(blocks, end)
+      this.view = { kind: 'ctz', blocks: blocks.prefix(end), size }
+      this.divergedFrom = Math.min(this.divergedFrom, end)
+    }
+    this.dirty = true
+  }
+
+  /** Completes the version being written: what the old one has behind it is copied. */
+  private *flush(): Op<void> {
+    const { writer } = this
+    if (writer === undefined) return
+    const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
+    const chunk = new Uint8Array(Math.max(0, Math.min(COPY_SIZE_BYTES, size - writer.position)))
+    while (writer.position < size) {
+      const part = chunk.subarray(0, Math.min(chunk.length, size - writer.position))
+      yield* readBlocksAt(this.volume.layout, blocks, size, writer.position, part)
+      yield* writer.write(part)
+    }
+    const newSize = writer.position
+    yield* writer.finish()
+    this.giveBackOwnFrom(blocks, writer.firstIndex)
+    this.view = { kind: 'ctz', blocks: writer.blocks, size: newSize }
+    this.divergedFrom = Math.min(this.divergedFrom, writer.firstIndex)
+    this.writer = undefined
+  }
+
+  private *commitView(): Op<void> {
+    const { entry, volume, view } = this
+    const before = entry.content.struct
+    const beforeBlocks =
+      before?.kind === 'ctz' && before.size > 0 ? fileBlocksOf(volume.layout, entry) : undefined
+    const after = view.kind === 'ctz' ? view.blocks : undefined
+    const struct: Struct =
+      view.kind === 'inline'
+        ? view
+        : { kind: 'ctz', head: view.blocks.get(view.blocks.lastIndex) as number, size: view.size }
+    yield* volume.syncData()
+    yield* setContent(volume, entry, { ...entry.content, struct })
+    this.own.clear()
+    if (after !== undefined) {
+      entry.fileBlocks = after
+      entry.blocksOf = struct
+    }
+    if (beforeBlocks !== undefined) {
+      // Another handle may have committed since: then the two versions are compared block by block.
+      const isBase = before === this.base
+      const from = isBase ? this.divergedFrom : 0
+      if (!isBase && after !== undefined) {
+        for (let i = 0; i <= after.lastIndex; i++) yield* findBlock(volume.layout, after, i)
+      }
+      yield* giveBackBlocks(volume, entry, beforeBlocks, isBase ? undefined : after, from, 1)
+    }
+    this.base = struct
+    this.divergedFrom = Number.POSITIVE_INFINITY
+    this.dirty = false
+  }
+
+  /** Own blocks that the version no longer has. */
+  private giveBackOwnFrom(blocks: FileBlocks, from: number): void {
+    for (let index = from; index <= blocks.lastIndex; index++) {
+      const block = blocks.get(index)
+      if (block !== undefined && this.own.delete(block)) this.volume.giveBackBlock(block)
+    }
+  }
+
+  private giveBackOwn(): void {
+    for (const block of this.own) this.volume.giveBackBlock(block)
+    this.own.clear()
+  }
+}

@@ -1,0 +1,254 @@
+/** What a program may ask of a mounted filesystem without changing it. */
+
+import type { BlockDevice } from '@caravan/core'
+import { entrySize, entryType } from './directory.js'
+import { Face } from './face.js'
+import { readFileAt } from './file-read.js'
+import { byteStringToBytes, byteStringToText } from './format/name.js'
+import type { MountOptions } from './mount.js'
+import { type PathLike, textOf } from './path.js'
+import {
+  Dirent,
+  df,
+  getAttribute,
+  getAttributes,
+  type ListedEntry,
+  list,
+  readableSize,
+  readFile,
+  requireFile,
+  type Space,
+  type Stats,
+  stat,
+  Walk,
+  type WalkEntry,
+} from './read.js'
+import { type BlockUse, findUsedBlocks } from './traverse.js'
+import type { DiskVersion, Volume } from './volume.js'
+
+/** What a superblock and the global state say. */
+export interface FilesystemInfo {
+  readonly diskVersion: DiskVersion
+  /** Bytes. */
+  readonly blockSize: number
+  readonly blockCount: number
+  /** Longest name in bytes. */
+  readonly nameMax: number
+  /** Largest file in bytes. */
+  readonly fileMax: number
+  /** Largest attribute in bytes. */
+  readonly attrMax: number
+  /** The blocks of the root directory's first metadata pair, the half in force first. */
+  readonly rootPair: readonly [number, number]
+  /** The revision count of that pair. */
+  readonly revision: number
+  /** A rename that power loss stopped between its two commits. */
+  readonly pendingMove:
+    | { readonly id: number; readonly pair: readonly [number, number] }
+    | undefined
+  /** True where directories may be on the list of pairs that are not in the tree. */
+  readonly hasOrphans: boolean
+  /** True where the superblock is older than the newest version accepted. */
+  readonly needsSuperblock: boolean
+}
+
+export interface ReaddirOptions {
+  readonly withFileTypes?: boolean
+  readonly recursive?: boolean
+  /** `'buffer'` lists names as bytes, for those that are not UTF-8. Default `'utf8'`. */
+  readonly encoding?: 'utf8' | 'buffer'
+}
+
+type Encoded = { readonly encoding: 'buffer' }
+type WithTypes = { readonly withFileTypes: true }
+type TextOption = 'utf8' | { readonly encoding: 'utf8' }
+
+/** Pieces of `readFileInPieces` where not said, in bytes. */
+const PIECE_SIZE_BYTES = 64 * 1024
+
+/** The reading half of {@link LittleFS}. */
+export class ReadFace extends Face {
+  constructor(
+    device: BlockDevice,
+    volume: Volume,
+    private readonly options: MountOptions,
+  ) {
+    super(device, volume)
+  }
+
+  info(): FilesystemInfo {
+    const { volume } = this
+    const { blockSize, blockCount } = volume.layout
+    const move = volume.pendingMove
+    const newestMinor = this.options.diskVersion === '2.0' ? 0 : 1
+    return {
+      diskVersion: volume.diskVersion,
+      blockSize,
+      blockCount,
+      ...volume.limits,
+      rootPair: volume.root,
+      revision: volume.rootRevision,
+      pendingMove: move && { id: move.id, pair: move.pair },
+      hasOrphans: volume.hasOrphans,
+      needsSuperblock: volume.superblock.minorVersion < newestMinor,
+    }
+  }
+
+  /** The whole content of a file. */
+  readFile(path: PathLike, options: TextOption): Promise<string>
+  readFile(path: PathLike, options?: { readonly encoding?: undefined }): Promise<Uint8Array>
+  async readFile(
+    path: PathLike,
+    options?: TextOption | { readonly encoding?: undefined },
+  ): Promise<Uint8Array | string> {
+    return decoded(await this.run(readFile(this.volume, path)), options)
+  }
+
+  readFileSync(path: PathLike, options: TextOption): string
+  readFileSync(path: PathLike, options?: { readonly encoding?: undefined }): Uint8Array
+  readFileSync(
+    path: PathLike,
+    options?: TextOption | { readonly encoding?: undefined },
+  ): Uint8Array | string {
+    return decoded(this.runSync(readFile(this.volume, path)), options)
+  }
+
+  /** A file in pieces of at most `pieceSize` bytes (64 KiB where not said), one at a time in memory. */
+  async *readFileInPieces(
+    path: PathLike,
+    pieceSize: number = PIECE_SIZE_BYTES,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    const entry = await this.run(requireFile(this.volume, path))
+    const size = await this.run(readableSize(this.volume, entry))
+    for (let position = 0; position < size; position += pieceSize) {
+      const piece = new Uint8Array(Math.min(pieceSize, size - position))
+      await this.run(readFileAt(this.volume.layout, entry, position, piece))
+      yield piece
+    }
+  }
+
+  *readFileInPiecesSync(
+    path: PathLike,
+    pieceSize: number = PIECE_SIZE_BYTES,
+  ): Generator<Uint8Array, void, void> {
+    const entry = this.runSync(requireFile(this.volume, path))
+    const size = this.runSync(readableSize(this.volume, entry))
+    for (let position = 0; position < size; position += pieceSize) {
+      const piece = new Uint8Array(Math.min(pieceSize, size - position))
+      this.runSync(readFileAt(this.volume.layout, entry, position, piece))
+      yield piece
+    }
+  }
+
+  /** The names in a directory, in the order in which it holds them. */
+  readdir(
+    path: PathLike,
+    options: ReaddirOptions & WithTypes & Encoded,
+  ): Promise<Dirent<Uint8Array>[]>
+  readdir(path: PathLike, options: ReaddirOptions & WithTypes): Promise<Dirent[]>
+  readdir(path: PathLike, options: ReaddirOptions & Encoded): Promise<Uint8Array[]>
+  readdir(path: PathLike, options?: ReaddirOptions): Promise<string[]>
+  async readdir(path: PathLike, options: ReaddirOptions = {}): Promise<unknown[]> {
+    return listing(
+      await this.run(list(this.volume, path, options.recursive === true)),
+      path,
+      options,
+    )
+  }
+
+  readdirSync(path: PathLike, options: ReaddirOptions & WithTypes & Encoded): Dirent<Uint8Array>[]
+  readdirSync(path: PathLike, options: ReaddirOptions & WithTypes): Dirent[]
+  readdirSync(path: PathLike, options: ReaddirOptions & Encoded): Uint8Array[]
+  readdirSync(path: PathLike, options?: ReaddirOptions): string[]
+  readdirSync(path: PathLike, options: ReaddirOptions = {}): unknown[] {
+    return listing(this.runSync(list(this.volume, path, options.recursive === true)), path, options)
+  }
+
+  async stat(path: PathLike): Promise<Stats> {
+    return this.run(stat(this.volume, path))
+  }
+
+  statSync(path: PathLike): Stats {
+    return this.runSync(stat(this.volume, path))
+  }
+
+  /** @throws FsError `ENODATA` where it has no attribute of that type (0 to 255). */
+  async getAttribute(path: PathLike, type: number): Promise<Uint8Array> {
+    return this.run(getAttribute(this.volume, path, type))
+  }
+
+  getAttributeSync(path: PathLike, type: number): Uint8Array {
+    return this.runSync(getAttribute(this.volume, path, type))
+  }
+
+  /** All attributes by type, ascending. */
+  async getAttributes(path: PathLike): Promise<Map<number, Uint8Array>> {
+    return this.run(getAttributes(this.volume, path))
+  }
+
+  getAttributesSync(path: PathLike): Map<number, Uint8Array> {
+    return this.runSync(getAttributes(this.volume, path))
+  }
+
+  /** How many blocks are used and free. */
+  async df(): Promise<Space> {
+    return this.run(df(this.volume))
+  }
+
+  dfSync(): Space {
+    return this.runSync(df(this.volume))
+  }
+
+  /** Everything below a path, the path itself first. */
+  async *walk(path: PathLike = '/'): AsyncGenerator<WalkEntry, void, void> {
+    const walk = new Walk(this.volume, path)
+    for (let entry = await this.run(walk.next()); entry; entry = await this.run(walk.next())) {
+      yield entry
+    }
+  }
+
+  *walkSync(path: PathLike = '/'): Generator<WalkEntry, void, void> {
+    const walk = new Walk(this.volume, path)
+    for (let entry = this.runSync(walk.next()); entry; entry = this.runSync(walk.next()))
+      yield entry
+  }
+
+  /** What every used block is used for. What damage hides is left out. */
+  async blockUse(): Promise<BlockUse[]> {
+    const uses: BlockUse[] = []
+    await this.run(findUsedBlocks(this.volume, collectInto(uses)))
+    return uses
+  }
+
+  blockUseSync(): BlockUse[] {
+    const uses: BlockUse[] = []
+    this.runSync(findUsedBlocks(this.volume, collectInto(uses)))
+    return uses
+  }
+}
+
+function collectInto(uses: BlockUse[]) {
+  return { onUse: (use: BlockUse) => uses.push(use), onError: () => {} }
+}
+
+function decoded(
+  bytes: Uint8Array,
+  options: TextOption | { readonly encoding?: undefined } | undefined,
+): Uint8Array | string {
+  const encoding = typeof options === 'string' ? options : options?.encoding
+  return encoding === undefined ? bytes : new TextDecoder().decode(bytes)
+}
+
+function listing(entries: ListedEntry[], path: PathLike, options: ReaddirOptions): unknown[] {
+  const shown = (name: string) =>
+    options.encoding === 'buffer' ? byteStringToBytes(name) : byteStringToText(name)
+  const below = (name: string, parent: string) => (parent === '' ? name : `${parent}/${name}`)
+  if (options.withFileTypes !== true) {
+    return entries.map(({ name, parent }) => shown(below(name, parent)))
+  }
+  return entries.map(({ name, parent, entry }) => {
+    const top = textOf(path).replace(/\/+$/, '')
+    const parentPath = parent === '' ? top || '/' : `${top}/${byteStringToText(parent)}`
+    return new Dirent(shown(name), parentPath, entryType(entry), entrySize(entry))
+  })
+}

@@ -1,0 +1,255 @@
+/**
+ * The threaded list: every metadata pair, joined by its tail to the next, so that all can be found
+ * without the tree. A pair stands in the list and, where it begins a directory, in the tree; a
+ * change that touches both goes in steps that a power cut may part.
+ *
+ * 1. Before the list and the tree may disagree, the global state says that there may be orphans;
+ *    the commit that ends the disagreement takes it back.
+ * 2. A half-orphan is a pair that moved: the tree has its new blocks, the list its old ones. A full
+ *    orphan is on the list but not in the tree.
+ *
+ * Source: littlefs DESIGN.md, "The move problem", "Directories".
+ */
+
+import type { Op } from '@caravan/core'
+import { type Change, commitToPair } from './commit.js'
+import { shownEntries } from './directory.js'
+import type { BlockPair, EntryContent } from './format/metadata-log.js'
+import { type Entry, isSamePair, type MetadataPair, sharesBlock } from './metadata-pair.js'
+import type { Volume } from './volume.js'
+
+const FIRST_PAIR: BlockPair = [0, 1]
+
+/**
+ * Commits changes to a pair, and makes known where it now is.
+ *
+ * @throws FsError `ENOSPC`.
+ */
+export function* commit(volume: Volume, pair: MetadataPair, changes: readonly Change[]): Op<void> {
+  if (yield* commitLeavingOrphans(volume, pair, changes)) yield* removeOrphans(volume, false)
+}
+
+/** Takes a directory that nothing refers to any more off the list, all of its pairs. */
+export function* dropFromThread(volume: Volume, chain: readonly MetadataPair[]): Op<void> {
+  const head = chain[0] as MetadataPair
+  const last = chain[chain.length - 1] as MetadataPair
+  const predecessor = yield* findPredecessor(volume, head.blocks)
+  if (predecessor !== undefined) {
+    for (const pair of chain) volume.inheritDelta(pair)
+    const { tail, hardTail } = last.summary
+    yield* commit(volume, predecessor, [{ kind: 'tail', tail, hard: hardTail }])
+  }
+  for (const pair of chain) volume.forgetPair(pair)
+}
+
+/** Where a commit has left a pair: for those who refer to it. */
+interface Moved {
+  readonly pair: MetadataPair
+  readonly before: BlockPair
+}
+
+/** @returns true where pairs moved in a row, leaving half-orphans behind. */
+function* commitLeavingOrphans(
+  volume: Volume,
+  first: MetadataPair,
+  changes: readonly Change[],
+): Op<boolean> {
+  let moved = yield* commitOrDrop(volume, first, changes)
+  let orphans = false
+  while (moved !== undefined) {
+    const { pair, before }: Moved = moved
+    if (volume.isRoot(before)) volume.setRoot(pair)
+    const entry: Entry | undefined = yield* findParentEntry(volume, before)
+    if (entry !== undefined) {
+      volume.addOrphan()
+      moved = yield* commitOne(volume, entry.pair, (parent) =>
+        pointTo(volume, parent, entry, pair.blocks),
+      )
+      if (moved !== undefined) {
+        orphans = true
+        continue
+      }
+    }
+    const predecessor: MetadataPair | undefined = yield* findPredecessor(volume, before)
+    // A pair that nothing leads to yet is new: whoever made it will put it in its place.
+    if (predecessor === undefined) break
+    if (entry !== undefined) volume.removeOrphan()
+    moved = yield* commitOne(volume, predecessor, (pred) => [
+      ...deleteMovedEntry(volume, pred),
+      { kind: 'tail', tail: pair.blocks, hard: pred.summary.hardTail },
+    ])
+    pair.predecessor = predecessor
+  }
+  return orphans
+}
+
+function* commitOne(
+  volume: Volume,
+  pair: MetadataPair,
+  plan: (pair: MetadataPair) => readonly Change[],
+): Op<Moved | undefined> {
+  const before = pair.blocks
+  const relocated = yield* commitToPair(volume, pair, plan(pair))
+  volume.allocator.keepTaken()
+  return relocated ? { pair, before } : undefined
+}
+
+/** A pair that continues a directory and would become empty is taken off the list instead. */
+function* commitOrDrop(
+  volume: Volume,
+  pair: MetadataPair,
+  changes: readonly Change[],
+): Op<Moved | undefined> {
+  const count = (kind: Change['kind']) => changes.filter((each) => each.kind === kind).length
+  if (count('delete') > 0 && pair.entries.length + count('create') === count('delete')) {
+    const predecessor = yield* findPredecessor(volume, pair.blocks)
+    if (predecessor?.summary.hardTail === true) {
+      volume.inheritDelta(pair)
+      const { tail, hardTail } = pair.summary
+      const moved = yield* commitOne(volume, predecessor, () => [
+        { kind: 'tail', tail, hard: hardTail },
+      ])
+      pair.directory?.removeFromChain(pair)
+      volume.forgetPair(pair)
+      return moved
+    }
+  }
+  return yield* commitOne(volume, pair, () => changes)
+}
+
+/**
+ * Where a rename waits for the removal of its source here, the removal: a pair that moves would
+ * leave the global state naming blocks that it no longer has.
+ */
+function deleteMovedEntry(volume: Volume, pair: MetadataPair): Change[] {
+  const move = volume.wantedMove
+  if (move === undefined || !sharesBlock(move.pair, pair.blocks)) return []
+  volume.setMove(undefined)
+  return move.id < pair.entries.length ? [{ kind: 'delete', id: move.id }] : []
+}
+
+/** The changes that make a directory's entry lead to its new blocks. */
+function pointTo(
+  volume: Volume,
+  parent: MetadataPair,
+  entry: Entry,
+  blocks: BlockPair,
+): readonly Change[] {
+  const content: EntryContent = { ...entry.content, struct: { kind: 'directory', pair: blocks } }
+  const id = parent.entries.indexOf(entry)
+  const changes = deleteMovedEntry(volume, parent)
+  const shift = changes.some((change) => change.kind === 'delete' && change.id < id) ? 1 : 0
+  return [...changes, { kind: 'set', id: id - shift, content }]
+}
+
+/** The pair whose tail leads to these blocks. */
+export function* findPredecessor(volume: Volume, blocks: BlockPair): Op<MetadataPair | undefined> {
+  const hint = volume.cachedPair(blocks)?.predecessor
+  if (hint !== undefined && volume.isLive(hint) && leadsTo(hint, blocks)) return hint
+  let pair = yield* volume.readPair(FIRST_PAIR)
+  while (pair.summary.tail !== undefined) {
+    if (leadsTo(pair, blocks)) return pair
+    const next: MetadataPair = yield* volume.readPair(pair.summary.tail)
+    next.predecessor = pair
+    pair = next
+  }
+  return undefined
+}
+
+function leadsTo(pair: MetadataPair, blocks: BlockPair): boolean {
+  return pair.summary.tail !== undefined && sharesBlock(pair.summary.tail, blocks)
+}
+
+/** The entry of the directory that begins with these blocks. */
+export function* findParentEntry(volume: Volume, blocks: BlockPair): Op<Entry | undefined> {
+  const cached = volume.cachedPair(blocks)
+  const directory = cached?.directory
+  if (directory !== undefined) {
+    if (directory.head !== cached) return undefined
+    const owner = directory.owner
+    if (owner !== undefined && !owner.removed && isEntryOf(owner, blocks)) return owner
+  }
+  let next: BlockPair | undefined = FIRST_PAIR
+  while (next !== undefined) {
+    const pair: MetadataPair = yield* volume.readPair(next)
+    for (const entry of shownEntries(volume, pair)) if (isEntryOf(entry, blocks)) return entry
+    next = pair.summary.tail
+  }
+  return undefined
+}
+
+function isEntryOf(entry: Entry, blocks: BlockPair): boolean {
+  const { struct } = entry.content
+  return struct?.kind === 'directory' && sharesBlock(struct.pair, blocks)
+}
+
+/**
+ * Brings list and tree together: half-orphans first, since their old blocks may hide full ones.
+ *
+ * @param alsoFull false where full orphans are made on purpose just now.
+ */
+export function* removeOrphans(volume: Volume, alsoFull: boolean): Op<void> {
+  if (!volume.wantsOrphans) return
+  for (let pass = 0; pass < 2; ) {
+    pass = (yield* orphanPass(volume, pass, alsoFull)) ? 0 : pass + 1
+  }
+  volume.clearOrphans()
+}
+
+/** @returns true where the fixes have made further half-orphans. */
+function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolean> {
+  let more = false
+  let pair: MetadataPair = yield* volume.readPair(FIRST_PAIR)
+  while (pair.summary.tail !== undefined) {
+    const { tail } = pair.summary
+    const next: MetadataPair = yield* volume.readPair(tail)
+    next.predecessor = pair
+    if (!pair.summary.hardTail) {
+      const entry = yield* findParentEntry(volume, tail)
+      const struct = entry?.content.struct
+      if (pass === 0 && struct?.kind === 'directory' && !isSamePair(struct.pair, tail)) {
+        const changes: Change[] = [
+          ...deleteMovedEntry(volume, pair),
+          { kind: 'tail', tail: struct.pair, hard: false },
+        ]
+        if (yield* commitLeavingOrphans(volume, pair, changes)) more = true
+        continue
+      }
+      if (pass === 1 && entry === undefined && alsoFull) {
+        volume.inheritDelta(next)
+        const { tail: after, hardTail } = next.summary
+        const changes: Change[] = [{ kind: 'tail', tail: after, hard: hardTail }]
+        if (yield* commitLeavingOrphans(volume, pair, changes)) more = true
+        volume.forgetPair(next)
+        continue
+      }
+    }
+    pair = next
+  }
+  return more
+}
+
+/**
+ * Finishes what a power cut has left undone, before the first write.
+ *
+ * @throws FormatError `CORRUPT_GLOBAL_STATE` where the pending move makes no sense.
+ */
+export function* makeConsistent(volume: Volume): Op<void> {
+  yield* finishMove(volume)
+  yield* removeOrphans(volume, true)
+  if (volume.globalStateIsPending) {
+    yield* commit(volume, yield* volume.readPair(volume.root), [])
+  }
+}
+
+function* finishMove(volume: Volume): Op<void> {
+  const move = volume.wantedMove
+  if (move === undefined) return
+  volume.checkMove(move)
+  const pair = yield* volume.readPair(move.pair)
+  volume.setMove(undefined)
+  // A move of what is not there is dropped: deleting by its id would hit another entry.
+  if (move.id >= pair.entries.length) return
+  yield* commit(volume, pair, [{ kind: 'delete', id: move.id }])
+}
+

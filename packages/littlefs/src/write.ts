@@ -1,0 +1,366 @@
+/** What changes a volume, as operations in the reference's terms. */
+
+import { FsError, MisuseError, type Op } from '@caravan/core'
+import { CtzWriter } from './ctz-writer.js'
+import { type Directory, entryType, findEntry, openDirectory, requireEntry } from './directory.js'
+import { checkIsFile, fileBlocksOf } from './file-read.js'
+import { type EntryContent, type Struct, withAttribute } from './format/metadata-log.js'
+import { encodeSuperblock } from './format/superblock.js'
+import { TagType } from './format/tag.js'
+import type { Entry, MetadataPair } from './metadata-pair.js'
+import { OpenFile } from './open-file.js'
+import { type Path, type PathLike, parsePath } from './path.js'
+import { commit, makeConsistent as finishWhatWasCut } from './thread.js'
+import {
+  checkName,
+  createDirectory,
+  createEntry,
+  giveBackBlocks,
+  removeEntry,
+  renameEntry,
+  setContent,
+} from './tree-change.js'
+import type { Volume } from './volume.js'
+
+/** How to open a file. Letters as the reference's flags. */
+export interface OpenOptions {
+  readonly read?: boolean
+  readonly write?: boolean
+  /** Makes the file where it is missing. */
+  readonly create?: boolean
+  /** With `create`: the file must be missing. */
+  readonly exclusive?: boolean
+  /** Empties the file; seen by others only once synced. */
+  readonly truncate?: boolean
+  /** Every write goes to the end. */
+  readonly append?: boolean
+}
+
+const EMPTY_FILE: Struct = { kind: 'inline', bytes: new Uint8Array(0) }
+
+/** The directory that a path's last name is in. */
+function* parentOf(volume: Volume, path: Path, syscall: string): Op<Directory> {
+  const parentPath = { ...path, names: path.names.slice(0, -1), mustBeDirectory: false }
+  const parent = yield* requireEntry(volume, parentPath, syscall)
+  if (entryType(parent) !== 'directory') throw new FsError('ENOTDIR', { syscall, path: path.text })
+  return yield* openDirectory(volume, parent)
+}
+
+function lastName(path: Path): string {
+  return path.names[path.names.length - 1] as string
+}
+
+export function* openFile(volume: Volume, pathLike: PathLike, options: OpenOptions): Op<OpenFile> {
+  const path = parsePath(pathLike, 'open')
+  const writes = options.write === true || options.append === true
+  let entry = yield* findEntry(volume, path, 'open')
+  if (entry === undefined) {
+    if (options.create !== true) throw new FsError('ENOENT', { syscall: 'open', path: path.text })
+    entry = yield* volume.change('open', function* () {
+      const directory = yield* parentOfNew(volume, path)
+      return yield* createEntry(volume, directory, newFile(path, EMPTY_FILE))
+    })
+  } else {
+    if (options.create === true && options.exclusive === true) {
+      throw new FsError('EEXIST', { syscall: 'open', path: path.text })
+    }
+    checkIsFile(entry, 'open', path.text)
+  }
+  const flags = {
+    read: options.read ?? !writes,
+    write: writes,
+    append: options.append === true,
+  }
+  const file = new OpenFile(volume, entry, flags, path.text)
+  if (options.truncate === true && writes) file.empty()
+  return file
+}
+
+/** The directory that a new file goes into, after a check that it can have that name. */
+function* parentOfNew(volume: Volume, path: Path): Op<Directory> {
+  if (path.mustBeDirectory) throw new FsError('ENOTDIR', { syscall: 'open', path: path.text })
+  const directory = yield* parentOf(volume, path, 'open')
+  checkName(volume, lastName(path), 'open', path.text)
+  return directory
+}
+
+function newFile(path: Path, struct: Struct): EntryContent {
+  return { nameType: TagType.FILE, name: lastName(path), struct, attributes: [], others: [] }
+}
+
+/** Gives a file its whole content at once: it has the old one or the new one, nothing between. */
+export function* writeFile(volume: Volume, pathLike: PathLike, data: Uint8Array): Op<void> {
+  yield* volume.change('open', function* () {
+    const path = parsePath(pathLike, 'open')
+    const entry = yield* findEntry(volume, path, 'open')
+    if (entry !== undefined) checkIsFile(entry, 'open', path.text)
+    const { fileMax } = volume.limits
+    if (data.length > fileMax) {
+      const hint = `a file may have ${fileMax} bytes`
+      throw new FsError('EFBIG', { syscall: 'write', path: path.text, hint })
+    }
+    // What can be known to fail fails before anything is written.
+    const directory = entry === undefined ? yield* parentOfNew(volume, path) : undefined
+    const writer = data.length <= volume.inlineMax ? undefined : CtzWriter.fresh(volume, new Set())
+    let struct: Struct = { kind: 'inline', bytes: data.slice() }
+    if (writer !== undefined) {
+      yield* writer.write(data)
+      yield* writer.finish()
+      const head = writer.blocks.get(writer.blocks.lastIndex) as number
+      struct = { kind: 'ctz', head, size: data.length }
+      yield* volume.syncData()
+    }
+    if (entry === undefined) {
+      const created = yield* createEntry(volume, directory as Directory, newFile(path, struct))
+      rememberBlocks(created, struct, writer)
+      return
+    }
+    const before = entry.content.struct
+    const blocks =
+      before?.kind === 'ctz' && before.size > 0 ? fileBlocksOf(volume.layout, entry) : undefined
+    yield* setContent(volume, entry, { ...entry.content, struct })
+    rememberBlocks(entry, struct, writer)
+    if (blocks !== undefined) yield* giveBackBlocks(volume, entry, blocks, undefined, 0, 0)
+  })
+}
+
+function rememberBlocks(entry: Entry, struct: Struct, writer: CtzWriter | undefined): void {
+  if (writer === undefined) return
+  entry.fileBlocks = writer.blocks
+  entry.blocksOf = struct
+}
+
+/**
+ * @param recursive makes missing directories on the way, and takes one that is there.
+ * @throws FsError `EEXIST` where anything has that name.
+ */
+export function* makeDirectory(volume: Volume, pathLike: PathLike, recursive = false): Op<void> {
+  const path = parsePath(pathLike, 'mkdir')
+  const first = recursive ? 1 : path.names.length
+  for (let depth = first; depth < path.names.length; depth++) {
+    const part: Path = { ...path, names: path.names.slice(0, depth), mustBeDirectory: true }
+    if ((yield* findEntry(volume, part, 'mkdir')) === undefined) yield* makeOne(volume, part)
+  }
+  if (recursive) {
+    const entry = yield* findEntry(volume, { ...path, mustBeDirectory: false }, 'mkdir')
+    if (entry !== undefined && entryType(entry) === 'directory') return
+  }
+  yield* makeOne(volume, path)
+}
+
+function* makeOne(volume: Volume, path: Path): Op<void> {
+  yield* volume.change('mkdir', function* () {
+    if ((yield* findEntry(volume, path, 'mkdir')) !== undefined) {
+      throw new FsError('EEXIST', { syscall: 'mkdir', path: path.text })
+    }
+    checkName(volume, lastName(path), 'mkdir', path.text)
+    yield* createDirectory(volume, yield* parentOf(volume, path, 'mkdir'), lastName(path))
+  })
+}
+
+/** Removes a file, or a directory with all that is in it, one entry at a time. */
+export function* removeTree(
+  volume: Volume,
+  pathLike: PathLike,
+  options: { readonly recursive?: boolean; readonly force?: boolean },
+): Op<void> {
+  const path = parsePath(pathLike, 'rm')
+  let entry: Entry | undefined
+  try {
+    entry = yield* findEntry(volume, path, 'rm')
+  } catch (error) {
+    if (options.force === true && error instanceof FsError && error.code === 'ENOENT') return
+    throw error
+  }
+  if (entry === undefined) {
+    if (options.force === true) return
+    throw new FsError('ENOENT', { syscall: 'rm', path: path.text })
+  }
+  if (entryType(entry) === 'directory') {
+    if (options.recursive !== true) {
+      const hint = 'it is a directory: remove it with recursive'
+      throw new FsError('EISDIR', { syscall: 'rm', path: path.text, hint })
+    }
+    yield* removeContents(volume, path)
+  }
+  if (path.names.length > 0) yield* removeAt(volume, path)
+}
+
+/** Leaves first: no step down is taken into what is already removed. */
+function* removeContents(volume: Volume, top: Path): Op<void> {
+  const pending: Path[] = [top]
+  for (let path = pending.at(-1); path !== undefined; path = pending.at(-1)) {
+    const entry = yield* requireEntry(volume, path, 'rm')
+    const directory = yield* openDirectory(volume, entry)
+    const children = [...directory.index.values()]
+    const isTop = path === top
+    const inner = children.find((child) => entryType(child) === 'directory')
+    for (const child of children) {
+      if (entryType(child) !== 'directory') yield* removeAt(volume, below(path, child))
+    }
+    if (inner !== undefined) {
+      pending.push(below(path, inner))
+      continue
+    }
+    pending.pop()
+    if (!isTop) yield* removeAt(volume, path)
+  }
+}
+
+function below(path: Path, entry: Entry): Path {
+  const { name } = entry.content
+  return { names: [...path.names, name], mustBeDirectory: false, text: `${path.text}/${name}` }
+}
+
+function* removeAt(volume: Volume, path: Path): Op<void> {
+  yield* volume.change('rm', function* () {
+    const entry = yield* requireEntry(volume, path, 'rm')
+    yield* removeEntry(volume, yield* parentOf(volume, path, 'rm'), entry, path.text)
+  })
+}
+
+export function* appendFile(volume: Volume, path: PathLike, data: Uint8Array): Op<void> {
+  const file = yield* openFile(volume, path, { create: true, append: true })
+  yield* useAndClose(volume, file, () => file.write(data))
+}
+
+export function* truncate(volume: Volume, path: PathLike, size: number): Op<void> {
+  const file = yield* openFile(volume, path, { write: true })
+  yield* useAndClose(volume, file, () => file.truncate(size))
+}
+
+function* useAndClose(volume: Volume, file: OpenFile, use: () => Op<unknown>): Op<void> {
+  yield* volume.change('write', function* () {
+    try {
+      yield* use()
+    } catch (error) {
+      file.abandon()
+      throw error
+    }
+    yield* file.close()
+  })
+}
+
+/** Removes a file or an empty directory. */
+export function* remove(volume: Volume, pathLike: PathLike): Op<void> {
+  yield* volume.change('rm', function* () {
+    const path = parsePath(pathLike, 'rm')
+    if (path.names.length === 0) {
+      const hint = 'the root directory cannot be removed'
+      throw new FsError('EINVAL', { syscall: 'rm', path: path.text, hint })
+    }
+    const entry = yield* requireEntry(volume, path, 'rm')
+    yield* removeEntry(volume, yield* parentOf(volume, path, 'rm'), entry, path.text)
+  })
+}
+
+/** Renames, replacing a file by a file or an empty directory by a directory, in one step. */
+export function* rename(volume: Volume, fromLike: PathLike, toLike: PathLike): Op<void> {
+  yield* volume.change('rename', function* () {
+    const from = parsePath(fromLike, 'rename')
+    const to = parsePath(toLike, 'rename')
+    const refuse = (code: 'EINVAL' | 'EISDIR' | 'ENOTDIR', hint: string) =>
+      new FsError(code, { syscall: 'rename', path: from.text, dest: to.text, hint })
+    const entry = yield* requireEntry(volume, from, 'rename')
+    if (from.names.length === 0) throw refuse('EINVAL', 'the root directory cannot be renamed')
+    const replaced = yield* findEntry(volume, to, 'rename')
+    if (to.names.length === 0) throw refuse('EINVAL', 'nothing can be renamed to the root directory')
+    const isDirectory = entryType(entry) === 'directory'
+    if (replaced === undefined) {
+      if (to.mustBeDirectory && !isDirectory) throw refuse('ENOTDIR', 'what is renamed is a file')
+      checkName(volume, lastName(to), 'rename', to.text)
+    } else if (entryType(replaced) !== entryType(entry)) {
+      throw isDirectory
+        ? refuse('ENOTDIR', 'a file cannot be replaced by a directory')
+        : refuse('EISDIR', 'a directory cannot be replaced by a file')
+    }
+    if (isDirectory && isBelow(from, to)) {
+      throw refuse('EINVAL', 'a directory cannot be moved into itself')
+    }
+    const source = yield* parentOf(volume, from, 'rename')
+    const target = yield* parentOf(volume, to, 'rename')
+    yield* renameEntry(volume, source, entry, target, lastName(to), to.text)
+  })
+}
+
+function isBelow(directory: Path, path: Path): boolean {
+  return (
+    path.names.length > directory.names.length &&
+    directory.names.every((name, i) => name === path.names[i])
+  )
+}
+
+/** Sets a user attribute, or removes it where `bytes` is undefined. */
+export function* changeAttribute(
+  volume: Volume,
+  pathLike: PathLike,
+  type: number,
+  bytes: Uint8Array | undefined,
+): Op<void> {
+  if (!Number.isInteger(type) || type < 0 || type > 0xff) {
+    throw new MisuseError('INVALID_ARGUMENT', `An attribute's type is a number from 0 to 255, not ${type}.`)
+  }
+  yield* volume.change('setattr', function* () {
+    const path = parsePath(pathLike, 'setattr')
+    const { attrMax } = volume.limits
+    if (bytes !== undefined && bytes.length > attrMax) {
+      const hint = `an attribute may have ${attrMax} bytes, and this one has ${bytes.length}`
+      throw new FsError('ENOSPC', { syscall: 'setattr', path: path.text, hint })
+    }
+    const entry = yield* requireEntry(volume, path, 'setattr')
+    if (bytes === undefined && !entry.content.attributes.some((each) => each.type === type)) return
+    const attributes = withAttribute(entry.content.attributes, type, bytes?.slice())
+    yield* setContent(volume, entry, { ...entry.content, attributes })
+  })
+}
+
+/** Finishes what a power cut has left undone. */
+export function* makeConsistent(volume: Volume): Op<void> {
+  yield* volume.change('fsync', () => finishWhatWasCut(volume))
+}
+
+/** Compacts metadata pairs that are nearly full, so that later commits need not. */
+export function* collectGarbage(volume: Volume): Op<void> {
+  yield* volume.change('fsync', function* () {
+    yield* finishWhatWasCut(volume)
+    const { blockSize } = volume.layout
+    let pair: MetadataPair | undefined = yield* volume.readPair([0, 1])
+    while (pair !== undefined) {
+      if (!pair.nextIsErased || pair.summary.end > blockSize - Math.floor(blockSize / 8)) {
+        pair.nextIsErased = false
+        yield* commit(volume, pair, [])
+      }
+      pair = pair.summary.tail === undefined ? undefined : yield* volume.readPair(pair.summary.tail)
+    }
+    yield* volume.countUsedBlocks()
+  })
+}
+
+/**
+ * Takes more blocks of the device into use.
+ *
+ * @throws FsError `EINVAL` for fewer than there are, or more than the device has.
+ */
+export function* grow(volume: Volume, blockCount: number, deviceBlockCount: number): Op<void> {
+  yield* volume.change('ftruncate', function* () {
+    if (!Number.isInteger(blockCount) || blockCount < volume.layout.blockCount) {
+      const hint = `it has ${volume.layout.blockCount} blocks and cannot become smaller`
+      throw new FsError('EINVAL', { syscall: 'ftruncate', hint })
+    }
+    if (blockCount > deviceBlockCount) {
+      const hint = `the device has ${deviceBlockCount} blocks: make it larger first`
+      throw new FsError('EINVAL', { syscall: 'ftruncate', hint })
+    }
+    const superblock = { ...volume.superblock, blockCount }
+    const struct: Struct = { kind: 'inline', bytes: encodeSuperblock(superblock) }
+    // Where the superblock was expanded every copy says the size; the one in force goes last.
+    let pair = yield* volume.readPair([0, 1])
+    for (;;) {
+      const entry = pair.entries[0] as Entry
+      yield* setContent(volume, entry, { ...entry.content, struct })
+      if (volume.isRoot(pair.blocks) || pair.summary.tail === undefined) break
+      pair = yield* volume.readPair(pair.summary.tail)
+    }
+    volume.setBlockCount(superblock)
+  })
+}
