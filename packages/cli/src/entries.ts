@@ -41,23 +41,25 @@ export interface Entry {
  */
 export async function* walkEntries(fs: LittleFS, path: Uint8Array): AsyncGenerator<Entry> {
   /** The directories that the walk is in. A damaged image may have a name with a slash in it. */
-  const above: Uint8Array[] = []
+  const above: { readonly path: Uint8Array; readonly unreachable: FormatError | undefined }[] = []
   for await (const entry of fs.walk(enginePath(path))) {
     const { pathBytes, type, size, attributes, error } = entry
-    while (above.length > 0 && !isBelow(pathBytes, above[above.length - 1] as Uint8Array))
+    let parent = above[above.length - 1]
+    while (parent !== undefined && !isBelow(pathBytes, parent.path)) {
       above.pop()
-    const directory = above[above.length - 1]
+      parent = above[above.length - 1]
+    }
     const name =
-      directory === undefined
+      parent === undefined
         ? baseName(pathBytes)
-        : pathBytes.subarray(directory.length + (directory.length === 1 ? 0 : 1))
-    const depth = above.length
-    const found = { path: pathBytes, name, depth, type, size }
-    const unreachable = checkReachable(name)
+        : pathBytes.subarray(parent.path.length + (parent.path.length === 1 ? 0 : 1))
+    const found = { path: pathBytes, name, depth: above.length, type, size }
+    const unreachable =
+      parent === undefined ? undefined : (parent.unreachable ?? checkReachable(name))
     yield unreachable === undefined
       ? { ...found, attributes, error }
       : { ...found, attributes: new Map(), error: unreachable }
-    if (type === 'directory') above.push(pathBytes)
+    if (type === 'directory') above.push({ path: pathBytes, unreachable })
   }
 }
 
@@ -113,15 +115,16 @@ async function withAttributes(
   }
 }
 
-/** The code of an entry whose name no path can hold. */
+/** The code of the error of an entry that no path leads to, for its name or one above it. */
 export const UNREACHABLE_NAME = 'UNREACHABLE_NAME'
 
-/** A damaged image may hold a name that no path can lead to. */
+/** A damaged image may hold a name that no path can hold, or that means another place in one. */
 function checkReachable(name: Uint8Array): FormatError | undefined {
-  if (!name.includes(SLASH)) return undefined
+  const text = decodeUtf8(name)
+  if (text !== '' && text !== '.' && text !== '..' && !name.includes(SLASH)) return undefined
   return new FormatError(
     UNREACHABLE_NAME,
-    "The name of this entry has a '/' in it, so no path leads to it.",
+    `The name '${decodeLenient(name)}' cannot stand in a path, so nothing leads to this entry.`,
     { structure: 'name' },
   )
 }

@@ -11,7 +11,7 @@
 
 import { mkdir, stat } from 'node:fs/promises'
 import type { Context } from './context.js'
-import { type Entry, walkEntries } from './entries.js'
+import { type Entry, UNREACHABLE_NAME, walkEntries } from './entries.js'
 import { checkInterrupted, HostError, isErrno } from './errors.js'
 import { lookAt, writeHostFile } from './host-files.js'
 import { escapeHostName, hostNameProblem } from './host-names.js'
@@ -160,6 +160,7 @@ class Extraction {
   }
 
   private async placeDirectory(entry: Entry, path: Buffer): Promise<void> {
+    if (entry.error?.code === UNREACHABLE_NAME) throw entry.error
     const kind = await lookAt(path)
     if (kind === 'link') {
       throw new HostError(

@@ -8,7 +8,7 @@
  */
 
 import { constants } from 'node:fs'
-import { lstat, open, rename, unlink, utimes } from 'node:fs/promises'
+import { type FileHandle, lstat, open, rename, unlink, utimes } from 'node:fs/promises'
 import { checkInterrupted, HostError, isErrno } from './errors.js'
 
 export interface HostFileOptions {
@@ -35,12 +35,7 @@ export async function writeHostFile(
   { force = false, modified, signal, onPiece }: HostFileOptions,
 ): Promise<void> {
   await checkReplaceable(path, force)
-  const temporary = Buffer.concat([directoryOf(path), Buffer.from(temporaryName())])
-  const file = await open(
-    temporary,
-    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
-    0o666,
-  )
+  const { file, temporary } = await openTemporary(directoryOf(path))
   try {
     try {
       for await (const piece of pieces) {
@@ -93,9 +88,19 @@ async function checkReplaceable(path: Buffer, force: boolean): Promise<void> {
   }
 }
 
-function temporaryName(): string {
-  temporaryCount++
-  return `.caravan-${process.pid}-${temporaryCount}.part`
+/** Another process of this number, perhaps of another host, may have left one of that name. */
+async function openTemporary(directory: Buffer): Promise<{ file: FileHandle; temporary: Buffer }> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
+  for (;;) {
+    temporaryCount++
+    const name = `.caravan-${process.pid}-${temporaryCount}.part`
+    const temporary = Buffer.concat([directory, Buffer.from(name)])
+    try {
+      return { file: await open(temporary, flags, 0o666), temporary }
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error
+    }
+  }
 }
 
 /** With its slash, so that a name can be put behind it. */

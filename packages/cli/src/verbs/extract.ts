@@ -19,7 +19,7 @@ const SAFETY_HELP = `
 Nothing is written outside DIR, whatever the names in the image are, and through
 no link that is already there. A name that this computer cannot hold ('..', 'a/b',
 on Windows 'NUL' and more) is reported and left out, and the exit code is 1; with
---escape-names it is kept in percent notation ('a%2Fb'), and so are all percent
+--escape-names it is kept in percent notation ('%4EUL'), and so are all percent
 signs ('%25').
 Each file is there whole or not at all, also after Ctrl-C.`
 
