@@ -299,7 +299,7 @@ describe('names that are no text', () => {
 
   test('are written byte for byte into a pipe, harmless on a terminal', async () => {
     const { outBytes } = await caravan(['ls', image])
-    expect(outBytes.includes(latin1)).toBe(true)
+    expect(outBytes.includes(Buffer.from(latin1))).toBe(true)
     const { out } = await caravan(['ls', image], { columns: 80, env: { NO_COLOR: '1' } })
     expect(out).toContain('caf%E9\n')
   })
