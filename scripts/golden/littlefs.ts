@@ -99,7 +99,7 @@ async function firstDifference(
     }
     answer = read.answer
   }
-  return writingDifference(manifest, image, exemption, mountOptions(manifest))
+  return writingDifference(manifest, image, exemption, mountOptions(manifest), undamaged)
 }
 
 interface Reading {

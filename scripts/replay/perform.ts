@@ -1,7 +1,7 @@
 /** Does recorded operations on our engine, and gives their results as the recordings hold them. */
 
 import { createHash } from 'node:crypto'
-import type { BlockDevice } from '@caravan/core'
+import { type BlockDevice, FsError } from '@caravan/core'
 import type { FormatOptions, MountOptions } from '@caravan/littlefs'
 import type { Mode } from '../golden/littlefs/mode.js'
 import { format, type Handle, mountVolume, type Volume } from './adapter.js'
@@ -100,8 +100,9 @@ export class Performer {
       case 'writeat': {
         const bytes = generateBytes(operation.seed, operation.size)
         return this.withFile(path, 'wc', async (handle) => {
-          await handle.seek(operation.offset, 'set')
+          const refused = await seekAsFarAsItGoes(handle, operation.offset)
           await handle.write(bytes)
+          if (refused !== undefined) throw refused
           return undefined
         })
       }
@@ -113,7 +114,7 @@ export class Performer {
         )
       case 'read':
         return this.withFile(path, 'r', async (handle) => {
-          await handle.seek(operation.offset, 'set')
+          await seekAsFarAsItGoes(handle, operation.offset)
           return readResult(await handle.read(operation.size))
         })
       default:
@@ -187,4 +188,18 @@ export function lastName(path: string): string {
     else if (name !== '' && name !== '.') names.push(name)
   }
   return names.at(-1) ?? '/'
+}
+
+/**
+ * The recorder went on after a seek beyond the largest file, from the beginning, and told of it only
+ * where what came next did not fail.
+ */
+async function seekAsFarAsItGoes(handle: Handle, offset: number): Promise<FsError | undefined> {
+  try {
+    await handle.seek(offset, 'set')
+    return undefined
+  } catch (error) {
+    if (error instanceof FsError && error.code === 'EINVAL') return error
+    throw error
+  }
 }

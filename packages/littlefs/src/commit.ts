@@ -14,8 +14,8 @@
 
 import type { Op } from '@caravan/core'
 import { noSpace } from './allocator.js'
+import { type CommitEncoder, type ErasedState, encodedSize } from './format/commit-encoder.js'
 import { CRC_INITIAL } from './format/crc32.js'
-import { CommitEncoder, type ErasedState, encodedSize } from './format/commit-encoder.js'
 import {
   encodeGlobalState,
   type GlobalState,
@@ -153,11 +153,7 @@ function* append(
   return true
 }
 
-function putChanges(
-  encoder: CommitEncoder,
-  pair: MetadataPair,
-  changes: readonly Change[],
-): void {
+function putChanges(encoder: CommitEncoder, pair: MetadataPair, changes: readonly Change[]): void {
   const contents = pair.entries.map((entry) => entry.content)
   for (const change of changes) {
     switch (change.kind) {
@@ -358,7 +354,14 @@ function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<bo
     // that puts it there.
     const change = relocated ? ZERO_STATE : volume.globalStateChange()
     const delta = xorStates(change, volume.orphanedDelta)
-    const written = yield* writeLog(volume, target, revision, state, pair.summary.globalDelta, delta)
+    const written = yield* writeLog(
+      volume,
+      target,
+      revision,
+      state,
+      pair.summary.globalDelta,
+      delta,
+    )
     if (written !== undefined) {
       volume.rewritten(pair, [target, active], written)
       if (relocated) volume.giveBackBlock(other)

@@ -87,10 +87,7 @@ export class CtzWriter {
     for (let done = 0; done < data.length; ) {
       if (this.fill === this.blockSize) yield* this.nextBlock()
       const length = Math.min(data.length - done, this.blockSize - this.fill)
-      this.buffer.set(
-        length === data.length ? data : data.subarray(done, done + length),
-        this.fill,
-      )
+      this.buffer.set(length === data.length ? data : data.subarray(done, done + length), this.fill)
       this.fill += length
       done += length
     }

@@ -175,7 +175,8 @@ export function* findEntry(volume: Volume, path: Path, syscall: string): Op<Entr
     const directory = entry.directory ?? (yield* openDirectory(volume, entry))
     const child = directory.index.get(path.names[i] as string)
     if (child === undefined) {
-      if (i < path.names.length - 1) throw new FsError('ENOENT', { syscall, path: path.text })
+      const isLast = i === path.names.length - 1
+      if (!isLast || path.mustExist) throw new FsError('ENOENT', { syscall, path: path.text })
       return undefined
     }
     entry = child

@@ -1,5 +1,5 @@
-export type { Crc32 } from './format/crc32.js'
 export { FileHandle, type SeekOrigin } from './file-handle.js'
+export type { Crc32 } from './format/crc32.js'
 export type { FormatOptions } from './format-volume.js'
 export { LittleFS, type MkdirOptions, type RmOptions } from './littlefs.js'
 export type { MountOptions } from './mount.js'

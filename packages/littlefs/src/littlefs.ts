@@ -89,12 +89,18 @@ export class LittleFS extends ReadFace {
   /** Opens a file. Close the handle: what was written is saved by `sync` and `close` alone. */
   async open(path: PathLike, options: OpenOptions = { read: true }): Promise<FileHandle> {
     const op = () => openFile(this.volume, path, options)
-    return new FileHandle(this.runner, await (mayChange(options) ? this.change(op) : this.run(op())))
+    return new FileHandle(
+      this.runner,
+      await (mayChange(options) ? this.change(op) : this.run(op())),
+    )
   }
 
   openSync(path: PathLike, options: OpenOptions = { read: true }): FileHandle {
     const op = () => openFile(this.volume, path, options)
-    return new FileHandle(this.runner, mayChange(options) ? this.changeSync(op) : this.runSync(op()))
+    return new FileHandle(
+      this.runner,
+      mayChange(options) ? this.changeSync(op) : this.runSync(op()),
+    )
   }
 
   /**

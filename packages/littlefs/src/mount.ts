@@ -21,7 +21,13 @@ import {
 } from './format/superblock.js'
 import { TAG_LENGTH_MAX, TagType } from './format/tag.js'
 import { isSamePair, type MetadataPair, readMetadataPair } from './metadata-pair.js'
-import { type DiskVersion, type Limits, noSuperblock, Volume, type WriterSettings } from './volume.js'
+import {
+  type DiskVersion,
+  type Limits,
+  noSuperblock,
+  Volume,
+  type WriterSettings,
+} from './volume.js'
 
 export interface MountOptions {
   /** Bytes. Default: found from the image. */

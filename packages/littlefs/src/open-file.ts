@@ -10,7 +10,7 @@
 
 import { FsError, type Op } from '@caravan/core'
 import { CtzWriter } from './ctz-writer.js'
-import { FileBlocks, findBlock } from './file-blocks.js'
+import { type FileBlocks, findBlock } from './file-blocks.js'
 import { copyInline, fileBlocksOf, readBlocksAt } from './file-read.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
@@ -52,18 +52,8 @@ export class OpenFile {
     /** As it was opened, for messages. */
     private readonly path: string,
   ) {
-    const { struct } = entry.content
-    this.base = struct
-    this.view =
-      struct?.kind === 'inline'
-        ? { kind: 'inline', bytes: struct.bytes }
-        : struct?.kind === 'ctz' && struct.size === 0
-          ? { kind: 'inline', bytes: new Uint8Array(0) }
-          : {
-              kind: 'ctz',
-              blocks: fileBlocksOf(volume.layout, entry),
-              size: (struct as { size: number }).size,
-            }
+    this.base = entry.content.struct
+    this.view = viewOf(volume, entry)
     entry.openHandles++
     volume.openFiles.add(this)
   }
@@ -104,6 +94,20 @@ export class OpenFile {
     }
     this.position = position
     return position
+  }
+
+  /**
+   * Goes over to the file's newest content, where this handle has written nothing of its own.
+   *
+   * @returns false where it sees that already, or has.
+   */
+  refresh(): boolean {
+    const { struct } = this.entry.content
+    if (this.isUnsettled || this.failed || struct === this.base || this.entry.removed) return false
+    this.base = struct
+    this.view = viewOf(this.volume, this.entry)
+    this.divergedFrom = Number.POSITIVE_INFINITY
+    return true
   }
 
   /** True where closing changes nothing at all. */
@@ -158,11 +162,13 @@ export class OpenFile {
       throw new FsError('EINVAL', { syscall: 'ftruncate', path: this.path, hint })
     }
     if (size > this.size) {
-      if (size > this.volume.limits.fileMax) {
-        const hint = `a file may have ${this.volume.limits.fileMax} bytes`
+      // Beyond the limit it fills up to it and says so, as the reference does.
+      const { fileMax } = this.volume.limits
+      yield* this.guarded(this.put(Math.min(size, fileMax), new Uint8Array(0)))
+      if (size > fileMax) {
+        const hint = `a file may have ${fileMax} bytes`
         throw new FsError('EFBIG', { syscall: 'ftruncate', path: this.path, hint })
       }
-      yield* this.guarded(this.put(size, new Uint8Array(0)))
     } else if (size < this.size) {
       yield* this.guarded(this.cut(size))
     }
@@ -351,4 +357,14 @@ export class OpenFile {
     for (const block of this.own) this.volume.giveBackBlock(block)
     this.own.clear()
   }
+}
+
+/** What a handle sees that is opened now. */
+function viewOf(volume: Volume, entry: Entry): View {
+  const { struct } = entry.content
+  if (struct?.kind === 'inline') return { kind: 'inline', bytes: struct.bytes }
+  if (struct?.kind === 'ctz' && struct.size === 0)
+    return { kind: 'inline', bytes: new Uint8Array(0) }
+  const blocks = fileBlocksOf(volume.layout, entry)
+  return { kind: 'ctz', blocks, size: (struct as { size: number }).size }
 }

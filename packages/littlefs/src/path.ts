@@ -16,8 +16,10 @@ export type PathLike = string | Uint8Array
 export interface Path {
   /** Byte strings; none for the root. */
   readonly names: readonly string[]
-  /** True where the path asks for a directory by how it ends. */
+  /** True where the path asks for a directory by how it ends: with a slash, or `.` or `..`. */
   readonly mustBeDirectory: boolean
+  /** True where it goes on behind its last name with `.` or `..`: that must then be there. */
+  readonly mustExist: boolean
   /** As given, for messages. */
   readonly text: string
 }
@@ -27,23 +29,33 @@ export function parsePath(path: PathLike, syscall: string): Path {
   const bytes = typeof path === 'string' ? textToByteString(path) : byteString(path, 0, path.length)
   const names: string[] = []
   let mustBeDirectory = false
+  let mustExist = false
   for (const part of bytes.split('/')) {
-    mustBeDirectory = true
-    if (part === '' || part === '.') continue
-    if (part === '..') {
+    if (part === '') {
+      mustBeDirectory = true
+    } else if (part === '.') {
+      mustBeDirectory = true
+      mustExist = true
+    } else if (part === '..') {
       if (names.pop() === undefined) {
-        throw new FsError('EINVAL', {
-          syscall,
-          path: textOf(path),
-          hint: '".." leads above the root',
-        })
+        const hint = '".." leads above the root'
+        throw new FsError('EINVAL', { syscall, path: textOf(path), hint })
       }
-      continue
+      mustBeDirectory = true
+      mustExist = true
+    } else {
+      names.push(part)
+      mustBeDirectory = false
+      mustExist = false
     }
-    names.push(part)
-    mustBeDirectory = false
   }
-  return { names, mustBeDirectory: mustBeDirectory && names.length > 0, text: textOf(path) }
+  const isRoot = names.length === 0
+  return {
+    names,
+    mustBeDirectory: mustBeDirectory && !isRoot,
+    mustExist: mustExist && !isRoot,
+    text: textOf(path),
+  }
 }
 
 export function textOf(path: PathLike): string {

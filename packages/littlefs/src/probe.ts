@@ -8,6 +8,8 @@
  */
 
 import type { Geometry, Op } from '@caravan/core'
+import { crc32 } from './format/crc32.js'
+import { scanLog } from './format/metadata-log.js'
 import { byteString } from './format/name.js'
 import {
   BLOCK_SIZE_MIN_BYTES,
@@ -16,8 +18,6 @@ import {
   MAGIC_OFFSET_BYTES,
   SUPERBLOCK_SIZE_BYTES,
 } from './format/superblock.js'
-import { crc32 } from './format/crc32.js'
-import { scanLog } from './format/metadata-log.js'
 import {
   FIRST_PREVIOUS_TAG,
   readStoredTag,

@@ -252,4 +252,3 @@ function* finishMove(volume: Volume): Op<void> {
   if (move.id >= pair.entries.length) return
   yield* commit(volume, pair, [{ kind: 'delete', id: move.id }])
 }
-

@@ -7,8 +7,8 @@
 import { FormatError, FsError, type Op } from '@caravan/core'
 import { type Change, writeNewPair } from './commit.js'
 import { type Directory, entryType, openDirectory } from './directory.js'
-import { fileBlocksOf } from './file-read.js'
 import { type FileBlocks, findBlocks } from './file-blocks.js'
+import { fileBlocksOf } from './file-read.js'
 import type { EntryContent } from './format/metadata-log.js'
 import { TagType } from './format/tag.js'
 import { Entry, type MetadataPair } from './metadata-pair.js'
@@ -21,6 +21,21 @@ export function checkName(volume: Volume, name: string, syscall: string, path: s
   if (name.length <= nameMax) return
   const hint = `the name has ${name.length} bytes, and this filesystem takes ${nameMax}`
   throw new FsError('ENAMETOOLONG', { syscall, path, hint })
+}
+
+/** Revision, tags of name and struct, tail, global state and CRC. */
+const NAME_RESERVE_BYTES = 56
+
+/**
+ * A name may be within the limit and yet longer than a small block can hold beside the rest.
+ *
+ * @throws FsError `ENAMETOOLONG`.
+ */
+export function checkNameFits(volume: Volume, name: string, path: string): void {
+  const most = volume.metadataMax - NAME_RESERVE_BYTES
+  if (name.length <= most) return
+  const hint = `the name has ${name.length} bytes, and a metadata block here holds ${most}`
+  throw new FsError('ENAMETOOLONG', { syscall: 'open', path, hint })
 }
 
 /** Makes a new entry. */
@@ -43,11 +58,7 @@ export function* setContent(volume: Volume, entry: Entry, content: EntryContent)
 }
 
 /** Makes a new and empty directory. */
-export function* createDirectory(
-  volume: Volume,
-  parent: Directory,
-  name: string,
-): Op<Entry> {
+export function* createDirectory(volume: Volume, parent: Directory, name: string): Op<Entry> {
   const last = parent.chain[parent.chain.length - 1] as MetadataPair
   const pair = yield* writeNewPair(volume, {
     entries: [],
@@ -115,11 +126,7 @@ function* emptyDirectory(
 }
 
 /** What follows once the tree no longer has an entry: its pairs and blocks. */
-function* finishRemoval(
-  volume: Volume,
-  entry: Entry,
-  directory: Directory | undefined,
-): Op<void> {
+function* finishRemoval(volume: Volume, entry: Entry, directory: Directory | undefined): Op<void> {
   entry.removed = true
   if (directory !== undefined) {
     volume.removeOrphan()

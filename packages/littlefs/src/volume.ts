@@ -113,6 +113,8 @@ export class Volume implements WriterSettings {
 
   /** By each of their blocks. */
   private readonly pairs = new Map<number, MetadataPair>()
+  /** Pairs that the change under way has moved, by the block that they left. */
+  private readonly movedFrom = new Map<number, MetadataPair>()
   private cachedBytes = 0
   private readonly buffers: Uint8Array[] = []
   private unitCrcs = new Map<number, number>()
@@ -171,17 +173,23 @@ export class Volume implements WriterSettings {
     }
   }
 
-  /** Also where one of the blocks is no longer the pair's own: a pair that moved. */
   cachedPair(blocks: BlockPair): MetadataPair | undefined {
-    const pair = this.pairs.get(blocks[0]) ?? this.pairs.get(blocks[1])
-    const { blockCount } = this.layout
-    return blocks[0] < blockCount && blocks[1] < blockCount ? pair : undefined
+    const [a, b] = blocks
+    const first = this.pairs.get(a)
+    if (first !== undefined && isSamePair(first.blocks, blocks)) return first
+    const second = this.pairs.get(b)
+    if (second !== undefined && isSamePair(second.blocks, blocks)) return second
+    if (this.movedFrom.size === 0) return undefined
+    // By its old blocks, which the list of pairs may still have.
+    const moved = this.movedFrom.get(a) ?? this.movedFrom.get(b)
+    return moved !== undefined && sharesBlock(moved.blocks, blocks) ? moved : undefined
   }
 
   isLive(pair: MetadataPair): boolean {
-    return this.pairs.get(pair.blocks[0]) === pair
+    return this.cachedPair(pair.blocks) === pair
   }
 
+  /** Two pairs of which one has moved, but not on the list, share a block: each is found by its own. */
   keepPair(pair: MetadataPair): void {
     this.pairs.set(pair.blocks[0], pair)
     this.pairs.set(pair.blocks[1], pair)
@@ -190,7 +198,11 @@ export class Volume implements WriterSettings {
 
   /** A pair's log was written anew, perhaps into a new block. */
   rewritten(pair: MetadataPair, blocks: BlockPair, summary: LogSummary): void {
-    for (const block of pair.blocks) if (!blocks.includes(block)) this.pairs.delete(block)
+    for (const block of pair.blocks) {
+      if (blocks.includes(block)) continue
+      this.pairs.delete(block)
+      this.movedFrom.set(block, pair)
+    }
     pair.rewritten(blocks, summary)
     this.keepPair(pair)
   }
@@ -198,7 +210,7 @@ export class Volume implements WriterSettings {
   /** A pair was taken off the list: its blocks are free once the operation has ended. */
   forgetPair(pair: MetadataPair): void {
     for (const block of pair.blocks) {
-      this.pairs.delete(block)
+      if (this.pairs.get(block) === pair) this.pairs.delete(block)
       this.giveBackBlock(block)
     }
   }
@@ -310,7 +322,10 @@ export class Volume implements WriterSettings {
   *tryAllocate(): Op<number | undefined> {
     if (!this.allocator.isScanned) yield* this.scanBlocks()
     const block = this.allocator.take()
-    if (block !== undefined || this.allocator.isExact) return block
+    if (block !== undefined) return block
+    // Handles that only read give up the older versions that they still see.
+    const refreshed = [...this.openFiles].filter((file) => file.refresh())
+    if (this.allocator.isExact && refreshed.length === 0) return undefined
     yield* this.scanBlocks()
     return this.allocator.take()
   }
@@ -338,7 +353,8 @@ export class Volume implements WriterSettings {
 
   private *scanBlocks(): Op<void> {
     const used = yield* findUsedBlocks(this)
-    for (const file of this.openFiles) for (const block of yield* file.neededBlocks()) used.add(block)
+    for (const file of this.openFiles)
+      for (const block of yield* file.neededBlocks()) used.add(block)
     this.allocator.setUsed(used)
   }
 
@@ -384,9 +400,13 @@ export class Volume implements WriterSettings {
     this.changing = true
     const epoch = this.metadataEpoch
     try {
-      if (this.wantedMove !== undefined || this.wantsOrphans) yield* makeConsistent(this)
+      if (this.wantedMove !== undefined || this.wantsOrphans) {
+        yield* makeConsistent(this)
+        this.allocator.invalidate()
+      }
       const result = yield* body()
       this.allocator.settle()
+      this.movedFrom.clear()
       this.metadataEpoch++
       this.changing = false
       return result
@@ -415,6 +435,7 @@ export class Volume implements WriterSettings {
   private recover(error: unknown, metadataChanged: boolean): void {
     this.changing = false
     this.allocator.revert()
+    this.movedFrom.clear()
     this.wantedState = this.diskState
     this.orphanCount = hasOrphans(this.diskState) ? 1 : 0
     this.orphanedDelta = ZERO_STATE

@@ -13,6 +13,7 @@ import { type Path, type PathLike, parsePath } from './path.js'
 import { commit, makeConsistent as finishWhatWasCut } from './thread.js'
 import {
   checkName,
+  checkNameFits,
   createDirectory,
   createEntry,
   giveBackBlocks,
@@ -28,7 +29,7 @@ export interface OpenOptions {
   readonly write?: boolean
   /** Makes the file where it is missing. */
   readonly create?: boolean
-  /** With `create`: the file must be missing. */
+  /** The file must be missing. */
   readonly exclusive?: boolean
   /** Empties the file; seen by others only once synced. */
   readonly truncate?: boolean
@@ -40,7 +41,12 @@ const EMPTY_FILE: Struct = { kind: 'inline', bytes: new Uint8Array(0) }
 
 /** The directory that a path's last name is in. */
 function* parentOf(volume: Volume, path: Path, syscall: string): Op<Directory> {
-  const parentPath = { ...path, names: path.names.slice(0, -1), mustBeDirectory: false }
+  const parentPath = {
+    ...path,
+    names: path.names.slice(0, -1),
+    mustBeDirectory: false,
+    mustExist: false,
+  }
   const parent = yield* requireEntry(volume, parentPath, syscall)
   if (entryType(parent) !== 'directory') throw new FsError('ENOTDIR', { syscall, path: path.text })
   return yield* openDirectory(volume, parent)
@@ -54,6 +60,7 @@ export function* openFile(volume: Volume, pathLike: PathLike, options: OpenOptio
   const path = parsePath(pathLike, 'open')
   const writes = options.write === true || options.append === true
   let entry = yield* findEntry(volume, path, 'open')
+  const isNew = entry === undefined
   if (entry === undefined) {
     if (options.create !== true) throw new FsError('ENOENT', { syscall: 'open', path: path.text })
     entry = yield* volume.change('open', function* () {
@@ -61,7 +68,7 @@ export function* openFile(volume: Volume, pathLike: PathLike, options: OpenOptio
       return yield* createEntry(volume, directory, newFile(path, EMPTY_FILE))
     })
   } else {
-    if (options.create === true && options.exclusive === true) {
+    if (options.exclusive === true) {
       throw new FsError('EEXIST', { syscall: 'open', path: path.text })
     }
     checkIsFile(entry, 'open', path.text)
@@ -72,7 +79,7 @@ export function* openFile(volume: Volume, pathLike: PathLike, options: OpenOptio
     append: options.append === true,
   }
   const file = new OpenFile(volume, entry, flags, path.text)
-  if (options.truncate === true && writes) file.empty()
+  if (options.truncate === true && writes && !isNew) file.empty()
   return file
 }
 
@@ -81,6 +88,7 @@ function* parentOfNew(volume: Volume, path: Path): Op<Directory> {
   if (path.mustBeDirectory) throw new FsError('ENOTDIR', { syscall: 'open', path: path.text })
   const directory = yield* parentOf(volume, path, 'open')
   checkName(volume, lastName(path), 'open', path.text)
+  checkNameFits(volume, lastName(path), path.text)
   return directory
 }
 
@@ -209,7 +217,12 @@ function* removeContents(volume: Volume, top: Path): Op<void> {
 
 function below(path: Path, entry: Entry): Path {
   const { name } = entry.content
-  return { names: [...path.names, name], mustBeDirectory: false, text: `${path.text}/${name}` }
+  return {
+    ...path,
+    names: [...path.names, name],
+    mustBeDirectory: false,
+    text: `${path.text}/${name}`,
+  }
 }
 
 function* removeAt(volume: Volume, path: Path): Op<void> {
@@ -264,7 +277,8 @@ export function* rename(volume: Volume, fromLike: PathLike, toLike: PathLike): O
     const entry = yield* requireEntry(volume, from, 'rename')
     if (from.names.length === 0) throw refuse('EINVAL', 'the root directory cannot be renamed')
     const replaced = yield* findEntry(volume, to, 'rename')
-    if (to.names.length === 0) throw refuse('EINVAL', 'nothing can be renamed to the root directory')
+    if (to.names.length === 0)
+      throw refuse('EINVAL', 'nothing can be renamed to the root directory')
     const isDirectory = entryType(entry) === 'directory'
     if (replaced === undefined) {
       if (to.mustBeDirectory && !isDirectory) throw refuse('ENOTDIR', 'what is renamed is a file')
@@ -298,7 +312,10 @@ export function* changeAttribute(
   bytes: Uint8Array | undefined,
 ): Op<void> {
   if (!Number.isInteger(type) || type < 0 || type > 0xff) {
-    throw new MisuseError('INVALID_ARGUMENT', `An attribute's type is a number from 0 to 255, not ${type}.`)
+    throw new MisuseError(
+      'INVALID_ARGUMENT',
+      `An attribute's type is a number from 0 to 255, not ${type}.`,
+    )
   }
   yield* volume.change('setattr', function* () {
     const path = parsePath(pathLike, 'setattr')

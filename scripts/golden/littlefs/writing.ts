@@ -22,11 +22,12 @@ export async function writingDifference(
   image: Uint8Array,
   exemption: Exemption | undefined,
   options: MountOptions,
+  undamaged: readonly ManifestEntry[] | undefined,
 ): Promise<string | undefined> {
   if (manifest.afterConsistent == null || exemption?.mount) return undefined
   for (const mode of drive.MODES) {
     const difference =
-      (await consistentDifference(mode, manifest, image.slice(), exemption, options)) ??
+      (await consistentDifference(mode, manifest, image.slice(), exemption, options, undamaged)) ??
       (manifest.group === 'powerloss'
         ? await writingOnDifference(mode, manifest, image.slice(), options)
         : undefined)
@@ -41,6 +42,7 @@ async function consistentDifference(
   image: Uint8Array,
   exemption: Exemption | undefined,
   options: MountOptions,
+  undamaged: readonly ManifestEntry[] | undefined,
 ): Promise<string | undefined> {
   const after = manifest.afterConsistent
   if (after == null) return undefined
@@ -58,7 +60,7 @@ async function consistentDifference(
   const seen = await observeTree(mode, again)
   const info = again.info()
   await drive.unmount(mode, again)
-  const tree = treeAfterDifference(manifest, exemption, seen)
+  const tree = treeAfterDifference(manifest, exemption, seen, undamaged)
   if (tree !== undefined) return `after make-consistent: ${tree}`
   const pending = info.pendingMove !== undefined || info.hasOrphans
   return after.mkconsistent === 'ok' && pending
@@ -70,6 +72,7 @@ function treeAfterDifference(
   manifest: Manifest,
   exemption: Exemption | undefined,
   seen: readonly ObservedEntry[],
+  undamaged: readonly ManifestEntry[] | undefined,
 ): string | undefined {
   if (exemption?.treeAfter) {
     const entries = exemption.treeAfter(manifest)
@@ -77,7 +80,7 @@ function treeAfterDifference(
   }
   const recorded = manifest.afterConsistent?.entries
   // The case's own rule also says what "same" is.
-  if (recorded === 'same' && exemption?.tree) return exemption.tree(manifest, seen, undefined)
+  if (recorded === 'same' && exemption?.tree) return exemption.tree(manifest, seen, undamaged)
   const entries = recorded === 'same' ? manifest.entries : recorded
   return treeDifference(entries ?? [], seen)
 }
