@@ -130,13 +130,17 @@ export class CommitEncoder {
   putStruct(id: number, struct: Struct): void {
     switch (struct.kind) {
       case 'directory':
-        return this.putWords(TagType.DIRECTORY_STRUCT, id, struct.pair)
+        this.putWords(TagType.DIRECTORY_STRUCT, id, struct.pair)
+        break
       case 'ctz':
-        return this.putWords(TagType.CTZ_STRUCT, id, [struct.head, struct.size])
+        this.putWords(TagType.CTZ_STRUCT, id, [struct.head, struct.size])
+        break
       case 'inline':
-        return this.put(TagType.INLINE_STRUCT, id, struct.bytes)
+        this.put(TagType.INLINE_STRUCT, id, struct.bytes)
+        break
       case 'unknown':
-        return this.put(struct.type, id, struct.bytes)
+        this.put(struct.type, id, struct.bytes)
+        break
     }
   }
 
