@@ -205,6 +205,11 @@ export class MisuseError extends CaravanError {
   }
 }
 
+/** True for an {@link FsError}, of that code where one is given. */
+export function isErrno(error: unknown, code?: Errno): error is FsError {
+  return error instanceof FsError && (code === undefined || error.code === code)
+}
+
 /** A fault of caravan's own. Please report it. */
 export class AssertionError extends CaravanError {
   override readonly name = 'AssertionError'

@@ -19,6 +19,7 @@ export {
   type FormatErrorDetails,
   FsError,
   type FsErrorDetails,
+  isErrno,
   MisuseError,
   type MisuseErrorCode,
 } from './errors.js'

@@ -12,7 +12,7 @@
  * Source: littlefs DESIGN.md, "Metadata pairs"; SPEC.md, "0x6xx LFS_TYPE_TAIL".
  */
 
-import type { Op } from '@caravan/core'
+import { isErrno, type Op } from '@caravan/core'
 import { noSpace } from './allocator.js'
 import { type CommitEncoder, type ErasedState, encodedSize } from './format/commit-encoder.js'
 import { CRC_INITIAL } from './format/crc32.js'
@@ -24,6 +24,7 @@ import {
   ZERO_STATE,
 } from './format/global-state.js'
 import type { BlockPair, EntryContent, LogSummary } from './format/metadata-log.js'
+import { planSplit } from './format/split-plan.js'
 import { NO_ID, TagType } from './format/tag.js'
 import { readWord } from './format/word.js'
 import { Entry, isBadBlock, MetadataPair } from './metadata-pair.js'
@@ -40,12 +41,6 @@ export type Change =
   | { readonly kind: 'delete'; readonly id: number }
   | { readonly kind: 'set'; readonly id: number; readonly content: EntryContent }
   | { readonly kind: 'tail'; readonly tail: BlockPair | undefined; readonly hard: boolean }
-
-/** Tail, global state, the deletion of a moved entry and a CRC: what a compacted log keeps room for. */
-const COMPACTED_RESERVE_BYTES = 40
-
-/** Ids that a compacted log may use. */
-const COMPACTED_ENTRIES_MAX = 0xfe
 
 /** A log with that many entries is compacted, so that it may be split. */
 const APPENDED_ENTRIES_MAX = 0xff
@@ -237,35 +232,21 @@ function* compact(volume: Volume, pair: MetadataPair, state: PairState): Op<bool
 
 /** Cuts entries off the end into new pairs until the rest fits well. */
 function* splitAsNeeded(volume: Volume, state: PairState, splits: SplitOff[]): Op<void> {
-  const sizes = state.contents.map(encodedSize)
-  const most = compactedMax(volume)
-  const { length } = sizes
-  let end = length
-  const fits = (from: number) => {
-    let size = 0
-    for (let id = from; id < end; id++) size += sizes[id] as number
-    return size <= most && end - from <= COMPACTED_ENTRIES_MAX
-  }
-  while (end > 1 && !fits(0)) {
-    let from = 0
-    while (end - from > 1 && !fits(from)) from += Math.floor((end - from) / 2)
+  const starts = planSplit(
+    state.contents.map(encodedSize),
+    volume.metadataMax,
+    volume.layout.progSize,
+  )
+  for (const from of starts.reverse()) {
     if (from === 0) return
     try {
       splits.push(yield* splitOff(volume, state, from))
     } catch (error) {
-      if (!isNoSpace(error)) throw error
+      if (!isErrno(error, 'ENOSPC')) throw error
       // A full log may still hold it all, if worse.
       return
     }
-    end = from
   }
-}
-
-/** The largest log to compact to: half a block, so that commits can follow. */
-function compactedMax(volume: Volume): number {
-  const { progSize } = volume.layout
-  const half = Math.ceil(Math.floor(volume.metadataMax / 2) / progSize) * progSize
-  return Math.min(volume.metadataMax - COMPACTED_RESERVE_BYTES, half)
 }
 
 /** Writes the entries from an id on into a new pair, which becomes the hard tail. */
@@ -307,13 +288,9 @@ function* expandSuperblock(
     state.contents.push(superblock)
     return split.pair
   } catch (error) {
-    if (!isNoSpace(error)) throw error
+    if (!isErrno(error, 'ENOSPC')) throw error
     return undefined
   }
-}
-
-function isNoSpace(error: unknown): boolean {
-  return error instanceof Error && (error as { code?: unknown }).code === 'ENOSPC'
 }
 
 /** New pairs follow the one that they were cut off, in the directory's chain. */

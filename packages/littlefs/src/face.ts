@@ -41,9 +41,13 @@ export class Face {
   }
 
   protected change<T>(makeOp: () => Op<T>): Promise<T> {
+    return this.exclusive(() => run(makeOp(), this.device))
+  }
+
+  /** Runs what takes several operations, with no other change between them. */
+  protected exclusive<T>(start: () => Promise<T>): Promise<T> {
     this.enter()
     const isFirst = this.changeCount++ === 0
-    const start = () => run(makeOp(), this.device)
     const result = isFirst ? start() : this.changes.then(start)
     const ended = () => {
       this.changeCount--

@@ -1,6 +1,15 @@
 export { FileHandle, type SeekOrigin } from './file-handle.js'
 export type { Crc32 } from './format/crc32.js'
 export type { FormatOptions } from './format-volume.js'
+export {
+  type BuildOptions,
+  buildImage,
+  extractEntries,
+  type ImageEntries,
+  planImage,
+} from './image.js'
+export type { ExtractedEntry, ImageEntry } from './image-entry.js'
+export type { ImagePlan, PlanProblem } from './image-plan.js'
 export { LittleFS, type MkdirOptions, type RmOptions } from './littlefs.js'
 export type { MountOptions } from './mount.js'
 export type { PathLike } from './path.js'

@@ -16,10 +16,12 @@ import {
 } from '@caravan/core'
 import { FileHandle } from './file-handle.js'
 import { type FormatOptions, formatVolume } from './format-volume.js'
+import { type ImageEntry, prepareEntry } from './image-entry.js'
 import { type MountOptions, mountVolume } from './mount.js'
 import type { PathLike } from './path.js'
 import { findBlockSize } from './probe.js'
 import { ReadFace } from './read-face.js'
+import { TreeBuilder } from './tree-builder.js'
 import { noSuperblock } from './volume.js'
 import {
   appendFile,
@@ -186,6 +188,67 @@ export class LittleFS extends ReadFace {
 
   removeAttributeSync(path: PathLike, type: number): void {
     this.changeSync(() => changeAttribute(this.volume, path, type, undefined))
+  }
+
+  /**
+   * Adds many entries at once, below the root: in few commits, and with nothing to be seen before
+   * the first of them. Files that are there are replaced, directories merged.
+   *
+   * @throws FsError `ENOSPC`, `ENAMETOOLONG`, `EFBIG`; `EISDIR` and `ENOTDIR` where a name is taken
+   *   by the other type. Then nothing was added.
+   */
+  addTree(entries: Iterable<ImageEntry> | AsyncIterable<ImageEntry>): Promise<void> {
+    return this.exclusive(async () => {
+      const builder = new TreeBuilder(this.volume)
+      const step = <T>(op: () => Op<T>) => run(this.volume.change('open', op), this.device)
+      try {
+        for await (const entry of entries) {
+          const { path, isFile, attributes, pieces } = prepareEntry(entry, this.attrMax)
+          if (!isFile) {
+            builder.addDirectory(path, attributes)
+            continue
+          }
+          const file = builder.addFile(path, attributes)
+          for await (const piece of pieces) await step(() => file.write(piece))
+          await step(() => file.finish())
+        }
+        await step(() => builder.commit())
+      } catch (error) {
+        builder.abandon()
+        throw error
+      }
+    })
+  }
+
+  /** {@link addTree} of entries that are there at once. */
+  addTreeSync(entries: Iterable<ImageEntry>): void {
+    const builder = new TreeBuilder(this.volume)
+    try {
+      for (const entry of entries) {
+        const { path, isFile, attributes, pieces } = prepareEntry(entry, this.attrMax)
+        if (!isFile) {
+          builder.addDirectory(path, attributes)
+          continue
+        }
+        const file = builder.addFile(path, attributes)
+        if (!(Symbol.iterator in pieces)) {
+          throw new MisuseError(
+            'NEEDS_ASYNC',
+            `The content of '${path.text}' comes with promises: add it with addTree().`,
+          )
+        }
+        for (const piece of pieces) this.runner.changeSync('open', () => file.write(piece))
+        this.runner.changeSync('open', () => file.finish())
+      }
+      this.runner.changeSync('open', () => builder.commit())
+    } catch (error) {
+      builder.abandon()
+      throw error
+    }
+  }
+
+  private get attrMax(): number {
+    return this.volume.limits.attrMax
   }
 
   /** Finishes what a power cut has left undone; the first change does it too. */

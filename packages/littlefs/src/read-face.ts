@@ -5,6 +5,7 @@ import { entrySize, entryType } from './directory.js'
 import { Face } from './face.js'
 import { readFileAt } from './file-read.js'
 import { byteStringToBytes, byteStringToText } from './format/name.js'
+import type { Entry } from './metadata-pair.js'
 import type { MountOptions } from './mount.js'
 import { type PathLike, textOf } from './path.js'
 import {
@@ -16,12 +17,14 @@ import {
   list,
   readableSize,
   readFile,
+  readWhole,
   requireFile,
   type Space,
   type Stats,
   stat,
   Walk,
   type WalkEntry,
+  walkedFile,
 } from './read.js'
 import { type BlockUse, findUsedBlocks } from './traverse.js'
 import type { DiskVersion, Volume } from './volume.js'
@@ -118,13 +121,7 @@ export class ReadFace extends Face {
     path: PathLike,
     pieceSize: number = PIECE_SIZE_BYTES,
   ): AsyncGenerator<Uint8Array, void, void> {
-    const entry = await this.run(requireFile(this.volume, path))
-    const size = await this.run(readableSize(this.volume, entry))
-    for (let position = 0; position < size; position += pieceSize) {
-      const piece = new Uint8Array(Math.min(pieceSize, size - position))
-      await this.run(readFileAt(this.volume.layout, entry, position, piece))
-      yield piece
-    }
+    yield* this.piecesOf(await this.run(requireFile(this.volume, path)), pieceSize)
   }
 
   *readFileInPiecesSync(
@@ -136,6 +133,35 @@ export class ReadFace extends Face {
     for (let position = 0; position < size; position += pieceSize) {
       const piece = new Uint8Array(Math.min(pieceSize, size - position))
       this.runSync(readFileAt(this.volume.layout, entry, position, piece))
+      yield piece
+    }
+  }
+
+  /**
+   * The content of exactly the file that a walk met, also where no path leads to it (a name that
+   * stands twice, or holds a slash).
+   */
+  async readEntry(walked: WalkEntry): Promise<Uint8Array> {
+    return this.run(readWhole(this.volume, walkedFile(walked)))
+  }
+
+  readEntrySync(walked: WalkEntry): Uint8Array {
+    return this.runSync(readWhole(this.volume, walkedFile(walked)))
+  }
+
+  /** {@link readEntry} in pieces. */
+  async *readEntryInPieces(
+    walked: WalkEntry,
+    pieceSize: number = PIECE_SIZE_BYTES,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    yield* this.piecesOf(walkedFile(walked), pieceSize)
+  }
+
+  private async *piecesOf(entry: Entry, pieceSize: number): AsyncGenerator<Uint8Array, void, void> {
+    const size = await this.run(readableSize(this.volume, entry))
+    for (let position = 0; position < size; position += pieceSize) {
+      const piece = new Uint8Array(Math.min(pieceSize, size - position))
+      await this.run(readFileAt(this.volume.layout, entry, position, piece))
       yield piece
     }
   }

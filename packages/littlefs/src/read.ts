@@ -1,11 +1,19 @@
 /** What can be asked of a volume without changing it, as operations. */
 
-import { type CaravanError, DeviceError, FormatError, FsError, type Op } from '@caravan/core'
+import {
+  type CaravanError,
+  DeviceError,
+  FormatError,
+  FsError,
+  isErrno,
+  type Op,
+} from '@caravan/core'
 import type { Directory } from './directory.js'
 import {
   type EntryType,
   entrySize,
   entryType,
+  findEntry,
   openDirectory,
   requireDirectory,
   requireEntry,
@@ -77,7 +85,10 @@ export interface Space {
 }
 
 export function* readFile(volume: Volume, path: PathLike): Op<Uint8Array> {
-  const entry = yield* requireFile(volume, path)
+  return yield* readWhole(volume, yield* requireFile(volume, path))
+}
+
+export function* readWhole(volume: Volume, entry: Entry): Op<Uint8Array> {
   const bytes = new Uint8Array(yield* readableSize(volume, entry))
   yield* readFileAt(volume.layout, entry, 0, bytes)
   return bytes
@@ -164,9 +175,32 @@ export function* df(volume: Volume): Op<Space> {
   return { blockSize, blockCount, usedBlocks, freeBlocks: blockCount - usedBlocks }
 }
 
+/** Where a walk is to go on. */
+interface WalkStep {
+  readonly entry: Entry
+  /** A byte string. */
+  readonly path: string
+  /** The first pairs of the directories that it lies in. */
+  readonly above: readonly number[]
+}
+
+/** The entry that each walk entry was made of: no path may lead to it. */
+const walkedEntries = new WeakMap<WalkEntry, Entry>()
+
+/** @throws FsError `ENOENT` where it was removed since, `EISDIR` where it is no file. */
+export function walkedFile(walked: WalkEntry): Entry {
+  const entry = walkedEntries.get(walked)
+  if (entry === undefined || entry.removed) {
+    throw new FsError('ENOENT', { syscall: 'open', path: walked.path })
+  }
+  checkIsFile(entry, 'open', walked.path)
+  return entry
+}
+
 /** A walk over everything below a path, one entry a step. */
 export class Walk {
-  private pending: { entry: Entry; path: string; above: readonly number[] }[] | undefined
+  private pending: WalkStep[] | undefined
+  private epoch = 0
 
   constructor(
     private readonly volume: Volume,
@@ -175,33 +209,58 @@ export class Walk {
 
   /** The next entry: depth first, a directory before what is in it, children in byte order. */
   *next(): Op<WalkEntry | undefined> {
-    if (this.pending === undefined) {
-      const path = parsePath(this.top, 'scandir')
-      const entry = yield* requireEntry(this.volume, path, 'scandir')
-      this.pending = [{ entry, path: `/${path.names.join('/')}`, above: [] }]
-    }
-    const next = this.pending.pop()
-    if (next === undefined) return undefined
+    const step = yield* this.nextStep()
+    if (step === undefined) return undefined
     let error: CaravanError | undefined
-    if (entryType(next.entry) === 'directory') {
+    if (entryType(step.entry) === 'directory') {
       try {
-        yield* this.enter(next)
+        yield* this.enter(step)
       } catch (caught) {
         if (!(caught instanceof FormatError) && !(caught instanceof DeviceError)) throw caught
         error = caught
       }
     }
-    return {
-      path: byteStringToText(next.path),
-      pathBytes: byteStringToBytes(next.path),
-      type: entryType(next.entry),
-      size: entrySize(next.entry),
-      attributes: attributesOf(next.entry),
+    const walked: WalkEntry = {
+      path: byteStringToText(step.path),
+      pathBytes: byteStringToBytes(step.path),
+      type: entryType(step.entry),
+      size: entrySize(step.entry),
+      attributes: attributesOf(step.entry),
       ...(error === undefined ? {} : { error }),
+    }
+    walkedEntries.set(walked, step.entry)
+    return walked
+  }
+
+  private *nextStep(): Op<WalkStep | undefined> {
+    if (this.pending === undefined) {
+      const path = parsePath(this.top, 'scandir')
+      const entry = yield* requireEntry(this.volume, path, 'scandir')
+      this.epoch = this.volume.metadataEpoch
+      this.pending = [{ entry, path: `/${path.names.join('/')}`, above: [] }]
+    }
+    for (;;) {
+      const step = this.pending.pop()
+      if (step === undefined || this.volume.metadataEpoch === this.epoch) return step
+      // The filesystem has changed since: what is still there is found by its path.
+      const found = yield* this.findAgain(step)
+      if (found !== undefined) return found
     }
   }
 
-  private *enter(at: { entry: Entry; path: string; above: readonly number[] }): Op<void> {
+  private *findAgain(step: WalkStep): Op<WalkStep | undefined> {
+    const names = step.path.split('/').filter((name) => name !== '')
+    const path = { names, mustBeDirectory: false, mustExist: false, text: step.path }
+    try {
+      const entry = yield* findEntry(this.volume, path, 'scandir')
+      return entry && { ...step, entry }
+    } catch (error) {
+      if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined
+      throw error
+    }
+  }
+
+  private *enter(at: WalkStep): Op<void> {
     const directory = yield* openDirectory(this.volume, at.entry)
     checkNoLoop(directory, at.above)
     const above = [...at.above, pairKey(directory.head.blocks)]

@@ -10,6 +10,7 @@ import { type Directory, entryType, openDirectory } from './directory.js'
 import { type FileBlocks, findBlocks } from './file-blocks.js'
 import { fileBlocksOf } from './file-read.js'
 import type { EntryContent } from './format/metadata-log.js'
+import { nameMaxIn } from './format/split-plan.js'
 import { TagType } from './format/tag.js'
 import { Entry, type MetadataPair } from './metadata-pair.js'
 import { commit, dropFromThread } from './thread.js'
@@ -23,16 +24,13 @@ export function checkName(volume: Volume, name: string, syscall: string, path: s
   throw new FsError('ENAMETOOLONG', { syscall, path, hint })
 }
 
-/** Revision, tags of name and struct, tail, global state and CRC. */
-const NAME_RESERVE_BYTES = 56
-
 /**
  * A name may be within the limit and yet longer than a small block can hold beside the rest.
  *
  * @throws FsError `ENAMETOOLONG`.
  */
 export function checkNameFits(volume: Volume, name: string, path: string): void {
-  const most = volume.metadataMax - NAME_RESERVE_BYTES
+  const most = nameMaxIn(volume.metadataMax)
   if (name.length <= most) return
   const hint = `the name has ${name.length} bytes, and a metadata block here holds ${most}`
   throw new FsError('ENAMETOOLONG', { syscall: 'open', path, hint })

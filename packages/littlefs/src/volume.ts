@@ -37,6 +37,7 @@ import {
 import type { OpenFile } from './open-file.js'
 import { makeConsistent } from './thread.js'
 import { findUsedBlocks } from './traverse.js'
+import type { TreeBuilder } from './tree-builder.js'
 
 /** Where bytes are: sizes in bytes. */
 export interface Layout {
@@ -99,6 +100,7 @@ export class Volume implements WriterSettings {
   readonly encoder: CommitEncoder
   readonly allocator: Allocator
   readonly openFiles = new Set<OpenFile>()
+  readonly builders = new Set<TreeBuilder>()
 
   /** Counts changes of metadata, so that whoever reads them can tell that they have changed. */
   metadataEpoch = 0
@@ -355,6 +357,7 @@ export class Volume implements WriterSettings {
     const used = yield* findUsedBlocks(this)
     for (const file of this.openFiles)
       for (const block of yield* file.neededBlocks()) used.add(block)
+    for (const { ownBlocks } of this.builders) for (const block of ownBlocks) used.add(block)
     this.allocator.setUsed(used)
   }
 
