@@ -410,7 +410,12 @@ function uniformByte(bytes: Uint8Array, at: number): number | undefined {
 /** A pair that nothing refers to yet: its entries are taken over once something does. */
 export function* writeNewPair(volume: Volume, state: PairState): Op<MetadataPair> {
   let target = yield* volume.allocate()
-  const other = yield* volume.allocate()
+  const other = yield* volume.tryAllocate()
+  if (other === undefined) {
+    // The operation may go on without the new pair, and then has no use for half of one.
+    volume.giveBackBlock(target)
+    throw noSpace(volume.layout.blockCount)
+  }
   for (;;) {
     // The other block keeps what it holds, which must be older than what is written now.
     const stale = yield* staleRevision(volume, other)

@@ -148,7 +148,8 @@ function* followPointers(layout: Layout, steps: readonly Step[], found: Step[]):
   })
 }
 
-function isKnown({ blocks, from, to }: BlockRange): boolean {
+/** True where no pointer has to be read. */
+export function isKnown({ blocks, from, to }: BlockRange): boolean {
   for (let index = from; index <= to; index++) if (blocks.get(index) === undefined) return false
   return true
 }

@@ -2,7 +2,7 @@
 
 import { FormatError, FsError, type Op, type Span } from '@caravan/core'
 import { entryType } from './directory.js'
-import { FileBlocks, findBlock, findBlocks } from './file-blocks.js'
+import { FileBlocks, findBlock, findBlocks, isKnown } from './file-blocks.js'
 import { blockIndexAt, dataOffset, dataStart } from './format/ctz-list.js'
 import type { Entry } from './metadata-pair.js'
 import type { Layout } from './volume.js'
@@ -75,8 +75,11 @@ export function* readBlocksAt(
   if (length <= 0) return 0
   const first = blockIndexAt(position, layout.blockSize)
   const last = blockIndexAt(position + length - 1, layout.blockSize)
-  if (first === last) yield* findBlock(layout, blocks, first)
-  else yield* findBlocks(layout, [{ blocks, from: first, to: last }])
+  const range = { blocks, from: first, to: last }
+  if (!isKnown(range)) {
+    if (first === last) yield* findBlock(layout, blocks, first)
+    else yield* findBlocks(layout, [range])
+  }
   for (let index = first; index <= last; index += REQUEST_SPANS) {
     const end = Math.min(index + REQUEST_SPANS - 1, last)
     yield* readAligned(layout, planSpans(layout, blocks, index, end, position, target, length))
@@ -109,24 +112,67 @@ function planSpans(
 }
 
 /** Reads spans of any place and length on a device that reads in units. */
-export function* readAligned(layout: Layout, spans: readonly Span[]): Op<void> {
+function* readAligned(layout: Layout, spans: readonly Span[]): Op<void> {
   const { readSize } = layout
-  if (readSize === 1) {
+  if (spans.every((span) => isAligned(span, readSize))) {
     yield { kind: 'read', spans }
     return
   }
-  const wide = spans.map(({ block, offset, bytes }) => {
-    const start = offset - (offset % readSize)
-    const length = Math.ceil((offset + bytes.length - start) / readSize) * readSize
-    if (length === bytes.length) return { block, offset, bytes }
-    return { block, offset: start, bytes: new Uint8Array(length) }
-  })
-  yield { kind: 'read', spans: wide }
-  spans.forEach(({ offset, bytes }, i) => {
-    const span = wide[i] as Span
-    if (span.bytes === bytes) return
-    bytes.set(span.bytes.subarray(offset - span.offset, offset - span.offset + bytes.length))
-  })
+  const edges = new EdgeReads(readSize, spans.length)
+  yield { kind: 'read', spans: spans.flatMap((span) => edges.widen(span)) }
+  edges.copy()
+}
+
+function isAligned({ offset, bytes }: Span, unit: number): boolean {
+  return unit === 1 || (offset % unit === 0 && bytes.length % unit === 0)
+}
+
+/** What begins or ends inside a read unit is read aside and copied; all between goes straight. */
+class EdgeReads {
+  private readonly units: Uint8Array
+  private used = 0
+  private readonly copies: { from: Uint8Array; to: Uint8Array }[] = []
+
+  constructor(
+    private readonly readSize: number,
+    spanCount: number,
+  ) {
+    this.units = new Uint8Array(2 * readSize * spanCount)
+  }
+
+  widen(span: Span): Span[] {
+    const { readSize } = this
+    const { block, offset, bytes } = span
+    if (isAligned(span, readSize)) return [span]
+    const end = offset + bytes.length
+    const first = Math.ceil(offset / readSize) * readSize
+    const last = end - (end % readSize)
+    const wide: Span[] = []
+    // Inside one unit, `first` is behind `last` and the one edge serves both ends.
+    if (first > offset) wide.push(this.edge(block, first - readSize, span))
+    if (first < last) {
+      wide.push({ block, offset: first, bytes: bytes.subarray(first - offset, last - offset) })
+    }
+    if (last < end && last >= first) wide.push(this.edge(block, last, span))
+    return wide
+  }
+
+  copy(): void {
+    for (const { from, to } of this.copies) to.set(from)
+  }
+
+  /** One unit that holds an edge of the span. */
+  private edge(block: number, unitOffset: number, { offset, bytes }: Span): Span {
+    const unit = this.units.subarray(this.used, this.used + this.readSize)
+    this.used += this.readSize
+    const start = Math.max(offset, unitOffset)
+    const end = Math.min(offset + bytes.length, unitOffset + this.readSize)
+    this.copies.push({
+      from: unit.subarray(start - unitOffset, end - unitOffset),
+      to: bytes.subarray(start - offset, end - offset),
+    })
+    return { block, offset: unitOffset, bytes: unit }
+  }
 }
 
 /** @throws FsError `EISDIR` for what is no file, as the reference says it. */

@@ -12,7 +12,7 @@ import { FsError, type Op } from '@caravan/core'
 import { CtzWriter } from './ctz-writer.js'
 import { type FileBlocks, findBlock } from './file-blocks.js'
 import { copyInline, fileBlocksOf, readBlocksAt } from './file-read.js'
-import { blockCountOf } from './format/ctz-list.js'
+import { blockCountOf, blockIndexAt, dataOffset, dataStart } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
 import { FILE_MAX_DEFAULT } from './format/superblock.js'
 import type { Entry } from './metadata-pair.js'
@@ -27,6 +27,16 @@ export interface OpenFlags {
 
 const COPY_SIZE_BYTES = 64 * 1024
 
+/** Larger blocks are not read whole for the sake of a few bytes. */
+const KEPT_BLOCK_MAX_BYTES = 16 * 1024
+
+/** A block of a file's version, as last read. */
+interface KeptBlock {
+  readonly blocks: FileBlocks
+  readonly index: number
+  readonly bytes: Uint8Array
+}
+
 /** The part of a file that a handle sees. */
 type View =
   | { readonly kind: 'inline'; readonly bytes: Uint8Array }
@@ -36,6 +46,8 @@ export class OpenFile {
   position = 0
   private view: View
   private writer: CtzWriter | undefined
+  private keptBlock: KeptBlock | undefined
+  private spareBuffer: Uint8Array | undefined
   private dirty = false
   private failed = false
   private isOpen = true
@@ -125,10 +137,49 @@ export class OpenFile {
 
   *readAt(position: number, target: Uint8Array): Op<number> {
     this.check(this.flags.read, 'read', 'it was not opened for reading')
-    yield* this.flush()
+    if (this.writer !== undefined) yield* this.flush()
     if (this.view.kind === 'inline') return copyInline(this.view.bytes, position, target)
     const { blocks, size } = this.view
-    return yield* readBlocksAt(this.volume.layout, blocks, size, position, target)
+    const { layout } = this.volume
+    // Small reads one after the other take their bytes from the block that the last one read.
+    if (target.length < 2 * layout.blockSize && layout.blockSize <= KEPT_BLOCK_MAX_BYTES) {
+      return yield* this.readThroughBlock(blocks, size, position, target)
+    }
+    return yield* readBlocksAt(layout, blocks, size, position, target)
+  }
+
+  private *readThroughBlock(
+    blocks: FileBlocks,
+    size: number,
+    position: number,
+    target: Uint8Array,
+  ): Op<number> {
+    const { blockSize } = this.volume.layout
+    const length = Math.max(0, Math.min(target.length, size - position))
+    for (let done = 0; done < length; ) {
+      const index = blockIndexAt(position + done, blockSize)
+      let kept = this.keptBlock
+      if (kept === undefined || kept.blocks !== blocks || kept.index !== index) {
+        kept = yield* this.readBlock(blocks, index)
+      }
+      const from = dataOffset(index) + position + done - dataStart(index, blockSize)
+      const part = Math.min(length - done, blockSize - from)
+      target.set(kept.bytes.subarray(from, from + part), done)
+      done += part
+    }
+    return length
+  }
+
+  private *readBlock(blocks: FileBlocks, index: number): Op<KeptBlock> {
+    const { layout } = this.volume
+    const block = blocks.get(index) ?? (yield* findBlock(layout, blocks, index))
+    // Reads may run side by side: each fills a buffer of its own.
+    const bytes = this.spareBuffer ?? new Uint8Array(layout.blockSize)
+    this.spareBuffer = undefined
+    yield { kind: 'read', spans: [{ block, offset: 0, bytes }] }
+    this.spareBuffer = this.keptBlock?.bytes
+    this.keptBlock = { blocks, index, bytes }
+    return this.keptBlock
   }
 
   /**

@@ -233,7 +233,11 @@ function* removeAt(volume: Volume, path: Path): Op<void> {
 }
 
 export function* appendFile(volume: Volume, path: PathLike, data: Uint8Array): Op<void> {
-  const file = yield* openFile(volume, path, { create: true, append: true })
+  // A new file comes with its content, so that what fails leaves no empty one.
+  if ((yield* findEntry(volume, parsePath(path, 'open'), 'open')) === undefined) {
+    return yield* writeFile(volume, path, data)
+  }
+  const file = yield* openFile(volume, path, { append: true })
   yield* useAndClose(volume, file, () => file.write(data))
 }
 

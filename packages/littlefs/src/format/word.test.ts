@@ -1,0 +1,45 @@
+import { propertyParameters } from '@caravan/testkit'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { blockOf, hex } from '../../test/golden-images.js'
+import { readWord, readWords, writeWord } from './word.js'
+
+describe('words', () => {
+  it('are little-endian: the superblock of fresh-512-ff at 20', () => {
+    // Version 2.1, 512 bytes, 40 blocks, names of 255, files of 2^31 - 1, attributes of 1022.
+    const block = blockOf('fresh-512-ff', 0)
+    const words = [0x00020001, 512, 40, 255, 2147483647, 1022]
+    expect(readWords(block, 20, 24, 6)).toEqual(words)
+    expect(words.map((_, i) => readWord(block, 20 + 4 * i))).toEqual(words)
+    const written = new Uint8Array(24)
+    words.forEach((word, i) => {
+      writeWord(written, 4 * i, word)
+    })
+    expect(written).toEqual(block.slice(20, 44))
+  })
+
+  it('are never negative: the revision of an erased block of attrs', () => {
+    expect(readWord(blockOf('attrs', 2), 0)).toBe(0xffffffff)
+  })
+
+  it('read as zero beyond the length given', () => {
+    const bytes = hex('01020304 05060708')
+    expect(readWords(bytes, 0, 8, 3)).toEqual([0x04030201, 0x08070605, 0])
+    expect(readWords(bytes, 0, 5, 2)).toEqual([0x04030201, 0x05])
+    expect(readWords(bytes, 4, 0, 2)).toEqual([0, 0])
+    expect(readWords(bytes, 4, 100, 1)).toEqual([0x08070605])
+  })
+
+  it('come back as they were written, and touch nothing else', () => {
+    const word = fc.integer({ min: 0, max: 0xffffffff })
+    fc.assert(
+      fc.property(word, fc.nat(8), (value, at) => {
+        const bytes = new Uint8Array(12).fill(0xa5)
+        writeWord(bytes, at, value)
+        expect(readWord(bytes, at)).toBe(value)
+        expect(bytes.filter((byte, i) => (i < at || i >= at + 4) && byte !== 0xa5)).toHaveLength(0)
+      }),
+      propertyParameters(),
+    )
+  })
+})
