@@ -3,7 +3,7 @@
  *
  * 1. What is written through a handle is its own until synced; another handle goes on seeing what
  *    it saw when it was opened, until it is opened again.
- * 2. Nothing is committed of a handle whose last write failed.
+ * 2. Nothing is committed of a handle whose last write failed, or took earlier ones with it.
  * 3. The handle follows its file through a rename. A removed file stays usable until its last
  *    handle closes; nothing of it is committed then.
  */
@@ -50,6 +50,8 @@ export class OpenFile {
   private spareBuffer: Uint8Array | undefined
   private dirty = false
   private failed = false
+  /** True once a write that had succeeded was lost with a later one: then no write makes it good. */
+  private lostWrites = false
   private isOpen = true
   /** Blocks of this handle's version that no commit refers to yet. */
   private readonly own = new Set<number>()
@@ -137,7 +139,7 @@ export class OpenFile {
 
   *readAt(position: number, target: Uint8Array): Op<number> {
     this.check(this.flags.read, 'read', 'it was not opened for reading')
-    if (this.writer !== undefined) yield* this.flush()
+    if (this.writer !== undefined) yield* this.guarded(this.flush())
     if (this.view.kind === 'inline') return copyInline(this.view.bytes, position, target)
     const { blocks, size } = this.view
     const { layout } = this.volume
@@ -197,7 +199,7 @@ export class OpenFile {
     }
     yield* this.guarded(this.put(this.position, data))
     this.position += data.length
-    this.failed = false
+    this.failed = this.lostWrites
     return data.length
   }
 
@@ -244,6 +246,7 @@ export class OpenFile {
 
   /** Ends the use of the handle: nothing is saved that was not synced. */
   abandon(): void {
+    if (!this.isOpen) return
     this.failed = true
     this.isOpen = false
     this.volume.openFiles.delete(this)
@@ -279,10 +282,12 @@ export class OpenFile {
 
   /** An operation that, failing, leaves the handle as one from which nothing is committed. */
   private *guarded(op: Op<void>): Op<void> {
+    const hadWritten = this.writer !== undefined
     try {
       yield* op
     } catch (error) {
       this.failed = true
+      this.lostWrites ||= hadWritten
       this.writer = undefined
       for (const block of this.volume.allocator.takenBlocks) this.own.delete(block)
       throw error
@@ -379,6 +384,13 @@ export class OpenFile {
     yield* setContent(volume, entry, { ...entry.content, struct })
     this.own.clear()
     if (after !== undefined) {
+      // The new version may have blocks of an older one that another handle's commit gave up.
+      if (entry.retained.length > 0) {
+        for (let i = 0; i <= after.lastIndex; i++) yield* findBlock(volume.layout, after, i)
+        const kept = new Set<number>()
+        for (let i = 0; i <= after.lastIndex; i++) kept.add(after.get(i) as number)
+        entry.retained = entry.retained.filter((block) => !kept.has(block))
+      }
       entry.fileBlocks = after
       entry.blocksOf = struct
     }
