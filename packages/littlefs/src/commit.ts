@@ -217,11 +217,11 @@ function* compact(volume: Volume, pair: MetadataPair, state: PairState): Op<bool
   const relocated = yield* writePair(volume, pair, state)
   for (const split of splits) {
     split.pair.setEntries(split.state.entries, split.state.contents)
-    volume.keepPair(split.pair)
+    volume.pairs.keep(split.pair)
   }
   pair.setEntries(state.entries, state.contents)
   insertIntoChain(pair, splits)
-  if (newRoot !== undefined) {
+  if (newRoot !== undefined && volume.isRoot(pair.blocks)) {
     volume.setRoot(newRoot)
     // Only the superblock stays behind: it is no part of the directory any more.
     pair.directory?.removeFromChain(pair)
@@ -340,7 +340,7 @@ function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<bo
       delta,
     )
     if (written !== undefined) {
-      volume.rewritten(pair, [target, active], written)
+      volume.pairs.rewritten(pair, [target, active], written)
       if (relocated) volume.giveBackBlock(other)
       volume.globalStateCommitted(relocated)
       return relocated

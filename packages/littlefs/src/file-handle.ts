@@ -80,15 +80,25 @@ export class FileHandle {
     if (this.file.isUnsettled) this.runner.changeSync('fsync', () => this.file.sync())
   }
 
-  /** Saves what was written and ends the use of the handle. */
+  /** Saves what was written and ends the use of the handle, also where saving fails. */
   async close(): Promise<void> {
-    if (this.file.closesQuietly) return this.runner.read(() => this.file.close())
-    return this.runner.change('close', () => this.file.close())
+    try {
+      if (this.file.closesQuietly) await this.runner.read(() => this.file.close())
+      else await this.runner.change('close', () => this.file.close())
+    } catch (error) {
+      this.file.abandon()
+      throw error
+    }
   }
 
   closeSync(): void {
-    if (this.file.closesQuietly) this.runner.readSync(() => this.file.close())
-    else this.runner.changeSync('close', () => this.file.close())
+    try {
+      if (this.file.closesQuietly) this.runner.readSync(() => this.file.close())
+      else this.runner.changeSync('close', () => this.file.close())
+    } catch (error) {
+      this.file.abandon()
+      throw error
+    }
   }
 }
 

@@ -197,7 +197,7 @@ export class LittleFS extends ReadFace {
    * @throws FsError `ENOSPC`, `ENAMETOOLONG`, `EFBIG`; `EISDIR` and `ENOTDIR` where a name is taken
    *   by the other type. Then nothing was added.
    */
-  addTree(entries: Iterable<ImageEntry> | AsyncIterable<ImageEntry>): Promise<void> {
+  async addTree(entries: Iterable<ImageEntry> | AsyncIterable<ImageEntry>): Promise<void> {
     return this.exclusive(async () => {
       const builder = new TreeBuilder(this.volume)
       const step = <T>(op: () => Op<T>) => run(this.volume.change('open', op), this.device)

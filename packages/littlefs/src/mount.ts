@@ -131,7 +131,7 @@ export function* mountVolume(geometry: Geometry, options: MountOptions = {}): Op
   })
   for (const pair of walked) {
     // What was read before the version was known was judged by another one's rules.
-    if (volume.rules.hasForwardCrc || pair !== walked[0]) volume.keepPair(pair)
+    if (volume.rules.hasForwardCrc || pair !== walked[0]) volume.pairs.keep(pair)
   }
   volume.trimCaches()
   return volume

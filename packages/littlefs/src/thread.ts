@@ -144,8 +144,8 @@ function pointTo(
 
 /** The pair whose tail leads to these blocks. */
 export function* findPredecessor(volume: Volume, blocks: BlockPair): Op<MetadataPair | undefined> {
-  const hint = volume.cachedPair(blocks)?.predecessor
-  if (hint !== undefined && volume.isLive(hint) && leadsTo(hint, blocks)) return hint
+  const hint = volume.findPair(blocks)?.predecessor
+  if (hint !== undefined && volume.pairs.has(hint) && leadsTo(hint, blocks)) return hint
   let pair = yield* volume.readPair(FIRST_PAIR)
   while (pair.summary.tail !== undefined) {
     if (leadsTo(pair, blocks)) return pair
@@ -162,7 +162,7 @@ function leadsTo(pair: MetadataPair, blocks: BlockPair): boolean {
 
 /** The entry of the directory that begins with these blocks. */
 export function* findParentEntry(volume: Volume, blocks: BlockPair): Op<Entry | undefined> {
-  const cached = volume.cachedPair(blocks)
+  const cached = volume.findPair(blocks)
   const directory = cached?.directory
   if (directory !== undefined) {
     if (directory.head !== cached) return undefined
@@ -216,16 +216,27 @@ function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolea
         continue
       }
       if (pass === 1 && entry === undefined && alsoFull) {
-        volume.inheritDelta(next)
-        const { tail: after, hardTail } = next.summary
-        const changes: Change[] = [{ kind: 'tail', tail: after, hard: hardTail }]
-        if (yield* commitLeavingOrphans(volume, pair, changes)) more = true
-        volume.forgetPair(next)
+        if (yield* dropOrphan(volume, pair, next)) more = true
         continue
       }
     }
     pair = next
   }
+  return more
+}
+
+/** Takes a directory that the tree does not have off the list, all that continues it included. */
+function* dropOrphan(volume: Volume, predecessor: MetadataPair, head: MetadataPair): Op<boolean> {
+  const chain = [head]
+  let last = head
+  while (last.summary.hardTail && last.summary.tail !== undefined) {
+    last = yield* volume.readPair(last.summary.tail)
+    chain.push(last)
+  }
+  for (const pair of chain) volume.inheritDelta(pair)
+  const changes: Change[] = [{ kind: 'tail', tail: last.summary.tail, hard: false }]
+  const more = yield* commitLeavingOrphans(volume, predecessor, changes)
+  for (const pair of chain) volume.forgetPair(pair)
   return more
 }
 

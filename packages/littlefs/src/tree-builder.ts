@@ -4,8 +4,8 @@
  *
  * 1. Until the first of those commits the filesystem is as it was; what was written is held by the
  *    builder, and free again when it is given up.
- * 2. New directories stand on the threaded list in one run, put there by the commit that puts the
- *    topmost of them into the tree, or under the orphan flag where that takes several commits.
+ * 2. A new directory that has entries comes onto the threaded list by the very commit that puts it,
+ *    or what it lies in, into the tree: never as an orphan, which whoever finds it would take apart.
  */
 
 import { FsError, type Op } from '@caravan/core'
@@ -21,7 +21,13 @@ import { TagType } from './format/tag.js'
 import { Entry, type MetadataPair } from './metadata-pair.js'
 import type { Path } from './path.js'
 import { commit } from './thread.js'
-import { checkName, checkNameFits, giveBackBlocks, setContent } from './tree-change.js'
+import {
+  checkName,
+  checkNameFits,
+  createDirectory,
+  giveBackBlocks,
+  setContent,
+} from './tree-change.js'
 import type { Volume } from './volume.js'
 
 /** A file or directory to be. */
@@ -157,42 +163,45 @@ export class TreeBuilder {
 
   /** New entries of a directory that is there, in as few commits as it has pairs to take them. */
   private *addTo(directory: Directory, added: readonly Node[]): Op<void> {
-    const { volume } = this
     const last = directory.chain[directory.chain.length - 1] as MetadataPair
+    const isLast = (node: Node) => directory.placeOf(node.name).pair === last
+    const atEnd = added.filter(isLast)
+    const others = added.filter((node) => !isLast(node))
+    if (atEnd.length > 0) yield* this.addAtEnd(directory, last, atEnd)
+    // Only the last pair's tail can lead to new directories, so others come one by one: empty first.
+    for (const node of others) {
+      if (node.children === undefined) continue
+      yield* this.merge(yield* createDirectory(this.volume, directory, node.name), node)
+    }
+    yield* this.addFiles(
+      directory,
+      others.filter((node) => node.children === undefined),
+    )
+  }
+
+  /** One commit: what is below new directories stands already, and its tail takes it on the list. */
+  private *addAtEnd(directory: Directory, last: MetadataPair, added: readonly Node[]): Op<void> {
     const thread = new Thread(last.summary.tail)
     const contents: EntryContent[] = []
     // The list is written from its end.
     for (const node of [...added].reverse()) contents.push(yield* this.contentOf(node, thread))
-    contents.reverse()
+    const changes = creations(directory, contents.reverse())
+    const tail: Change = { kind: 'tail', tail: thread.head, hard: false }
+    yield* this.commitAnew(last, thread.pairs.length === 0 ? changes : [...changes, tail])
+    for (const pair of thread.pairs) this.volume.pairs.keep(pair)
+    addToIndex(directory, changes)
+  }
 
-    const groups = new Map<MetadataPair, Change[]>()
-    for (const content of contents) {
-      const { pair, id } = directory.placeOf(content.name)
-      const changes = groups.get(pair) ?? []
-      groups.set(pair, changes)
-      changes.push({
-        kind: 'create',
-        id: id + changes.length,
-        entry: new Entry(content, pair),
-        content,
-      })
+  private *addFiles(directory: Directory, added: readonly Node[]): Op<void> {
+    const groups = new Map<MetadataPair, EntryContent[]>()
+    for (const node of added) {
+      const { pair } = directory.placeOf(node.name)
+      groups.set(pair, [...(groups.get(pair) ?? []), fileContent(node)])
     }
-    const isThreaded = thread.pairs.length > 0
-    const others = [...groups.keys()].filter((pair) => pair !== last)
-    const lastChanges = groups.get(last) ?? []
-    if (isThreaded) lastChanges.push({ kind: 'tail', tail: thread.head, hard: false })
-    const isSplit = isThreaded && others.length > 0
-    if (isSplit) volume.addOrphan()
-    if (lastChanges.length > 0) yield* this.commitAnew(last, lastChanges)
-    for (const pair of thread.pairs) volume.keepPair(pair)
-    for (const [i, pair] of others.entries()) {
-      if (isSplit && i === others.length - 1) volume.removeOrphan()
-      yield* this.commitAnew(pair, groups.get(pair) as Change[])
-    }
-    for (const changes of groups.values()) {
-      for (const change of changes) {
-        if (change.kind === 'create') directory.index.set(change.content.name, change.entry)
-      }
+    for (const [pair, contents] of groups) {
+      const changes = creations(directory, contents)
+      yield* this.commitAnew(pair, changes)
+      addToIndex(directory, changes)
     }
   }
 
@@ -203,14 +212,11 @@ export class TreeBuilder {
   }
 
   private *contentOf(node: Node, thread: Thread): Op<EntryContent> {
-    const struct: Struct | undefined =
-      node.children === undefined
-        ? node.struct
-        : { kind: 'directory', pair: yield* this.writeDirectory(node, thread) }
+    if (node.children === undefined) return fileContent(node)
     return {
-      nameType: node.children === undefined ? TagType.FILE : TagType.DIRECTORY,
+      nameType: TagType.DIRECTORY,
       name: node.name,
-      struct,
+      struct: { kind: 'directory', pair: yield* this.writeDirectory(node, thread) },
       attributes: node.attributes ?? [],
       others: [],
     }
@@ -243,6 +249,24 @@ export class TreeBuilder {
     }
     return thread.head as BlockPair
   }
+}
+
+type Creation = Extract<Change, { kind: 'create' }>
+
+/** The changes that make entries, in name order, of one pair. */
+function creations(directory: Directory, contents: readonly EntryContent[]): Creation[] {
+  return contents.map((content, i) => {
+    const { pair, id } = directory.placeOf(content.name)
+    return { kind: 'create', id: id + i, entry: new Entry(content, pair), content }
+  })
+}
+
+function addToIndex(directory: Directory, changes: readonly Creation[]): void {
+  for (const { content, entry } of changes) directory.index.set(content.name, entry)
+}
+
+function fileContent({ name, struct, attributes }: Node): EntryContent {
+  return { nameType: TagType.FILE, name, struct, attributes: attributes ?? [], others: [] }
 }
 
 /** The run of new pairs, from its end. */

@@ -81,7 +81,7 @@ export function* createDirectory(volume: Volume, parent: Directory, name: string
     pair.predecessor = last
     place = parent.placeOf(name)
   }
-  volume.keepPair(pair)
+  volume.pairs.keep(pair)
   const entry = new Entry(content, place.pair)
   const create: Change = { kind: 'create', id: place.id, entry, content }
   yield* commit(volume, place.pair, place.pair === last ? [create, tail] : [create])

@@ -25,7 +25,7 @@ import {
   xorStates,
   ZERO_STATE,
 } from './format/global-state.js'
-import type { BlockPair, LogRules, LogSummary } from './format/metadata-log.js'
+import type { BlockPair, LogRules } from './format/metadata-log.js'
 import type { Superblock } from './format/superblock.js'
 import {
   type Entry,
@@ -35,6 +35,7 @@ import {
   sharesBlock,
 } from './metadata-pair.js'
 import type { OpenFile } from './open-file.js'
+import { PairCache } from './pair-cache.js'
 import { makeConsistent } from './thread.js'
 import { findUsedBlocks } from './traverse.js'
 import type { TreeBuilder } from './tree-builder.js'
@@ -113,11 +114,7 @@ export class Volume implements WriterSettings {
   /** The deltas of pairs taken off the list, until a commit takes them over. */
   orphanedDelta: GlobalState = ZERO_STATE
 
-  /** By each of their blocks. */
-  private readonly pairs = new Map<number, MetadataPair>()
-  /** Pairs that the change under way has moved, by the block that they left. */
-  private readonly movedFrom = new Map<number, MetadataPair>()
-  private cachedBytes = 0
+  readonly pairs = new PairCache()
   private readonly buffers: Uint8Array[] = []
   private unitCrcs = new Map<number, number>()
   private changing = false
@@ -155,7 +152,7 @@ export class Volume implements WriterSettings {
   /** @throws FormatError `CORRUPT_PAIR`. */
   *readPair(blocks: BlockPair): Op<MetadataPair> {
     for (;;) {
-      const cached = this.cachedPair(blocks)
+      const cached = this.findPair(blocks)
       if (cached !== undefined) return cached
       const epoch = this.metadataEpoch
       const { blockSize, blockCount } = this.layout
@@ -168,53 +165,23 @@ export class Volume implements WriterSettings {
       }
       // What a writer was changing meanwhile may be half of each.
       if (epoch !== this.metadataEpoch) continue
-      const meanwhile = this.cachedPair(blocks)
+      const meanwhile = this.findPair(blocks)
       if (meanwhile !== undefined) return meanwhile
-      this.keepPair(pair)
+      this.pairs.keep(pair)
       return pair
     }
   }
 
-  cachedPair(blocks: BlockPair): MetadataPair | undefined {
-    const [a, b] = blocks
-    const first = this.pairs.get(a)
-    if (first !== undefined && isSamePair(first.blocks, blocks)) return first
-    const second = this.pairs.get(b)
-    if (second !== undefined && isSamePair(second.blocks, blocks)) return second
-    if (this.movedFrom.size === 0) return undefined
-    // By its old blocks, which the list of pairs may still have.
-    const moved = this.movedFrom.get(a) ?? this.movedFrom.get(b)
-    return moved !== undefined && sharesBlock(moved.blocks, blocks) ? moved : undefined
-  }
-
-  isLive(pair: MetadataPair): boolean {
-    return this.cachedPair(pair.blocks) === pair
-  }
-
-  /** Two pairs of which one has moved, but not on the list, share a block: each is found by its own. */
-  keepPair(pair: MetadataPair): void {
-    this.pairs.set(pair.blocks[0], pair)
-    this.pairs.set(pair.blocks[1], pair)
-    this.cachedBytes += pair.memoryBytes
-  }
-
-  /** A pair's log was written anew, perhaps into a new block. */
-  rewritten(pair: MetadataPair, blocks: BlockPair, summary: LogSummary): void {
-    for (const block of pair.blocks) {
-      if (blocks.includes(block)) continue
-      this.pairs.delete(block)
-      this.movedFrom.set(block, pair)
-    }
-    pair.rewritten(blocks, summary)
-    this.keepPair(pair)
+  /** The pair where it is in memory. What lies outside the filesystem never is. */
+  findPair(blocks: BlockPair): MetadataPair | undefined {
+    const { blockCount } = this.layout
+    return blocks[0] < blockCount && blocks[1] < blockCount ? this.pairs.find(blocks) : undefined
   }
 
   /** A pair was taken off the list: its blocks are free once the operation has ended. */
   forgetPair(pair: MetadataPair): void {
-    for (const block of pair.blocks) {
-      if (this.pairs.get(block) === pair) this.pairs.delete(block)
-      this.giveBackBlock(block)
-    }
+    this.pairs.forget(pair)
+    for (const block of pair.blocks) this.giveBackBlock(block)
   }
 
   isFirstPair(pair: MetadataPair): boolean {
@@ -231,14 +198,14 @@ export class Volume implements WriterSettings {
 
   /** The superblock's own entry, which stands for the root directory and holds its attributes. */
   *readRoot(): Op<Entry> {
-    const pair = this.cachedPair(this.root) ?? (yield* this.readPair(this.root))
+    const pair = this.findPair(this.root) ?? (yield* this.readPair(this.root))
     const entry = pair.entries[0]
     if (entry === undefined) throw noSuperblock(this.root[0])
     return entry
   }
 
   cachedDirectory(head: BlockPair): Directory | undefined {
-    const pair = this.cachedPair(head)
+    const pair = this.findPair(head)
     return pair?.directory?.head === pair ? pair?.directory : undefined
   }
 
@@ -409,7 +376,7 @@ export class Volume implements WriterSettings {
       }
       const result = yield* body()
       this.allocator.settle()
-      this.movedFrom.clear()
+      this.pairs.settle()
       this.metadataEpoch++
       this.changing = false
       return result
@@ -438,7 +405,7 @@ export class Volume implements WriterSettings {
   private recover(error: unknown, metadataChanged: boolean): void {
     this.changing = false
     this.allocator.revert()
-    this.movedFrom.clear()
+    this.pairs.settle()
     this.wantedState = this.diskState
     this.orphanCount = hasOrphans(this.diskState) ? 1 : 0
     this.orphanedDelta = ZERO_STATE
@@ -449,16 +416,15 @@ export class Volume implements WriterSettings {
 
   /** Called between operations: drops the caches once they have outgrown their budget. */
   trimCaches(): void {
-    if (this.cachedBytes > this.memoryBudget && !this.changing) this.dropCaches()
+    if (this.pairs.memoryBytes > this.memoryBudget && !this.changing) this.dropCaches()
   }
 
   dropCaches(): void {
     this.pairs.clear()
-    this.cachedBytes = 0
     // What handles refer to keeps its identity; what it knew of others is read again.
     for (const { entry } of this.openFiles) {
-      if (entry.removed || this.isLive(entry.pair)) continue
-      this.keepPair(entry.pair)
+      if (entry.removed || this.pairs.has(entry.pair)) continue
+      this.pairs.keep(entry.pair)
       entry.pair.forgetOthers()
     }
   }
