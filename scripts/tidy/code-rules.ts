@@ -145,7 +145,7 @@ export const noDeadExports: Rule = (files) => {
   }
   return files
     .filter((file) => /\.ts$/.test(file.path) && !isTest(file) && !/\/index\.ts$/.test(file.path))
-    .filter(({ path }) => /^(packages\/[^/]+\/src|scripts)\//.test(path))
+    .filter(({ path }) => /^(packages\/[^/]+\/src|scripts|bench)\//.test(path))
     .filter(({ path }) => !used.has(`${path} *`))
     .flatMap((file) =>
       parseModule(file)
