@@ -122,6 +122,11 @@ export class Allocator {
     this.exact = false
   }
 
+  /** True while readers run, which may need blocks that the tree no longer has. */
+  get hasReaders(): boolean {
+    return this.readers.size > 0
+  }
+
   /** A reader begins: what is given back from now on waits for it. */
   beginRead(): number {
     this.readers.add(++this.turn)

@@ -53,6 +53,8 @@ export class OpenFile {
   /** True once a write that had succeeded was lost with a later one: then no write makes it good. */
   private lostWrites = false
   private isOpen = true
+  /** True while an operation of this handle goes on, which must not have its view changed. */
+  private isBusy = false
   /** Blocks of this handle's version that no commit refers to yet. */
   private readonly own = new Set<number>()
   /** The committed struct that the view came from, and the first block index where it differs. */
@@ -117,7 +119,8 @@ export class OpenFile {
    */
   refresh(): boolean {
     const { struct } = this.entry.content
-    if (this.isUnsettled || this.failed || struct === this.base || this.entry.removed) return false
+    if (this.isUnsettled || this.isBusy || this.failed) return false
+    if (struct === this.base || this.entry.removed) return false
     this.base = struct
     this.view = viewOf(this.volume, this.entry)
     this.divergedFrom = Number.POSITIVE_INFINITY
@@ -252,6 +255,7 @@ export class OpenFile {
     this.volume.openFiles.delete(this)
     this.entry.openHandles--
     // What it held counts as used until the next scan.
+    if (this.entry.openHandles === 0) this.entry.retained = []
     this.volume.allocator.invalidate()
   }
 
@@ -260,11 +264,13 @@ export class OpenFile {
     this.check(true, 'close', '')
     try {
       if (!this.failed) yield* this.sync()
-    } finally {
-      this.isOpen = false
-      this.volume.openFiles.delete(this)
-      this.entry.openHandles--
+    } catch (error) {
+      this.abandon()
+      throw error
     }
+    this.isOpen = false
+    this.volume.openFiles.delete(this)
+    this.entry.openHandles--
     this.giveBackOwn()
     if (this.entry.openHandles === 0) {
       if (this.entry.removed) yield* giveBackFile(this.volume, this.entry)
@@ -283,9 +289,12 @@ export class OpenFile {
   /** An operation that, failing, leaves the handle as one from which nothing is committed. */
   private *guarded(op: Op<void>): Op<void> {
     const hadWritten = this.writer !== undefined
+    this.isBusy = true
     try {
       yield* op
+      this.isBusy = false
     } catch (error) {
+      this.isBusy = false
       this.failed = true
       this.lostWrites ||= hadWritten
       this.writer = undefined

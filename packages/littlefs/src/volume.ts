@@ -325,6 +325,13 @@ export class Volume implements WriterSettings {
     for (const file of this.openFiles)
       for (const block of yield* file.neededBlocks()) used.add(block)
     for (const { ownBlocks } of this.builders) for (const block of ownBlocks) used.add(block)
+    // What was kept for handles and they no longer need is free now: not to be given back later.
+    for (const { entry } of this.openFiles) {
+      const unneeded = entry.retained.filter((block) => !used.has(block))
+      if (unneeded.length === 0) continue
+      entry.retained = entry.retained.filter((block) => used.has(block))
+      if (this.allocator.hasReaders) for (const block of unneeded) this.giveBackBlock(block)
+    }
     this.allocator.setUsed(used)
   }
 
