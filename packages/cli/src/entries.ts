@@ -30,8 +30,14 @@ export interface Entry {
   /** In bytes; 0 for directories. */
   readonly size: number
   readonly attributes: ReadonlyMap<number, Uint8Array>
-  /** Why a directory could not be listed, or attributes not be read. */
+  /** Why a directory could not be listed, or attributes not be read; or that no path leads to it. */
   readonly error: CaravanError | undefined
+}
+
+/** One that a walk met. */
+export interface WalkedEntry extends Entry {
+  /** To read its content by, also where no path leads to it. */
+  readonly walked: WalkEntry
 }
 
 /**
@@ -39,11 +45,11 @@ export interface Entry {
  *
  * @throws FsError where nothing is at the path. What fails further below is the entry's `error`.
  */
-export async function* walkEntries(fs: LittleFS, path: Uint8Array): AsyncGenerator<Entry> {
+export async function* walkEntries(fs: LittleFS, path: Uint8Array): AsyncGenerator<WalkedEntry> {
   /** The directories that the walk is in. A damaged image may have a name with a slash in it. */
   const above: { readonly path: Uint8Array; readonly unreachable: FormatError | undefined }[] = []
   for await (const entry of fs.walk(enginePath(path))) {
-    const { pathBytes, type, size, attributes, error } = entry
+    const { pathBytes, type, size, attributes } = entry
     let parent = above[above.length - 1]
     while (parent !== undefined && !isBelow(pathBytes, parent.path)) {
       above.pop()
@@ -53,12 +59,11 @@ export async function* walkEntries(fs: LittleFS, path: Uint8Array): AsyncGenerat
       parent === undefined
         ? baseName(pathBytes)
         : pathBytes.subarray(parent.path.length + (parent.path.length === 1 ? 0 : 1))
-    const found = { path: pathBytes, name, depth: above.length, type, size }
     const unreachable =
       parent === undefined ? undefined : (parent.unreachable ?? checkReachable(name))
-    yield unreachable === undefined
-      ? { ...found, attributes, error }
-      : { ...found, attributes: new Map(), error: unreachable }
+    const error = entry.error ?? unreachable
+    const depth = above.length
+    yield { path: pathBytes, name, depth, type, size, attributes, error, walked: entry }
     if (type === 'directory') above.push({ path: pathBytes, unreachable })
   }
 }

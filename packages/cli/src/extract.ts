@@ -11,14 +11,13 @@
 
 import { mkdir, stat } from 'node:fs/promises'
 import type { Context } from './context.js'
-import { type Entry, UNREACHABLE_NAME, walkEntries } from './entries.js'
+import { UNREACHABLE_NAME, type WalkedEntry, walkEntries } from './entries.js'
 import { checkInterrupted, HostError, isErrno } from './errors.js'
 import { lookAt, writeHostFile } from './host-files.js'
 import { escapeHostName, hostNameProblem } from './host-names.js'
 import { modificationTime } from './modification-time.js'
 import { decodeLenient, harmlessName } from './names.js'
 import type { Image } from './open-image.js'
-import { enginePath } from './paths.js'
 import { Progress } from './progress.js'
 import { failOn } from './verb.js'
 
@@ -53,7 +52,7 @@ export async function extractEntries(
   path: Uint8Array,
   options: ExtractEntriesOptions,
 ): Promise<Extracted> {
-  const entries: Entry[] = []
+  const entries: WalkedEntry[] = []
   for await (const entry of walkEntries(image.fs, path)) {
     checkInterrupted(context.signal)
     entries.push(entry)
@@ -85,7 +84,7 @@ class Extraction {
     private readonly context: Context,
     private readonly image: Image,
     private readonly options: ExtractEntriesOptions,
-    private readonly entries: readonly Entry[],
+    private readonly entries: readonly WalkedEntry[],
   ) {
     if (options.showProgress) {
       const total = entries.reduce((sum, { size }) => sum + size + ENTRY_WEIGHT, 0)
@@ -104,7 +103,7 @@ class Extraction {
       for (const entry of this.entries) await this.place(entry, root)
     } else {
       const above: Place[] = [root]
-      if (first.error !== undefined) await this.fail(first, first.error)
+      if (isDamaged(first)) await this.fail(first, first.error)
       for (const entry of this.entries.slice(1)) {
         above.length = entry.depth
         above.push(await this.place(entry, above[entry.depth - 1] as Place))
@@ -115,7 +114,7 @@ class Extraction {
   }
 
   /** Puts one entry where it belongs; answers with its place, for what is in it. */
-  private async place(entry: Entry, parent: Place): Promise<Place> {
+  private async place(entry: WalkedEntry, parent: Place): Promise<Place> {
     checkInterrupted(this.context.signal)
     this.progress?.advance(ENTRY_WEIGHT, harmlessName(entry.path))
     if (parent.path === undefined) {
@@ -135,7 +134,7 @@ class Extraction {
   }
 
   /** @throws HostError where this computer cannot hold the name. */
-  private choosePath({ name }: Entry, parent: Buffer): Buffer {
+  private choosePath({ name }: WalkedEntry, parent: Buffer): Buffer {
     const own = this.options.escapeNames ? escapeHostName(name) : name
     const problem = hostNameProblem(own)
     if (problem !== undefined) {
@@ -159,8 +158,7 @@ class Extraction {
     this.taken.add(folded)
   }
 
-  private async placeDirectory(entry: Entry, path: Buffer): Promise<void> {
-    if (entry.error?.code === UNREACHABLE_NAME) throw entry.error
+  private async placeDirectory(entry: WalkedEntry, path: Buffer): Promise<void> {
     const kind = await lookAt(path)
     if (kind === 'link') {
       throw new HostError(
@@ -176,13 +174,13 @@ class Extraction {
     }
     if (kind === undefined) await mkdir(path)
     this.directories++
-    if (entry.error !== undefined) await this.tell(entry, entry.error)
+    if (isDamaged(entry)) await this.tell(entry, entry.error)
   }
 
-  private async placeFile(entry: Entry, path: Buffer): Promise<void> {
-    if (entry.error !== undefined) throw entry.error
+  private async placeFile(entry: WalkedEntry, path: Buffer): Promise<void> {
+    if (isDamaged(entry)) throw entry.error
     const shown = harmlessName(entry.path)
-    await writeHostFile(path, this.image.fs.readFileInPieces(enginePath(entry.path)), {
+    await writeHostFile(path, this.image.fs.readEntryInPieces(entry.walked), {
       force: this.options.force,
       modified: modificationTime(entry.attributes),
       signal: this.context.signal,
@@ -192,18 +190,25 @@ class Extraction {
     this.sizeBytes += entry.size
   }
 
-  private async fail(entry: Entry, error: unknown): Promise<void> {
+  private async fail(entry: WalkedEntry, error: unknown): Promise<void> {
     await this.tell(entry, error)
     this.leftOut++
   }
 
   /** On standard error, above the line that shows the progress. */
-  private async tell({ path }: Entry, error: unknown): Promise<void> {
+  private async tell({ path }: WalkedEntry, error: unknown): Promise<void> {
     this.progress?.clear()
     if (error instanceof HostError || isErrno(error)) {
       this.context.report.fail([this.image.name, harmlessName(path)], error)
     } else await failOn(this.context, this.image.name, error, path)
   }
+}
+
+/** An entry that no path leads to can still be read: only its name is wrong. */
+function isDamaged(
+  entry: WalkedEntry,
+): entry is WalkedEntry & { readonly error: NonNullable<WalkedEntry['error']> } {
+  return entry.error !== undefined && entry.error.code !== UNREACHABLE_NAME
 }
 
 /** What making a file takes besides its content, in bytes that would take as long. */

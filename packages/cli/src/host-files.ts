@@ -16,6 +16,8 @@ export interface HostFileOptions {
   readonly force?: boolean
   /** The modification time to give it. Default: now. */
   readonly modified?: Date | undefined
+  /** Have it on the disk before it takes its name. Default false. */
+  readonly durable?: boolean
   readonly signal: AbortSignal
   /** Told of every piece written. */
   readonly onPiece?: (sizeBytes: number) => void
@@ -31,8 +33,8 @@ let temporaryCount = 0
  */
 export async function writeHostFile(
   path: Buffer,
-  pieces: AsyncIterable<Uint8Array>,
-  { force = false, modified, signal, onPiece }: HostFileOptions,
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  { force = false, modified, durable = false, signal, onPiece }: HostFileOptions,
 ): Promise<void> {
   await checkReplaceable(path, force)
   const { file, temporary } = await openTemporary(directoryOf(path))
@@ -45,6 +47,7 @@ export async function writeHostFile(
         }
         onPiece?.(piece.length)
       }
+      if (durable) await file.sync()
     } finally {
       await file.close()
     }
@@ -74,7 +77,8 @@ export async function lookAt(path: Buffer | string): Promise<HostKind | undefine
 
 export type HostKind = 'file' | 'directory' | 'link' | 'other'
 
-async function checkReplaceable(path: Buffer, force: boolean): Promise<void> {
+/** @throws HostError where something stands there that may not be replaced. */
+export async function checkReplaceable(path: Buffer, force: boolean): Promise<void> {
   const kind = await lookAt(path)
   if (kind === undefined) return
   if (kind === 'directory') {

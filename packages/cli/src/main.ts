@@ -14,13 +14,20 @@ import { EXIT, exitCodeOf, Report } from './report.js'
 import { styleFor } from './style.js'
 import { addAttr } from './verbs/attr.js'
 import { addCat } from './verbs/cat.js'
+import { addCreate } from './verbs/create.js'
 import { addDf } from './verbs/df.js'
 import { addExtract } from './verbs/extract.js'
+import { addFormat } from './verbs/format.js'
 import { addGet } from './verbs/get.js'
+import { addGrow } from './verbs/grow.js'
 import { addInfo } from './verbs/info.js'
 import { addLs } from './verbs/ls.js'
 import { addManifest } from './verbs/manifest.js'
 import { addMap } from './verbs/map.js'
+import { addMkdir } from './verbs/mkdir.js'
+import { addMv } from './verbs/mv.js'
+import { addPut } from './verbs/put.js'
+import { addRm } from './verbs/rm.js'
 import { addStat } from './verbs/stat.js'
 import { addTree } from './verbs/tree.js'
 import { VERSION } from './version.js'
@@ -35,7 +42,7 @@ export interface MainOptions {
   readonly signal?: AbortSignal
 }
 
-/** In the order of the help: looking, taking out, looking closer. */
+/** In the order of the help: looking, taking out, making, changing, looking closer. */
 const VERBS = [
   addInfo,
   addLs,
@@ -45,7 +52,14 @@ const VERBS = [
   addCat,
   addGet,
   addExtract,
+  addCreate,
+  addPut,
+  addRm,
+  addMv,
+  addMkdir,
   addAttr,
+  addFormat,
+  addGrow,
   addMap,
   addManifest,
 ]
@@ -75,7 +89,7 @@ export async function main(argv: readonly string[], options: MainOptions): Promi
 function createProgram(context: Context): Command {
   const program = new Command('caravan')
     .description(
-      'Looks into the images of fail-safe filesystems (littlefs 2.0 and 2.1) and takes files out of them.',
+      'Makes, changes and reads the images of fail-safe filesystems (littlefs 2.0 and 2.1).',
     )
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
@@ -121,7 +135,11 @@ Examples:
   caravan tree flash.img              all of its files
   caravan extract flash.img out       take everything out
   caravan ls -l flash.img /www        one directory
-  caravan cat flash.img /config.json  one file`
+  caravan cat flash.img /config.json  one file
+  caravan create --size 1M www flash.img
+                                      an image of a directory
+  caravan put flash.img config.json /config.json
+                                      one file into it, in place`
 
 /** The end of a command that did not end well. */
 async function finish(error: unknown, context: Context, verb: string | undefined): Promise<number> {

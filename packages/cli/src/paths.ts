@@ -65,3 +65,10 @@ export function baseName(path: Uint8Array): Uint8Array {
   while (end > 0 && path[end - 1] === SLASH) end--
   return path.subarray(path.lastIndexOf(SLASH, end - 1) + 1, end)
 }
+
+/** The path of the directory that a path's last name is in; the root's own is the root. */
+export function parentOf(path: Uint8Array): Uint8Array {
+  let end = path.length
+  while (end > 0 && path[end - 1] === SLASH) end--
+  return path.subarray(0, Math.max(1, path.lastIndexOf(SLASH, end - 1)))
+}

@@ -69,14 +69,28 @@ function describeFormat(error: FormatError): string {
   }
 }
 
+/** Calls that change something: advice on how to read does not help there. */
+const CHANGES: readonly string[] = ['mkdir', 'rename', 'rm', 'setattr']
+
 /** What is wrong with a path in an image. */
 function describeFs(error: FsError): string {
   switch (error.code) {
+    case 'ENOSPC':
+      // An attribute has a limit of its own.
+      if (error.syscall === 'setattr') return error.message
+      return 'no space left. Remove something, or make the image larger with `caravan grow`.'
+    case 'EEXIST':
+      return 'already there.'
+    case 'ENOTEMPTY':
+      return 'the directory is not empty.'
     case 'ENOENT':
       return 'no such file or directory. `caravan tree IMAGE` shows what is there.'
     case 'ENOTDIR':
+      if (error.syscall !== undefined && CHANGES.includes(error.syscall)) return error.message
       return 'not a directory. For the content of a file use `caravan cat` or `caravan get`.'
     case 'EISDIR':
+      if (error.syscall === 'rm') return 'a directory. Remove it, and all that is in it, with -r.'
+      if (error.syscall === 'rename') return error.message
       return 'not a regular file. For a directory use `caravan ls` or `caravan extract`.'
     case 'ENODATA':
       return 'no such attribute. `caravan attr IMAGE PATH` lists those that are there.'

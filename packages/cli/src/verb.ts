@@ -1,13 +1,14 @@
 /** What the verbs have in common: their options, and how an image is opened around each. */
 
 import { DeviceError } from '@caravan/core'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
+import { asCount, asSize } from './arguments.js'
 import type { Context } from './context.js'
-import { Interrupted, OutputClosed, UsageError } from './errors.js'
+import { HostError, Interrupted, isErrno, OutputClosed } from './errors.js'
+import { writerOf, writerOptions } from './geometry.js'
 import { harmlessName } from './names.js'
-import { type Image, type ImageOptions, openImage } from './open-image.js'
+import { type ChangeOptions, type Image, type ImageOptions, openImage } from './open-image.js'
 import { isAboutOnePath, pathOf } from './report.js'
-import { parseCount, parseSize } from './sizes.js'
 
 /** A command on an image, with the options that tell where and how it lies. */
 export function imageVerb(program: Command, name: string, summary: string): Command {
@@ -18,6 +19,15 @@ export function imageVerb(program: Command, name: string, summary: string): Comm
     .option('--block-size <size>', 'block size of the filesystem (default: found)', asSize)
     .option('--block-count <count>', 'number of its blocks (default: found)', asCount)
     .option('--offset <bytes>', 'where in the image it begins, e.g. a partition', asSize)
+}
+
+/** The same for a verb that changes the image, with how its device writes. */
+export function changingVerb(program: Command, name: string, summary: string): Command {
+  return writerOptions(lockOption(imageVerb(program, name, summary)))
+}
+
+export function lockOption(command: Command): Command {
+  return command.option('--no-lock', 'take no lock: for when nothing else can write')
 }
 
 /** For verbs that take a path within the image. */
@@ -43,24 +53,6 @@ export function withHelp(command: Command, examples: readonly string[], more = '
   return command.addHelpText('after', `\nExamples:\n${list}${more === '' ? '' : `\n${more}`}`)
 }
 
-/** For commander: what {@link parseSize} refuses is a wrong argument. */
-export function asSize(text: string): number {
-  return parseOrRefuse(() => parseSize(text))
-}
-
-export function asCount(text: string): number {
-  return parseOrRefuse(() => parseCount(text))
-}
-
-function parseOrRefuse(parse: () => number): number {
-  try {
-    return parse()
-  } catch (error) {
-    if (error instanceof UsageError) throw new InvalidArgumentError(error.message)
-    throw error
-  }
-}
-
 /**
  * Opens an image, hands it over, closes it. What goes wrong with the image or in it is told on
  * standard error, after what was already printed.
@@ -71,8 +63,29 @@ export async function withImage(
   options: ImageOptions,
   use: (image: Image) => Promise<void>,
 ): Promise<void> {
+  await guarded(context, name, () => openImage(name, options, context), use)
+}
+
+/** The same for a verb that changes the image in place, under its lock. */
+export async function withChangedImage(
+  context: Context,
+  name: string,
+  options: ImageOptions & ChangeOptions,
+  use: (image: Image) => Promise<void>,
+): Promise<void> {
+  const { lock } = options
+  const change = { ...writerOf(options), ...(lock === undefined ? {} : { lock }) }
+  await guarded(context, name, () => openImage(name, options, context, change), use)
+}
+
+async function guarded(
+  context: Context,
+  name: string,
+  open: () => Promise<Image>,
+  use: (image: Image) => Promise<void>,
+): Promise<void> {
   try {
-    const image = await openImage(name, options, context)
+    const image = await open()
     try {
       await use(image)
       await context.out.flush()
@@ -104,4 +117,11 @@ export async function failOn(
     [...(isNamed ? [] : [image]), ...(subject === undefined ? [] : [subject])],
     error,
   )
+}
+
+/** The same where it may also be a file of this computer that is in the way. */
+export async function failOnHost(context: Context, name: string, error: unknown): Promise<void> {
+  if (!(error instanceof HostError) && !isErrno(error)) return failOn(context, name, error)
+  await context.out.flush()
+  context.report.fail([name], error)
 }

@@ -1,30 +1,49 @@
-/** `caravan attr`: the user attributes of a file or directory. */
+/** `caravan attr`: the user attributes of a file or directory, shown, set and removed. */
 
 import type { Command } from 'commander'
+import { collect } from '../arguments.js'
+import { attributeBytes, parseAttribute, parseAttributeType } from '../attribute-values.js'
 import type { Context } from '../context.js'
 import { attributeName, attributesJson } from '../entries.js'
 import { UsageError } from '../errors.js'
 import { decodeTime, formatTime } from '../modification-time.js'
 import { toHex } from '../names.js'
-import type { Image, ImageOptions } from '../open-image.js'
+import type { ChangeOptions, Image, ImageOptions } from '../open-image.js'
 import { enginePath, parsePath } from '../paths.js'
 import { formatCount } from '../sizes.js'
-import { ESCAPED, imageVerb, JSON_OPTION, PATH_HELP, withHelp, withImage } from '../verb.js'
+import {
+  changingVerb,
+  ESCAPED,
+  JSON_OPTION,
+  PATH_HELP,
+  withChangedImage,
+  withHelp,
+  withImage,
+} from '../verb.js'
 
-interface AttrOptions extends ImageOptions {
+interface AttrOptions extends ImageOptions, ChangeOptions {
   readonly json?: boolean
   readonly raw?: boolean
+  /** `TYPE=VALUE`. */
+  readonly set?: readonly string[]
+  readonly remove?: readonly string[]
   readonly escaped?: boolean
 }
 
+const CHANGE_HELP = `
+--set and --remove may be given several times. IMAGE is changed in place, under its
+lock, one attribute after the other; those to remove go first.`
+
 export function addAttr(program: Command, context: Context): void {
-  const command = imageVerb(program, 'attr', 'show attributes')
+  const command = changingVerb(program, 'attr', 'show, set or remove attributes')
     .description(
-      'Lists all attributes of a file or directory; or prints the value of one, in hexadecimal.',
+      'Lists all attributes of a file or directory; prints the value of one, in hexadecimal; or sets and removes some.',
     )
     .argument('<image>', 'the image, or - for standard input')
     .argument('<path>', 'file or directory in it; / has attributes too')
     .argument('[type]', 'number (116, 0x74) or a letter (t) for its code')
+    .option('--set <type=value>', 'set one: 0x and hexadecimal, text, or @file', collect)
+    .option('--remove <type>', 'remove one; one that is not there is fine', collect)
     .option('--raw', 'print the value as it is')
     .option(...JSON_OPTION)
     .option(...ESCAPED)
@@ -37,6 +56,12 @@ export function addAttr(program: Command, context: Context): void {
       if (options.raw === true && options.json === true) {
         throw new UsageError('--raw and --json exclude each other. Choose one.')
       }
+      if (options.set !== undefined || options.remove !== undefined) {
+        if (type !== undefined || options.raw === true || options.json === true) {
+          throw new UsageError('--set and --remove print nothing. Look with a second command.')
+        }
+        return change(context, name, bytes, options)
+      }
       return withImage(context, name, options, (image) =>
         attr(context, image, bytes, number, options),
       )
@@ -48,29 +73,30 @@ export function addAttr(program: Command, context: Context): void {
       'caravan attr flash.img /config.json t           one, in hexadecimal',
       'caravan attr --raw flash.img /config.json 0x10  one, byte for byte',
       'caravan attr --json flash.img /config.json',
+      'caravan attr --set t=0x00f1536500000000 flash.img /config.json',
+      'caravan attr --set 7=text --set 8=@icon.bin --remove t flash.img /config.json',
     ],
-    PATH_HELP,
+    `${CHANGE_HELP}\n${PATH_HELP}`,
   )
 }
 
-/**
- * Reads the type of an attribute: `116`, `0x74`, or a character that is no digit for its code (`t`).
- *
- * @throws UsageError for anything that is no number from 0 to 255.
- */
-export function parseAttributeType(text: string): number {
-  const type =
-    text.length === 1 && !/\d/.test(text)
-      ? text.charCodeAt(0)
-      : /^(0x[0-9a-f]+|\d+)$/i.test(text)
-        ? Number(text)
-        : Number.NaN
-  if (!(type <= 255)) {
-    throw new UsageError(
-      `'${text}' is no type of an attribute. Write a number from 0 to 255 (116, 0x74) or a letter (t).`,
-    )
+/** All values are read before the first is set: a mistake in one shows while nothing has changed. */
+async function change(
+  context: Context,
+  name: string,
+  path: Uint8Array,
+  options: AttrOptions,
+): Promise<void> {
+  const { set = [], remove = [] } = options
+  const removed = remove.map(parseAttributeType)
+  const added: [number, Uint8Array][] = []
+  for (const argument of set.map(parseAttribute)) {
+    added.push([argument.type, await attributeBytes(argument)])
   }
-  return type
+  await withChangedImage(context, name, options, async ({ fs }) => {
+    for (const type of removed) await fs.removeAttribute(enginePath(path), type)
+    for (const [type, value] of added) await fs.setAttribute(enginePath(path), type, value)
+  })
 }
 
 async function attr(

@@ -7,11 +7,16 @@ import { createHash } from 'node:crypto'
 import { CaravanError } from '@caravan/core'
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
-import { attributesJson, type Entry, pathJson, UNREACHABLE_NAME, walkEntries } from '../entries.js'
+import {
+  attributesJson,
+  pathJson,
+  UNREACHABLE_NAME,
+  type WalkedEntry,
+  walkEntries,
+} from '../entries.js'
 import { checkInterrupted } from '../errors.js'
 import { compareBytes } from '../names.js'
 import type { Image, ImageOptions } from '../open-image.js'
-import { enginePath } from '../paths.js'
 import { failOn, imageVerb, withHelp, withImage } from '../verb.js'
 
 /** One element of a manifest. */
@@ -46,7 +51,7 @@ export function addManifest(program: Command, context: Context): void {
 
 async function manifest(context: Context, image: Image): Promise<void> {
   const { out, signal } = context
-  const entries: Entry[] = []
+  const entries: WalkedEntry[] = []
   for await (const entry of walkEntries(image.fs, ROOT)) {
     checkInterrupted(signal)
     entries.push(entry)
@@ -66,7 +71,7 @@ const ROOT = Uint8Array.of(0x2f)
 
 async function describeEntry(
   { fs }: Image,
-  entry: Entry,
+  entry: WalkedEntry,
 ): Promise<{ described: ManifestEntry; error: CaravanError | undefined }> {
   const { path, size, attributes } = entry
   const type = entry.type === 'file' ? 'reg' : entry.type === 'directory' ? 'dir' : 'other'
@@ -77,10 +82,7 @@ async function describeEntry(
     sha256: null,
     attrs: attributesJson(attributes),
   }
-  const { operation, error } =
-    entry.error === undefined
-      ? await readContent(fs, entry, described)
-      : { operation: entry.type === 'directory' ? 'dir_open' : 'getattr', error: entry.error }
+  const { operation, error } = await findError(fs, entry, described)
   if (error !== undefined) {
     // A program that asks for this path is told that nothing is there, and so is who reads this.
     const code = error.code === UNREACHABLE_NAME ? 'ENOENT' : error.code
@@ -90,23 +92,25 @@ async function describeEntry(
 }
 
 /** Fills in the hash; answers with what failed. */
-async function readContent(
+async function findError(
   fs: Image['fs'],
-  { path, type }: Entry,
+  { type, error, walked }: WalkedEntry,
   described: ManifestEntry,
 ): Promise<{ operation?: string; error?: CaravanError }> {
-  if (type === 'directory') return {}
-  const hash = createHash('sha256')
-  let operation = 'open'
-  try {
-    // Opened before it is read, so that the two failures can be told apart.
-    await fs.stat(enginePath(path))
-    if (type === 'file') operation = 'read'
-    for await (const piece of fs.readFileInPieces(enginePath(path))) hash.update(piece)
-  } catch (error) {
-    if (!(error instanceof CaravanError)) throw error
-    return { operation, error }
+  if (error !== undefined && error.code !== UNREACHABLE_NAME) {
+    return { operation: type === 'directory' ? 'dir_open' : 'getattr', error }
   }
-  described.sha256 = hash.digest('hex')
+  if (type !== 'directory') {
+    const hash = createHash('sha256')
+    try {
+      for await (const piece of fs.readEntryInPieces(walked)) hash.update(piece)
+    } catch (caught) {
+      if (!(caught instanceof CaravanError)) throw caught
+      return { operation: type === 'file' ? 'read' : 'open', error: caught }
+    }
+    described.sha256 = hash.digest('hex')
+  }
+  // It can be read here, but not by a program that asks for its path.
+  if (error !== undefined) return { operation: 'getattr', error }
   return {}
 }

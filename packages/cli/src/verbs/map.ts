@@ -2,6 +2,7 @@
 
 import type { BlockUse } from '@caravan/littlefs'
 import type { Command } from 'commander'
+import { asCount } from '../arguments.js'
 import { blocksPerCellFor, type Cell, type CellKind, kindOf, mapBlocks } from '../block-map.js'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
@@ -9,7 +10,7 @@ import { encodeUtf8, harmlessName } from '../names.js'
 import type { Image, ImageOptions } from '../open-image.js'
 import { formatCount, formatShare, formatSize } from '../sizes.js'
 import type { Colour } from '../style.js'
-import { asCount, imageVerb, JSON_OPTION, withHelp, withImage } from '../verb.js'
+import { imageVerb, JSON_OPTION, withHelp, withImage } from '../verb.js'
 
 interface MapOptions extends ImageOptions {
   readonly json?: boolean

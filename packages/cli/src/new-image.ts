@@ -1,0 +1,149 @@
+/**
+ * A new image as a file of this computer: planned, built in memory, and there whole or not at all.
+ */
+
+import { buildImage, type ImagePlan, planImage } from '@caravan/littlefs'
+import type { Context } from './context.js'
+import { checkInterrupted, HostError, UsageError } from './errors.js'
+import { blocksInWords, type Layout } from './geometry.js'
+import { checkReplaceable, lookAt, writeHostFile } from './host-files.js'
+import type { HostEntry, HostProblem, HostTree } from './host-tree.js'
+import { decodeLenient, harmlessName } from './names.js'
+import { openFile } from './open-image.js'
+import { formatCount, formatSize } from './sizes.js'
+
+export interface NewImageOptions {
+  readonly force: boolean
+  readonly lock: boolean
+}
+
+/**
+ * A plan for as many of the entries as the format can hold; the others join the tree's problems.
+ *
+ * @throws Interrupted.
+ */
+export async function planTree(
+  { entries, problems }: HostTree,
+  layout: Layout,
+): Promise<{ plan: ImagePlan; entries: HostEntry[]; problems: HostProblem[] }> {
+  const plan = await planImage(imageEntries(entries), layout)
+  if (plan.problems.length === 0) return { plan, entries, problems }
+  const reasons = new Map(plan.problems.map(({ path, message }) => [path, message]))
+  const kept: HostEntry[] = []
+  const all = [...problems]
+  /** A directory that is left out, and so all in it. */
+  let leftOut: Uint8Array | undefined
+  for (const entry of entries) {
+    if (leftOut !== undefined && isBelow(entry.path, leftOut)) continue
+    const reason = reasons.get(planPath(entry))
+    if (reason === undefined) kept.push(entry)
+    else {
+      all.push({ host: entry.host, reason, kind: 'unsupported' })
+      leftOut = entry.path
+    }
+  }
+  return { plan: await planImage(imageEntries(kept), layout), entries: kept, problems: all }
+}
+
+/** As a plan names it. */
+function planPath({ image }: HostEntry): string {
+  return typeof image.path === 'string' ? image.path : decodeLenient(image.path)
+}
+
+function isBelow(path: Uint8Array, directory: Uint8Array): boolean {
+  if (path.length <= directory.length || path[directory.length] !== 0x2f) return false
+  return directory.every((byte, i) => byte === path[i])
+}
+
+function* imageEntries(entries: readonly HostEntry[]) {
+  for (const { image } of entries) yield image
+}
+
+/**
+ * Tells of what an image cannot get.
+ *
+ * @returns false where that is a failure, and nothing is to be written.
+ */
+export async function reportProblems(
+  context: Context,
+  problems: readonly HostProblem[],
+  skipUnsupported: boolean,
+): Promise<boolean> {
+  if (problems.length === 0) return true
+  await context.out.flush()
+  let isFailure = false
+  for (const { host, reason, kind } of problems) {
+    const name = harmlessName(host)
+    if (kind === 'passed over' || (kind === 'unsupported' && skipUnsupported)) {
+      context.report.tell(`${name}: left out: ${reason}`)
+    } else {
+      context.report.fail([name], new HostError('ENOTSUP', reason))
+      isFailure = true
+    }
+  }
+  if (!isFailure) return true
+  const advice = problems.some(({ kind }) => kind === 'unsupported')
+    ? ' --skip-unsupported leaves out what littlefs cannot hold.'
+    : ''
+  context.report.tell(`nothing was written.${advice}`)
+  return false
+}
+
+/** @throws HostError `ENOSPC` that says by how much it does not fit. */
+export function checkFits(plan: ImagePlan): void {
+  const { blockSize, blockCount, blocksNeeded, missingBlocks } = plan
+  if (missingBlocks === 0 || blockCount === undefined) return
+  const largest = plan.largest
+    .slice(0, 3)
+    .map(({ path, size }) => `${harmlessName(Buffer.from(path))} (${formatSize(size)})`)
+  throw new HostError(
+    'ENOSPC',
+    [
+      `it does not fit: it needs ${blocksInWords(blocksNeeded, blockSize)}, and there are ${blockCount} (${formatSize(blockCount * blockSize)}): ${formatCount(missingBlocks, 'block')} (${formatSize(missingBlocks * blockSize)}) too few.`,
+      ...(largest.length === 0 ? [] : [`The largest: ${largest.join(', ')}.`]),
+      `Nothing was written. Leave something out, or give --size ${blocksNeeded * blockSize} or more.`,
+    ].join(' '),
+  )
+}
+
+/** @throws HostError where something stands there that may not be replaced. */
+export async function checkNewImage(name: string, { force }: NewImageOptions): Promise<void> {
+  if (name !== '-') await checkReplaceable(Buffer.from(name), force)
+}
+
+/**
+ * Builds an image and puts it where it belongs: a file, or standard output for `-`.
+ *
+ * @throws HostError, Interrupted, Node's errors; DeviceError `LOCKED` where a program writes to the
+ *   image that is to be replaced; what building throws. Then nothing is left of it.
+ */
+export async function writeNewImage(
+  context: Context,
+  name: string,
+  entries: readonly HostEntry[],
+  layout: Layout & { readonly blockCount: number },
+  { force, lock }: NewImageOptions,
+): Promise<void> {
+  if (name === '-' && context.out.isTerminal) {
+    throw new UsageError('Standard output is a terminal. Pass it on: caravan create DIR - | gzip')
+  }
+  // Whoever writes to the image that stands there would go on writing to a file without a name.
+  const isThere = name !== '-' && lock && (await lookAt(Buffer.from(name))) === 'file'
+  const held = isThere ? await openFile(name, {}, { lock }) : undefined
+  try {
+    const bytes = await buildImage(imageEntries(entries), layout)
+    checkInterrupted(context.signal)
+    if (name === '-') return await context.out.put(bytes)
+    const { signal } = context
+    await writeHostFile(Buffer.from(name), piecesOf(bytes), { force, durable: true, signal })
+  } finally {
+    await held?.close()
+  }
+}
+
+const PIECE_SIZE = 1 << 20
+
+/** So that an interruption is heeded between two. */
+function* piecesOf(bytes: Uint8Array): Generator<Uint8Array, void, void> {
+  for (let at = 0; at < bytes.length; at += PIECE_SIZE) yield bytes.subarray(at, at + PIECE_SIZE)
+}

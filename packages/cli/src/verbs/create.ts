@@ -1,0 +1,153 @@
+/** `caravan create`: an image of a directory of this computer. */
+
+import { stat } from 'node:fs/promises'
+import type { Command } from 'commander'
+import { asTimeChoice } from '../arguments.js'
+import type { Context } from '../context.js'
+import { HostError, isErrno, UsageError } from '../errors.js'
+import { blocksInWords, type LayoutOptions, layoutOf, layoutOptions } from '../geometry.js'
+import { type HostTreeOptions, scanDirectory, type TimeChoice } from '../host-tree.js'
+import { harmlessName } from '../names.js'
+import { checkFits, checkNewImage, planTree, reportProblems, writeNewImage } from '../new-image.js'
+import { Progress } from '../progress.js'
+import { formatCount, formatSize } from '../sizes.js'
+import { failOnHost, lockOption, withHelp } from '../verb.js'
+
+interface CreateOptions extends LayoutOptions {
+  readonly compact?: boolean
+  readonly force?: boolean
+  readonly lock: boolean
+  readonly mtime?: TimeChoice
+  readonly skipUnsupported?: boolean
+  readonly quiet?: boolean
+}
+
+const CREATE_HELP = `
+The same tree gives the same bytes on every machine: entries are sorted, and
+nothing but names and contents goes in. Times do with --mtime: file for those of
+the files (none after SOURCE_DATE_EPOCH, where that is set), or seconds since 1970
+for all; as attribute t, which ESP-IDF and Arduino read.
+
+What does not fit is said before anything is written. So is what littlefs cannot
+hold (links, which are never followed, sockets, devices, names too long), and the
+exit code is 1; --skip-unsupported leaves it out and goes on. IMAGE is there whole
+or not at all, also after Ctrl-C; - is standard output.
+
+For a device give its own sizes: an ESP32 has blocks of 4096 bytes, --prog-size 128
+and --cache-size 512.`
+
+export function addCreate(program: Command, context: Context): void {
+  const command = layoutOptions(program.command('create').summary('make an image of a directory'))
+    .helpOption('-h, --help', 'print this help')
+    .description('Makes an image that holds what is in a directory of this computer.')
+    .argument('<dir>', 'the directory')
+    .argument('<image>', 'the file to write, or - for standard output')
+    .option('--compact', 'as few blocks as are needed, instead of a size')
+    .option('--mtime <time>', 'none, file, or seconds since 1970 (default: none)', asTimeChoice)
+    .option('--skip-unsupported', 'leave out what littlefs cannot hold')
+    .option('-f, --force', 'replace a file that is already there')
+    .option('-q, --quiet', 'no progress, no summary')
+    .action((dir: string, name: string, options: CreateOptions) =>
+      create(context, dir, name, options),
+    )
+  withHelp(
+    lockOption(command),
+    [
+      'caravan create --size 1M www flash.img       1 MiB in blocks of 4096 bytes',
+      'caravan create --compact www flash.img       no larger than needed',
+      'caravan create --size 1M --prog-size 128 --cache-size 512 --name-max 64 www esp32.img',
+      'caravan create --size 512K --disk-version 2.0 --mtime file www old.img',
+    ],
+    CREATE_HELP,
+  )
+}
+
+async function create(
+  context: Context,
+  dir: string,
+  name: string,
+  options: CreateOptions,
+): Promise<void> {
+  const { compact = false, force = false, quiet = false, lock } = options
+  const layout = layoutOf(options)
+  if (compact && layout.blockCount !== undefined) {
+    throw new UsageError('--compact finds the size itself. Leave out --size and --block-count.')
+  }
+  if (!compact && layout.blockCount === undefined) {
+    throw new UsageError(
+      'How large is it to be? Give --size 1M (the size of the partition), --block-count, or --compact.',
+    )
+  }
+  const target = { force, lock }
+  await checkDirectory(dir)
+  let progress: Progress | undefined
+  try {
+    await checkNewImage(name, target)
+    const found = await scanDirectory(Buffer.from(dir), ROOT, {
+      ...timeOptions(context, options.mtime),
+      except: await statIfThere(name),
+      signal: context.signal,
+      onPiece: (size, path) => progress?.advance(size, harmlessName(path)),
+    })
+    const { plan, entries, problems } = await planTree(found, layout)
+    if (!(await reportProblems(context, problems, options.skipUnsupported === true))) return
+    checkFits(plan)
+    const blockCount = layout.blockCount ?? Math.max(2, plan.blocksNeeded)
+    const sizeBytes = entries.reduce((sum, { size }) => sum + size, 0)
+    if (!quiet) progress = new Progress(context.report.stream, sizeBytes)
+    await writeNewImage(context, name, entries, { ...layout, blockCount }, target)
+    progress?.clear()
+    if (quiet || name === '-') return
+    const files = entries.filter(({ image }) => image.type === 'file').length
+    const counts = [
+      formatCount(files, 'file'),
+      formatCount(entries.length - files, 'directory'),
+    ].join(' and ')
+    await context.out.line(
+      `${counts}, ${formatSize(sizeBytes)}, in ${name}: ${plan.blocksNeeded} of ${blocksInWords(blockCount, layout.blockSize)} used`,
+    )
+  } catch (error) {
+    await failOnHost(context, name, error)
+  } finally {
+    progress?.clear()
+  }
+}
+
+const ROOT = Uint8Array.of(0x2f)
+
+/** Modification times as the command line and the environment ask for them. */
+export function timeOptions(
+  { env }: Context,
+  time: TimeChoice = 'none',
+): Pick<HostTreeOptions, 'time' | 'latestSeconds'> {
+  const latest = env.SOURCE_DATE_EPOCH
+  if (latest === undefined || latest === '' || time !== 'file') return { time }
+  if (!/^\d+$/.test(latest)) {
+    throw new UsageError(
+      `SOURCE_DATE_EPOCH is '${latest}', and must be seconds since 1970. Correct it, or unset it.`,
+    )
+  }
+  return { time, latestSeconds: Number(latest) }
+}
+
+async function checkDirectory(dir: string): Promise<void> {
+  const stats = await statIfThere(dir)
+  if (stats === undefined) {
+    throw new HostError('ENOENT', `${dir}: no such directory on this computer. Check the path.`)
+  }
+  if (!stats.isDirectory()) {
+    throw new HostError(
+      'ENOTDIR',
+      `${dir}: not a directory. For single files make an empty image with \`caravan format\` and use \`caravan put\`.`,
+    )
+  }
+}
+
+async function statIfThere(path: string) {
+  try {
+    return await stat(path)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,116 @@
+/** `caravan format`: an empty filesystem, in a new file or in one that is there. */
+
+import { withBlockSize } from '@caravan/core'
+import { LittleFS } from '@caravan/littlefs'
+import type { Command } from 'commander'
+import { asSize } from '../arguments.js'
+import { isBlank } from '../blank.js'
+import type { Context } from '../context.js'
+import { HostError, UsageError } from '../errors.js'
+import {
+  blocksInWords,
+  type Layout,
+  type LayoutOptions,
+  layoutOf,
+  layoutOptions,
+} from '../geometry.js'
+import { lookAt } from '../host-files.js'
+import { writeNewImage } from '../new-image.js'
+import { openFile, partOf, sizeOf } from '../open-image.js'
+import { formatSize } from '../sizes.js'
+import { failOnHost, lockOption, withHelp } from '../verb.js'
+
+interface FormatOptions extends LayoutOptions {
+  readonly offset?: number
+  readonly force?: boolean
+  readonly lock: boolean
+  readonly quiet?: boolean
+}
+
+const FORMAT_HELP = `
+A file that is not there is made, of the size given. One that is there is formatted
+in place, under its lock, as large as it is or as said; but only where it holds
+nothing, all 0x00 or all 0xff, unless --force says otherwise.`
+
+export function addFormat(program: Command, context: Context): void {
+  const command = layoutOptions(program.command('format').summary('make an empty filesystem'))
+    .helpOption('-h, --help', 'print this help')
+    .description('Makes an empty filesystem. What was there before is lost.')
+    .argument('<image>', 'a file or device')
+    .option('--offset <bytes>', 'where in it the filesystem is to begin', asSize)
+    .option('-f, --force', 'format also what holds something')
+    .option('-q, --quiet', 'no summary')
+    .action((name: string, options: FormatOptions) => format(context, name, options))
+  withHelp(
+    lockOption(command),
+    [
+      'caravan format --size 1M flash.img                    a new file',
+      'caravan format --force flash.img                      empty, as large as it was',
+      'caravan format --offset 0x290000 --size 1M dump.bin   a part of a flash dump',
+    ],
+    FORMAT_HELP,
+  )
+}
+
+async function format(context: Context, name: string, options: FormatOptions): Promise<void> {
+  const { force = false, lock, quiet = false } = options
+  const layout = layoutOf(options)
+  try {
+    const isThere = (await lookAt(name)) !== undefined
+    const blockCount = isThere
+      ? await formatInPlace(context, name, layout, options)
+      : newBlockCount(name, layout, options)
+    if (!isThere) await writeNewImage(context, name, [], { ...layout, blockCount }, { force, lock })
+    if (quiet) return
+    const { blockSize, diskVersion = '2.1' } = layout
+    await context.out.line(
+      `empty littlefs ${diskVersion} in ${name}: ${blocksInWords(blockCount, blockSize)}`,
+    )
+  } catch (error) {
+    await failOnHost(context, name, error)
+  }
+}
+
+function newBlockCount(name: string, { blockCount }: Layout, { offset }: FormatOptions): number {
+  if (name === '-') throw new UsageError('Standard input cannot be formatted. Give a file.')
+  if (offset !== undefined) {
+    throw new UsageError(`--offset is a place in a file, and ${name} is not there yet.`)
+  }
+  if (blockCount === undefined) {
+    throw new UsageError('How large is it to be? Give --size 1M or --block-count.')
+  }
+  return blockCount
+}
+
+/** @returns its number of blocks. */
+async function formatInPlace(
+  context: Context,
+  name: string,
+  layout: Layout,
+  { offset = 0, force = false, lock }: FormatOptions,
+): Promise<number> {
+  const device = await openFile(name, { offset, ...layout }, { ...layout, lock })
+  try {
+    const part = partOf(device, name, offset)
+    const { blockSize } = layout
+    const sizeBytes = sizeOf(part)
+    const { blockCount = Math.floor(sizeBytes / blockSize) } = layout
+    if (blockCount * blockSize > sizeBytes) {
+      throw new HostError(
+        'ENOSPC',
+        `it has ${formatSize(sizeBytes)} there, and ${blocksInWords(blockCount, blockSize)} do not fit. Give a smaller --size, or remove the file to have a new one made.`,
+      )
+    }
+    const end = offset + blockCount * blockSize
+    if (!force && !(await isBlank(name, offset, end, context.signal))) {
+      throw new HostError(
+        'EEXIST',
+        'it holds something, which would be lost. Use --force to format it all the same.',
+      )
+    }
+    await LittleFS.format(withBlockSize(part, blockSize), { ...layout, blockCount })
+    return blockCount
+  } finally {
+    await device.close()
+  }
+}

@@ -1,0 +1,225 @@
+/** `caravan put`: files of this computer into an image. */
+
+import type { Stats } from 'node:fs'
+import { basename } from 'node:path'
+import { FsError } from '@caravan/core'
+import type { ImageEntry } from '@caravan/littlefs'
+import type { Command } from 'commander'
+import { asTimeChoice } from '../arguments.js'
+import type { Context } from '../context.js'
+import { checkInterrupted, HostError, isErrno, UsageError } from '../errors.js'
+import {
+  directoryEntry,
+  fileEntry,
+  type HostEntry,
+  type HostProblem,
+  type HostTreeOptions,
+  lookAtArgument,
+  scanDirectory,
+  type TimeChoice,
+} from '../host-tree.js'
+import { encodeUtf8, harmlessName } from '../names.js'
+import { reportProblems } from '../new-image.js'
+import type { ChangeOptions, Image, ImageOptions } from '../open-image.js'
+import { enginePath, joinPath, parentOf, parsePath } from '../paths.js'
+import { Progress } from '../progress.js'
+import { typeAt } from '../targets.js'
+import {
+  changingVerb,
+  ESCAPED,
+  failOnHost,
+  PATH_HELP,
+  withChangedImage,
+  withHelp,
+} from '../verb.js'
+import { timeOptions } from './create.js'
+
+interface PutOptions extends ImageOptions, ChangeOptions {
+  readonly recursive?: boolean
+  readonly mtime?: TimeChoice
+  readonly skipUnsupported?: boolean
+  readonly quiet?: boolean
+  readonly escaped?: boolean
+}
+
+const PUT_HELP = `
+DEST is a directory in the image, or the name that a single SOURCE gets; a
+directory given with -r goes into DEST, or becomes it where it is not there yet.
+What DEST holds is replaced or merged; the attributes of a file stay its own.
+A SOURCE that is a link is followed, links within a directory are not: they are
+reported, and nothing is written, unless --skip-unsupported says otherwise.
+
+IMAGE is changed in place, under its lock. Each file is the old one or the new one
+whenever this is cut short, and nothing changes where it does not fit. --mtime is
+as for "caravan create". --prog-size and the others are those of the device.`
+
+export function addPut(program: Command, context: Context): void {
+  const command = changingVerb(program, 'put', 'copy files into the image')
+    .usage('[options] <image> <source...> <dest>')
+    .description('Copies files of this computer into an image, with -r directories too.')
+    .argument('<image>', 'the image')
+    .argument(
+      '<paths...>',
+      'files or directories of this computer (- for standard input), DEST last',
+    )
+    .option('-r, --recursive', 'copy directories with all that is in them')
+    .option('--mtime <time>', 'none, file, or seconds since 1970 (default: none)', asTimeChoice)
+    .option('--skip-unsupported', 'leave out what littlefs cannot hold')
+    .option('-q, --quiet', 'no progress')
+    .option(...ESCAPED)
+    .action((name: string, paths: string[], options: PutOptions) => {
+      const sources = paths.slice(0, -1)
+      if (sources.length === 0) {
+        throw new UsageError('Copy what, and where to? caravan put IMAGE SOURCE... DEST')
+      }
+      const argument = paths[paths.length - 1] as string
+      const dest = { path: parsePath(argument, options), isDirectory: /\/\.?$/.test(argument) }
+      return withChangedImage(context, name, options, (image) =>
+        new Put(context, image, options).run(sources, dest),
+      )
+    })
+  withHelp(
+    command,
+    [
+      'caravan put flash.img config.json /config.json',
+      'caravan put flash.img a.html b.html /www      into a directory',
+      'caravan put -r flash.img dist /www            all of it',
+      'date | caravan put flash.img - /built         from standard input',
+    ],
+    `${PUT_HELP}\n${PATH_HELP}`,
+  )
+}
+
+/** Where it goes in the image. */
+interface Dest {
+  readonly path: Uint8Array
+  /** It was written as one, with a slash at its end. */
+  readonly isDirectory: boolean
+}
+
+class Put {
+  private readonly entries: HostEntry[] = []
+  private readonly problems: HostProblem[] = []
+  private readonly treeOptions: HostTreeOptions
+  private progress: Progress | undefined
+
+  constructor(
+    private readonly context: Context,
+    private readonly image: Image,
+    private readonly options: PutOptions,
+  ) {
+    this.treeOptions = {
+      ...timeOptions(context, options.mtime),
+      signal: context.signal,
+      onPiece: (size, path) => this.progress?.advance(size, harmlessName(path)),
+    }
+  }
+
+  async run(sources: readonly string[], dest: Dest): Promise<void> {
+    const { context, options } = this
+    const isDirectory = (await typeAt(this.image.fs, dest.path)) === 'directory'
+    const needed = this.directoryNeeded(sources, dest)
+    if (!isDirectory && (await typeAt(this.image.fs, needed)) !== 'directory') {
+      const reason = 'no such directory. Make it first: caravan mkdir -p IMAGE PATH'
+      context.report.fail([this.image.name, harmlessName(needed)], new HostError('ENOTDIR', reason))
+      return
+    }
+    for (const source of sources) await this.add(source, dest.path, isDirectory)
+    if (context.report.failed) return context.report.tell('nothing was written.')
+    if (!(await reportProblems(context, this.problems, options.skipUnsupported === true))) return
+    await this.write()
+  }
+
+  /** The directory that must be there where DEST is none. */
+  private directoryNeeded(sources: readonly string[], { path, isDirectory }: Dest): Uint8Array {
+    const mayBecomeIt = sources.length === 1 && (!isDirectory || this.options.recursive === true)
+    return mayBecomeIt ? parentOf(path) : path
+  }
+
+  /** Adds a source to what is to be written. */
+  private async add(source: string, dest: Uint8Array, isInto: boolean): Promise<void> {
+    if (source === '-') return this.addStandardInput(dest, isInto)
+    const host = Buffer.from(source)
+    try {
+      const stats = await lookAtArgument(host)
+      if (stats.isDirectory() && this.options.recursive !== true) {
+        throw new HostError('EISDIR', 'a directory. Copy it with -r.')
+      }
+      const name = nameOf(source)
+      const path = isInto && name !== undefined ? joinPath(dest, name) : dest
+      if (stats.isDirectory()) await this.addDirectory(host, path, stats)
+      else this.entries.push(fileEntry(host, path, stats, this.treeOptions))
+    } catch (error) {
+      if (!(error instanceof HostError) && !isErrno(error)) throw error
+      this.context.report.fail([source], error)
+    }
+  }
+
+  private async addDirectory(host: Buffer, path: Uint8Array, stats: Stats): Promise<void> {
+    const { entries, problems } = await scanDirectory(host, path, this.treeOptions)
+    if (path.length > 1) this.entries.push(directoryEntry(host, path, stats, this.treeOptions))
+    for (const entry of entries) this.entries.push(entry)
+    for (const problem of problems) this.problems.push(problem)
+  }
+
+  private async addStandardInput(path: Uint8Array, isInto: boolean): Promise<void> {
+    if (isInto) {
+      throw new UsageError(
+        'What comes from standard input has no name. Give DEST with one: caravan put IMAGE - /name',
+      )
+    }
+    const pieces: Uint8Array[] = []
+    for await (const piece of this.context.stdin) {
+      checkInterrupted(this.context.signal)
+      pieces.push(Buffer.from(piece))
+    }
+    const data = Buffer.concat(pieces)
+    const { time } = this.treeOptions
+    const mtime = time === 'none' || time === 'file' ? {} : { mtime: time.seconds }
+    const image: ImageEntry = { path: enginePath(path), type: 'file', data, ...mtime }
+    this.entries.push({ image, path, host: Buffer.from('-'), size: data.length })
+  }
+
+  private async write(): Promise<void> {
+    const { fs, name } = this.image
+    const { context, entries, options } = this
+    const sizeBytes = entries.reduce((sum, { size }) => sum + size, 0)
+    if (options.quiet !== true) this.progress = new Progress(context.report.stream, sizeBytes)
+    try {
+      await fs.addTree(this.withOwnAttributes())
+    } catch (error) {
+      this.progress?.clear()
+      await failOnHost(context, name, inWords(error))
+    } finally {
+      this.progress?.clear()
+    }
+  }
+
+  /** A time is one attribute; the others of what is there already stay. */
+  private async *withOwnAttributes(): AsyncGenerator<ImageEntry, void, void> {
+    const { fs } = this.image
+    for (const { image, path } of this.entries) {
+      checkInterrupted(this.context.signal)
+      if (image.mtime === undefined || (await typeAt(fs, path)) === undefined) yield image
+      else yield { ...image, attributes: await fs.getAttributes(enginePath(path)) }
+    }
+  }
+}
+
+/** Nothing was changed: said, since a part might have been. */
+function inWords(error: unknown): unknown {
+  if (!(error instanceof FsError)) return error
+  const path = error.path === undefined ? '' : `${harmlessName(encodeUtf8(error.path))}: `
+  const reason = {
+    ENOSPC: 'no space left. Remove something, or make the image larger with `caravan grow`.',
+    EISDIR: `${path}a directory in the image has this name. Remove it, or choose another.`,
+    ENOTDIR: `${path}a file in the image is where a directory is needed. Remove it, or choose another.`,
+  }[error.code as string]
+  return reason === undefined ? error : new HostError(error.code, `${reason} Nothing was changed.`)
+}
+
+/** The name under which a source goes into a directory; `undefined` for `.` and the like. */
+function nameOf(source: string): Uint8Array | undefined {
+  const name = /[\\/]\.$/.test(source) ? '.' : basename(source)
+  return name === '.' || name === '..' || name === '' ? undefined : encodeUtf8(name)
+}
