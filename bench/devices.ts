@@ -12,7 +12,7 @@ import { FileDevice } from '@caravan/device/node'
  */
 export type DeviceKind = 'memory' | 'promise' | 'async' | 'file'
 
-export interface OpenedDevice {
+interface OpenedDevice {
   readonly device: BlockDevice
   /** Bytes in memory that are the device's own. */
   readonly memoryBytes: number

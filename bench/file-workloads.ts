@@ -17,7 +17,7 @@ import {
 
 export const LARGE_FILE_BYTES = 8 << 20
 export const CHUNK_BYTES = 4096
-export const RANDOM_READS = 2000
+const RANDOM_READS = 2000
 const APPENDS = 5000
 const RECORD_BYTES = 64
 const OVERWRITTEN_FILE_BYTES = 1 << 20

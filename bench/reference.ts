@@ -44,7 +44,7 @@ export interface Reference {
 }
 
 /** How often as fast as C, estimated: as if C had run on this machine at this moment. */
-export interface TimesNative {
+interface TimesNative {
   /** Than C in the same configuration. */
   readonly same: number
   /** Than C in the better of its two. */

@@ -13,7 +13,7 @@ import { type FormatOptions, LittleFS } from '@caravan/littlefs'
 export type Configuration = 'A' | 'B'
 
 /** What of the machine a workload is bound by: copying memory, or computing. */
-export type Yardstick = 'copy' | 'crc'
+type Yardstick = 'copy' | 'crc'
 
 /** Where a workload runs. */
 export interface Place {
