@@ -54,7 +54,7 @@ export function* findBlockSize(geometry: Geometry): Op<number | undefined> {
     const length = Math.min(CHUNK_SIZE_BYTES + HEAD_SIZE_BYTES, sizeBytes - start)
     const chunk = yield* readBytes(geometry, start, length)
     for (let at = 0; at < Math.min(CHUNK_SIZE_BYTES, length); at += 4) {
-      // Blocks are multiples of 4 bytes, and "l" is rare enough a byte to ask for first.
+      // Blocks are multiples of 4 bytes in practice, and "l" is rare enough to ask for first.
       if (chunk[at + MAGIC_OFFSET_BYTES] !== 0x6c) continue
       const blockSize = blockSizeAt(chunk, at)
       if (blockSize === undefined || blockSize !== start + at) continue
@@ -85,7 +85,7 @@ function blockSizeAt(bytes: Uint8Array, at: number): number | undefined {
     const data = tagAt + 4
     if (tagType(tag) === TagType.INLINE_STRUCT && data + SUPERBLOCK_SIZE_BYTES <= bytes.length) {
       const { blockSize } = decodeSuperblock(bytes.subarray(data, data + SUPERBLOCK_SIZE_BYTES))
-      return blockSize >= BLOCK_SIZE_MIN_BYTES && blockSize % 4 === 0 ? blockSize : undefined
+      return blockSize >= BLOCK_SIZE_MIN_BYTES ? blockSize : undefined
     }
     previous = tag
     tagAt = data + tagDataLength(tag)

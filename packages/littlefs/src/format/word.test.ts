@@ -2,14 +2,14 @@ import { propertyParameters } from '@caravan/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { blockOf, hex } from '../../test/golden-images.js'
-import { readWord, readWords, writeWord } from './word.js'
+import { readDataWord, readWord, writeWord } from './word.js'
 
 describe('words', () => {
   it('are little-endian: the superblock of fresh-512-ff at 20', () => {
     // Version 2.1, 512 bytes, 40 blocks, names of 255, files of 2^31 - 1, attributes of 1022.
     const block = blockOf('fresh-512-ff', 0)
     const words = [0x00020001, 512, 40, 255, 2147483647, 1022]
-    expect(readWords(block, 20, 24, 6)).toEqual(words)
+    expect(words.map((_, i) => readDataWord(block, 20, 24, i))).toEqual(words)
     expect(words.map((_, i) => readWord(block, 20 + 4 * i))).toEqual(words)
     const written = new Uint8Array(24)
     words.forEach((word, i) => {
@@ -24,10 +24,12 @@ describe('words', () => {
 
   it('read as zero beyond the length given', () => {
     const bytes = hex('01020304 05060708')
-    expect(readWords(bytes, 0, 8, 3)).toEqual([0x04030201, 0x08070605, 0])
-    expect(readWords(bytes, 0, 5, 2)).toEqual([0x04030201, 0x05])
-    expect(readWords(bytes, 4, 0, 2)).toEqual([0, 0])
-    expect(readWords(bytes, 4, 100, 1)).toEqual([0x08070605])
+    const words = (at: number, length: number) =>
+      [0, 1, 2].map((i) => readDataWord(bytes, at, length, i))
+    expect(words(0, 8)).toEqual([0x04030201, 0x08070605, 0])
+    expect(words(0, 5)).toEqual([0x04030201, 0x05, 0])
+    expect(words(0, 7)).toEqual([0x04030201, 0x070605, 0])
+    expect(words(4, 0)).toEqual([0, 0, 0])
   })
 
   it('come back as they were written, and touch nothing else', () => {
