@@ -16,7 +16,7 @@ import { blockCountOf, blockIndexAt, dataOffset, dataStart } from './format/ctz-
 import type { Struct } from './format/metadata-log.js'
 import { FILE_MAX_DEFAULT } from './format/superblock.js'
 import type { Entry } from './metadata-pair.js'
-import { giveBackBlocks, giveBackFile, setContent } from './tree-change.js'
+import { giveBackBlocks, setContent } from './tree-change.js'
 import type { Volume } from './volume.js'
 
 export interface OpenFlags {
@@ -57,6 +57,8 @@ export class OpenFile {
   private isBusy = false
   /** Blocks of this handle's version that no commit refers to yet. */
   private readonly own = new Set<number>()
+  /** Of those, what the operation under way has given back. */
+  private droppedOwn: number[] = []
   /** The committed struct that the view came from, and the first block index where it differs. */
   private base: Struct | undefined
   private divergedFrom = Number.POSITIVE_INFINITY
@@ -244,7 +246,7 @@ export class OpenFile {
 
   /** True where reading or closing would write. */
   get isUnsettled(): boolean {
-    return this.writer !== undefined || this.dirty || this.own.size > 0
+    return this.writer !== undefined || this.dirty || this.failed || this.own.size > 0
   }
 
   /** Ends the use of the handle: nothing is saved that was not synced. */
@@ -273,7 +275,6 @@ export class OpenFile {
     this.entry.openHandles--
     this.giveBackOwn()
     if (this.entry.openHandles === 0) {
-      if (this.entry.removed) yield* giveBackFile(this.volume, this.entry)
       for (const block of this.entry.retained) this.volume.giveBackBlock(block)
       this.entry.retained = []
     }
@@ -288,7 +289,9 @@ export class OpenFile {
 
   /** An operation that, failing, leaves the handle as one from which nothing is committed. */
   private *guarded(op: Op<void>): Op<void> {
+    const { view, divergedFrom } = this
     const hadWritten = this.writer !== undefined
+    this.droppedOwn = []
     this.isBusy = true
     try {
       yield* op
@@ -298,6 +301,10 @@ export class OpenFile {
       this.failed = true
       this.lostWrites ||= hadWritten
       this.writer = undefined
+      // What the operation took is taken from it again, and what it gave up it keeps.
+      this.view = view
+      this.divergedFrom = divergedFrom
+      for (const block of this.droppedOwn) this.own.add(block)
       for (const block of this.volume.allocator.takenBlocks) this.own.delete(block)
       throw error
     }
@@ -421,7 +428,9 @@ export class OpenFile {
   private giveBackOwnFrom(blocks: FileBlocks, from: number): void {
     for (let index = from; index <= blocks.lastIndex; index++) {
       const block = blocks.get(index)
-      if (block !== undefined && this.own.delete(block)) this.volume.giveBackBlock(block)
+      if (block === undefined || !this.own.delete(block)) continue
+      this.droppedOwn.push(block)
+      this.volume.giveBackBlock(block)
     }
   }
 

@@ -26,7 +26,11 @@ const FIRST_PAIR: BlockPair = [0, 1]
  * @throws FsError `ENOSPC`.
  */
 export function* commit(volume: Volume, pair: MetadataPair, changes: readonly Change[]): Op<void> {
-  if (yield* commitLeavingOrphans(volume, pair, changes)) yield* removeOrphans(volume, false)
+  // Those that the caller has announced are its own to take back.
+  const announced = volume.orphanCount
+  if (yield* commitLeavingOrphans(volume, pair, changes)) {
+    yield* removeOrphans(volume, false, announced)
+  }
 }
 
 /** Takes a directory that nothing refers to any more off the list, all of its pairs. */
@@ -187,13 +191,14 @@ function isEntryOf(entry: Entry, blocks: BlockPair): boolean {
  * Brings list and tree together: half-orphans first, since their old blocks may hide full ones.
  *
  * @param alsoFull false where full orphans are made on purpose just now.
+ * @param remaining how many of those stay announced.
  */
-export function* removeOrphans(volume: Volume, alsoFull: boolean): Op<void> {
+export function* removeOrphans(volume: Volume, alsoFull: boolean, remaining = 0): Op<void> {
   if (!volume.wantsOrphans) return
   for (let pass = 0; pass < 2; ) {
     pass = (yield* orphanPass(volume, pass, alsoFull)) ? 0 : pass + 1
   }
-  volume.clearOrphans()
+  volume.leaveOrphans(remaining)
 }
 
 /** @returns true where the fixes have made further half-orphans. */

@@ -130,7 +130,7 @@ function* finishRemoval(volume: Volume, entry: Entry, directory: Directory | und
     volume.removeOrphan()
     yield* dropFromThread(volume, directory.chain)
   }
-  if (entry.openHandles === 0) yield* giveBackFile(volume, entry)
+  yield* giveBackFile(volume, entry)
 }
 
 /**
@@ -211,11 +211,13 @@ function* renameAcross(
   yield* commit(volume, source, [{ kind: 'delete', id: source.entries.indexOf(shadow) }])
 }
 
-/** Gives back the blocks of a file that the tree no longer has and no handle holds. */
+/** Gives back the blocks of a file that the tree no longer has; while handles are open they are kept. */
 export function* giveBackFile(volume: Volume, entry: Entry): Op<void> {
   const { struct } = entry.content
-  for (const block of entry.retained) volume.giveBackBlock(block)
-  entry.retained = []
+  if (entry.openHandles === 0) {
+    for (const block of entry.retained) volume.giveBackBlock(block)
+    entry.retained = []
+  }
   if (struct?.kind !== 'ctz' || struct.size === 0) return
   try {
     yield* giveBackBlocks(volume, entry, fileBlocksOf(volume.layout, entry), undefined, 0, 0)

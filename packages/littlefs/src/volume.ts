@@ -110,7 +110,8 @@ export class Volume implements WriterSettings {
 
   private diskState: GlobalState
   private wantedState: GlobalState
-  private orphanCount: number
+  /** Orphans announced: found at mount, or made by the change under way. */
+  orphanCount: number
   /** The deltas of pairs taken off the list, until a commit takes them over. */
   orphanedDelta: GlobalState = ZERO_STATE
 
@@ -243,9 +244,9 @@ export class Volume implements WriterSettings {
     this.wantedState = withOrphans(this.wantedState, this.orphanCount > 0)
   }
 
-  clearOrphans(): void {
-    this.orphanCount = 0
-    this.wantedState = withOrphans(this.wantedState, false)
+  leaveOrphans(count: number): void {
+    this.orphanCount = count
+    this.wantedState = withOrphans(this.wantedState, count > 0)
   }
 
   /** @throws FormatError `CORRUPT_GLOBAL_STATE`. */

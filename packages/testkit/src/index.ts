@@ -1,8 +1,34 @@
 export { bundleForBrowser, type PageFiles, type PageOptions, withPage } from './browser.js'
+export {
+  CrashDevice,
+  type CrashDeviceOptions,
+  copyOfState,
+  type DeviceState,
+  type RecordedRequest,
+  type Recording,
+} from './crash-device.js'
 export { LateDevice } from './late-device.js'
-export { checkLittlefs, readLittlefsTree } from './littlefs-checker.js'
 export type { Finding, FindingCode, LittlefsCheckOptions } from './littlefs-checker/finding.js'
 export type { LittlefsTreeNode } from './littlefs-checker/tree.js'
+export { checkLittlefs, readLittlefsTree } from './littlefs-checker.js'
+export { differences, type SeenNode } from './model/compare.js'
+export { drawOperation, type Profile } from './model/generate.js'
+export {
+  type Content,
+  isOnHandle,
+  type OpenMode,
+  type Operation,
+  type Outcome,
+} from './model/operation.js'
+export {
+  type FilesystemUnderTest,
+  type HandleUnderTest,
+  perform,
+  performSync,
+} from './model/perform.js'
+export { contentOf, Random } from './model/random.js'
+export { shrinkList } from './model/shrink.js'
+export { type ModelLimits, type ModelNode, TreeModel } from './model/tree-model.js'
 export { propertyParameters, type Seed, seedFromEnvironment } from './seeds.js'
 export { SparseMemoryDevice } from './sparse-memory-device.js'
 export { systemProgram } from './system.js'
