@@ -18,7 +18,7 @@ const UNKNOWN = 0xffffffff
 /** Spans of one request while a list is walked; bounds what a walk takes in memory. */
 const BATCH_SPANS = 512
 
-const PAGE_BITS = 9
+const PAGE_BITS = 6
 
 export class FileBlocks {
   /** In pages, so that one look into a large file costs little. */
@@ -37,15 +37,24 @@ export class FileBlocks {
     return new FileBlocks(head, blockCountOf(sizeBytes, blockSize) - 1)
   }
 
-  /** What is known of the blocks below an index, for a new version that keeps them. */
+  /**
+   * The blocks below an index, for a new version that keeps them. What either learns of them holds
+   * for both, so whole pages are shared.
+   */
   prefix(end: number): FileBlocks {
     const copy = new FileBlocks(0, -1)
-    for (let key = 0; key << PAGE_BITS < end; key++) {
-      const page = this.pages[key]?.slice()
-      if (page === undefined) continue
-      if ((key + 1) << PAGE_BITS > end) page.fill(UNKNOWN, end - (key << PAGE_BITS))
+    const whole = end >>> PAGE_BITS
+    for (let key = 0; key < whole; key++) {
+      // A page made later would be known to one of the two only.
+      let page = this.pages[key]
+      if (page === undefined) {
+        page = newPage()
+        this.pages[key] = page
+      }
       copy.pages[key] = page
     }
+    const part = this.pages[whole]?.slice()
+    if (part !== undefined) copy.pages[whole] = part.fill(UNKNOWN, end - (whole << PAGE_BITS))
     copy.lastIndex = end - 1
     return copy
   }
@@ -60,11 +69,15 @@ export class FileBlocks {
     const key = index >>> PAGE_BITS
     let page = this.pages[key]
     if (page === undefined) {
-      page = new Uint32Array(1 << PAGE_BITS).fill(UNKNOWN)
+      page = newPage()
       this.pages[key] = page
     }
     page[index & ((1 << PAGE_BITS) - 1)] = address
   }
+}
+
+function newPage(): Uint32Array {
+  return new Uint32Array(1 << PAGE_BITS).fill(UNKNOWN)
 }
 
 /** Finds the block of one index: O(log n) reads at worst, none where it is known. */

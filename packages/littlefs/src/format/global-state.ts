@@ -12,7 +12,7 @@
  */
 
 import { makeTag, TagType, tagFamily, tagId, tagType } from './tag.js'
-import { readWords, writeWord } from './word.js'
+import { readDataWord, writeWord } from './word.js'
 
 export const GLOBAL_STATE_SIZE_BYTES = 12
 
@@ -27,8 +27,8 @@ export const ZERO_STATE: GlobalState = { tag: 0, pair: [0, 0] }
 const ORPHANS = 0x80000000 | 0
 
 export function decodeGlobalState(bytes: Uint8Array, at: number, length: number): GlobalState {
-  const [tag, a, b] = readWords(bytes, at, length, 3) as [number, number, number]
-  return { tag: tag | 0, pair: [a, b] }
+  const word = (i: number) => readDataWord(bytes, at, length, i)
+  return { tag: word(0) | 0, pair: [word(1), word(2)] }
 }
 
 export function encodeGlobalState(state: GlobalState): Uint8Array {

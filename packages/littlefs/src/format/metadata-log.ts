@@ -32,7 +32,7 @@ import {
   tagSplice,
   tagType,
 } from './tag.js'
-import { readWord, readWords } from './word.js'
+import { readDataWord, readWord } from './word.js'
 
 export const REVISION_SIZE_BYTES = 4
 export const TAG_SIZE_BYTES = 4
@@ -131,7 +131,8 @@ export function scanLog(block: Uint8Array, rules: LogRules): LogSummary | undefi
       committed.crcFold = foldCrc(committed.crcFold, crc)
       commitStart = next
     } else if (tagFamily(tag) === TagFamily.TAIL) {
-      const [a, b] = readWords(block, data, tagDataLength(tag), 2) as [number, number]
+      const a = readDataWord(block, data, tagDataLength(tag), 0)
+      const b = readDataWord(block, data, tagDataLength(tag), 1)
       tail = a === NULL_BLOCK || b === NULL_BLOCK ? undefined : [a, b]
       hardTail = (tagChunk(tag) & 1) !== 0
     } else if (tagType(tag) === TagType.MOVE_STATE) {
@@ -139,8 +140,10 @@ export function scanLog(block: Uint8Array, rules: LogRules): LogSummary | undefi
         ? undefined
         : decodeGlobalState(block, data, tagDataLength(tag))
     } else if (tagType(tag) === TagType.FORWARD_CRC) {
-      const [size, crc] = readWords(block, data, tagDataLength(tag), 2) as [number, number]
-      forwardCrc = { size, crc }
+      forwardCrc = {
+        size: readDataWord(block, data, tagDataLength(tag), 0),
+        crc: readDataWord(block, data, tagDataLength(tag), 1),
+      }
     }
     at = next
   }
@@ -296,14 +299,17 @@ export function decodeStruct(type: number, log: Uint8Array, at: number, length: 
   switch (type) {
     case TagType.INLINE_STRUCT:
       return { kind: 'inline', bytes: log.subarray(at, at + length) }
-    case TagType.CTZ_STRUCT: {
-      const [head, size] = readWords(log, at, length, 2) as [number, number]
-      return { kind: 'ctz', head, size }
-    }
-    case TagType.DIRECTORY_STRUCT: {
-      const [a, b] = readWords(log, at, length, 2) as [number, number]
-      return { kind: 'directory', pair: [a, b] }
-    }
+    case TagType.CTZ_STRUCT:
+      return {
+        kind: 'ctz',
+        head: readDataWord(log, at, length, 0),
+        size: readDataWord(log, at, length, 1),
+      }
+    case TagType.DIRECTORY_STRUCT:
+      return {
+        kind: 'directory',
+        pair: [readDataWord(log, at, length, 0), readDataWord(log, at, length, 1)],
+      }
     default:
       return { kind: 'unknown', type, bytes: log.subarray(at, at + length) }
   }

@@ -5,7 +5,7 @@
  * Source: littlefs SPEC.md, "0x0ff LFS_TYPE_SUPERBLOCK".
  */
 
-import { readWords, writeWord } from './word.js'
+import { readDataWord, writeWord } from './word.js'
 
 export const MAGIC = 'littlefs'
 
@@ -37,23 +37,15 @@ export interface Superblock {
 
 /** Fields in their order on disk, the two halves of the version word first. */
 export function decodeSuperblock(bytes: Uint8Array): Superblock {
-  const words = readWords(bytes, 0, bytes.length, SUPERBLOCK_SIZE_BYTES / 4)
-  const [version, blockSize, blockCount, nameMax, fileMax, attrMax] = words as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
+  const word = (i: number) => readDataWord(bytes, 0, bytes.length, i)
   return {
-    majorVersion: version >>> 16,
-    minorVersion: version & 0xffff,
-    blockSize,
-    blockCount,
-    nameMax,
-    fileMax,
-    attrMax,
+    majorVersion: word(0) >>> 16,
+    minorVersion: word(0) & 0xffff,
+    blockSize: word(1),
+    blockCount: word(2),
+    nameMax: word(3),
+    fileMax: word(4),
+    attrMax: word(5),
   }
 }
 

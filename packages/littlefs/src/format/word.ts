@@ -17,9 +17,16 @@ export function writeWord(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value >>> 24
 }
 
-/** The words of `bytes[at..at + 4 * count)`; what lies beyond `length` reads as zero. */
-export function readWords(bytes: Uint8Array, at: number, length: number, count: number): number[] {
-  const padded = new Uint8Array(4 * count)
-  padded.set(bytes.subarray(at, at + Math.min(length, padded.length)))
-  return Array.from({ length: count }, (_, i) => readWord(padded, 4 * i))
+/**
+ * The word of index `i` of data that begins at `at` and has `length` bytes; what lies beyond its end
+ * reads as zero, as the reference has it.
+ */
+export function readDataWord(bytes: Uint8Array, at: number, length: number, i: number): number {
+  const start = 4 * i
+  if (start + 4 <= length) return readWord(bytes, at + start)
+  let word = 0
+  for (let k = 0; k < 4 && start + k < length; k++) {
+    word |= (bytes[at + start + k] as number) << (8 * k)
+  }
+  return word >>> 0
 }
