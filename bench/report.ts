@@ -101,27 +101,27 @@ export function trafficTable(rows: readonly TrafficRow[], reference: Reference):
   const count = (value: number) => value.toLocaleString('en-US')
   const cells = rows.map(({ workload, configuration, traffic }) => {
     const peer = reference.traffic[workload]
-    const c = peer?.[configuration]
-    const least = (key: keyof NonNullable<typeof c>) =>
-      peer ? Math.min(peer.A[key], peer.B[key]) : undefined
-    const programmed = least('bytesProgrammed')
-    const erased = least('blocksErased')
+    const keys = ['bytesProgrammed', 'blocksErased'] as const
+    const peerCells = peer
+      ? [
+          ...(['bytesRead', ...keys] as const).map((key) => count(peer[configuration][key])),
+          ...keys.map((key) => figure(traffic[key] / peer[configuration][key])),
+          ...keys.map((key) => figure(traffic[key] / Math.min(peer.A[key], peer.B[key]))),
+        ]
+      : ['', '', '', '', '', '', '']
     return [
       workload,
       configuration,
       ...[traffic.bytesRead, traffic.bytesProgrammed, traffic.blocksErased].map(count),
-      ...(c ? [c.bytesRead, c.bytesProgrammed, c.blocksErased].map(count) : ['', '', '']),
-      programmed === undefined ? '' : figure(traffic.bytesProgrammed / programmed),
-      erased === undefined ? '' : figure(traffic.blocksErased / erased),
+      ...peerCells,
       ...[traffic.reads, traffic.progs, traffic.erases, traffic.syncs].map(count),
     ]
   })
   const head = ['device traffic', '', 'B read', 'B programmed', 'erased']
-  const peerHead = ['C: B read', 'B programmed', 'erased', 'programmed / C', 'erased / C']
+  const peerHead = ['C: B read', 'B programmed', 'erased']
+  const ratioHead = ['programmed / C same', 'erased', 'programmed / C better', 'erased']
   const requests = ['requests: read', 'prog', 'erase', 'sync']
-  return `${layOut([[...head, ...peerHead, ...requests], ...cells], 2)}
-Ratios are to the better of C's two configurations.
-`
+  return layOut([[...head, ...peerHead, ...ratioHead, ...requests], ...cells], 2)
 }
 
 /** How much faster than in results written before, by the calibration of each. */
