@@ -78,13 +78,14 @@ async function create(
       'How large is it to be? Give --size 1M (the size of the partition), --block-count, or --compact.',
     )
   }
+  const times = timeOptions(context, options.mtime)
   const target = { force, lock }
   await checkDirectory(dir)
   let progress: Progress | undefined
   try {
     await checkNewImage(name, target)
     const found = await scanDirectory(Buffer.from(dir), ROOT, {
-      ...timeOptions(context, options.mtime),
+      ...times,
       except: await statIfThere(name),
       signal: context.signal,
       onPiece: (size, path) => progress?.advance(size, harmlessName(path)),

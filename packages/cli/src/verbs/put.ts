@@ -1,6 +1,7 @@
 /** `caravan put`: files of this computer into an image. */
 
 import type { Stats } from 'node:fs'
+import { realpath } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { FsError } from '@caravan/core'
 import type { ImageEntry } from '@caravan/littlefs'
@@ -139,8 +140,9 @@ class Put {
   /** Adds a source to what is to be written. */
   private async add(source: string, dest: Uint8Array, isInto: boolean): Promise<void> {
     if (source === '-') return this.addStandardInput(dest, isInto)
-    const host = Buffer.from(source)
     try {
+      // Where a link leads, since files are opened without following any.
+      const host = await realpath(source, { encoding: 'buffer' })
       const stats = await lookAtArgument(host)
       if (stats.isDirectory() && this.options.recursive !== true) {
         throw new HostError('EISDIR', 'a directory. Copy it with -r.')
