@@ -8,11 +8,13 @@
  * 1. Nothing in memory changes before the device has taken, synced and given back what was written.
  * 2. What a commit refers to is durable before it.
  * 3. A pair's new revision count is newer than that of whatever its other block holds.
+ * 4. No log grows beyond what leaves room for a tail, a share of the global state and a CRC: so what
+ *    makes smaller always fits, and a full device can be emptied.
  *
  * Source: littlefs DESIGN.md, "Metadata pairs"; SPEC.md, "0x6xx LFS_TYPE_TAIL".
  */
 
-import { isErrno, type Op } from '@caravan/core'
+import { FsError, isErrno, type Op } from '@caravan/core'
 import { noSpace } from './allocator.js'
 import { type CommitEncoder, type ErasedState, encodedSize } from './format/commit-encoder.js'
 import { CRC_INITIAL } from './format/crc32.js'
@@ -24,7 +26,7 @@ import {
   ZERO_STATE,
 } from './format/global-state.js'
 import type { BlockPair, EntryContent, LogSummary } from './format/metadata-log.js'
-import { planSplit } from './format/split-plan.js'
+import { contentMaxIn, fileEntryMaxIn, planSplit } from './format/split-plan.js'
 import { NO_ID, TagType } from './format/tag.js'
 import { readWord } from './format/word.js'
 import { Entry, isBadBlock, MetadataPair } from './metadata-pair.js'
@@ -72,13 +74,58 @@ export function* commitToPair(
   pair: MetadataPair,
   changes: readonly Change[],
 ): Op<boolean> {
+  checkEntriesFit(volume, pair, changes)
   const state = applyChanges(pair, changes)
+  const mustSplit = outgrows(volume, pair, changes, state)
   volume.metadataEpoch++
-  if (yield* append(volume, pair, changes, state)) {
+  if (!mustSplit && (yield* append(volume, pair, changes, state))) {
     pair.setEntries(state.entries, state.contents)
     return false
   }
-  return yield* compact(volume, pair, state)
+  return yield* compact(volume, pair, state, mustSplit)
+}
+
+/** @throws FsError `ENOSPC` for an entry that no log has room for. */
+function checkEntriesFit(volume: Volume, pair: MetadataPair, changes: readonly Change[]): void {
+  for (const change of changes) {
+    if (change.kind !== 'create' && change.kind !== 'set') continue
+    const size = encodedSize(change.content)
+    const most = entryMax(volume, change.content)
+    if (size <= most) continue
+    // What another writer made that large may stay so.
+    const before = change.kind === 'set' ? pair.entries[change.id]?.content : undefined
+    if (before !== undefined && size <= encodedSize(before)) continue
+    const hint = `the name, attributes and content kept with it take ${size} bytes, and a metadata block here holds ${most}`
+    throw new FsError('ENOSPC', { hint })
+  }
+}
+
+/** A file needs no room for more, once alone in its log; a directory's entry changes when it moves. */
+function entryMax(volume: Volume, { nameType }: EntryContent): number {
+  const { metadataMax } = volume
+  return nameType === TagType.FILE ? fileEntryMaxIn(metadataMax) : contentMaxIn(metadataMax)
+}
+
+/** True where the entries would no longer leave room in one log, and it is these changes' doing. */
+function outgrows(
+  volume: Volume,
+  pair: MetadataPair,
+  changes: readonly Change[],
+  state: PairState,
+): boolean {
+  const most = contentMaxIn(volume.metadataMax)
+  let bound = pair.summary.end
+  for (const change of changes) {
+    if (change.kind === 'create' || change.kind === 'set') bound += encodedSize(change.content)
+  }
+  // A log is at least as long as what it holds.
+  if (bound <= most) return false
+  const size = totalSize(state.contents)
+  return size > most && size > totalSize(pair.entries.map((entry) => entry.content))
+}
+
+function totalSize(contents: readonly EntryContent[]): number {
+  return contents.reduce((sum, content) => sum + encodedSize(content), 0)
 }
 
 function applyChanges(pair: MetadataPair, changes: readonly Change[]): PairState {
@@ -207,9 +254,18 @@ function* erasedStateAt(
 }
 
 /** Writes the log anew, in as many pairs as it needs. */
-function* compact(volume: Volume, pair: MetadataPair, state: PairState): Op<boolean> {
+function* compact(
+  volume: Volume,
+  pair: MetadataPair,
+  state: PairState,
+  mustSplit: boolean,
+): Op<boolean> {
   const splits: SplitOff[] = []
   yield* splitAsNeeded(volume, state, splits)
+  const isOverfull = totalSize(state.contents) > contentMaxIn(volume.metadataMax)
+  if (mustSplit && isOverfull && state.contents.length > 1) {
+    throw noSpace(volume.layout.blockCount)
+  }
   let newRoot: MetadataPair | undefined
   if (volume.isFirstPair(pair) && needsRelocation(volume, pair.summary.revision)) {
     newRoot = yield* expandSuperblock(volume, pair, state, splits)
@@ -329,7 +385,8 @@ function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<bo
   for (;;) {
     // A pair that moves is not yet on the list of pairs: the change of state waits for the commit
     // that puts it there.
-    const change = relocated ? ZERO_STATE : volume.globalStateChange()
+    const waits = relocated || !hasRoomForState(volume, pair, state)
+    const change = waits ? ZERO_STATE : volume.globalStateChange()
     const delta = xorStates(change, volume.orphanedDelta)
     const written = yield* writeLog(
       volume,
@@ -342,7 +399,7 @@ function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<bo
     if (written !== undefined) {
       volume.pairs.rewritten(pair, [target, active], written)
       if (relocated) volume.giveBackBlock(other)
-      volume.globalStateCommitted(relocated)
+      volume.globalStateCommitted(waits)
       return relocated
     }
     if (isFirst) throw noSpace(volume.layout.blockCount)
@@ -350,6 +407,15 @@ function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<bo
     target = yield* volume.allocate()
     relocated = true
   }
+}
+
+/**
+ * False in a log so full that it cannot take a change of state, where that change can wait: that
+ * there are no more orphans another commit may say.
+ */
+function hasRoomForState(volume: Volume, pair: MetadataPair, state: PairState): boolean {
+  if (!volume.onlyEndsOrphans || pair.summary.globalDelta !== undefined) return true
+  return totalSize(state.contents) <= contentMaxIn(volume.metadataMax)
 }
 
 /**

@@ -264,6 +264,12 @@ export class Volume implements WriterSettings {
     return xorStates(this.diskState, this.wantedState)
   }
 
+  /** True where the next commit changes nothing but that there are no more orphans. */
+  get onlyEndsOrphans(): boolean {
+    if (this.pendingMove !== undefined || this.wantedMove !== undefined) return false
+    return isZeroState(this.orphanedDelta) && this.orphanCount === 0
+  }
+
   get globalStateIsPending(): boolean {
     return !isZeroState(this.globalStateChange()) || !isZeroState(this.orphanedDelta)
   }

@@ -7,6 +7,16 @@
 /** Tail, global state, the deletion of a moved entry and a CRC: what a compacted log keeps room for. */
 const RESERVE_BYTES = 40
 
+/** Bytes of entries that a log may hold so that whatever comes later, their removal too, still fits. */
+export function contentMaxIn(metadataMax: number): number {
+  return metadataMax - RESERVE_BYTES
+}
+
+/** Bytes that the entry of a file may take, alone in its log: all but revision, tail and CRC. */
+export function fileEntryMaxIn(metadataMax: number): number {
+  return metadataMax - 24
+}
+
 /** Revision, tags of name and struct, tail, global state and CRC. */
 const NAME_RESERVE_BYTES = 56
 

@@ -158,7 +158,6 @@ export class TreeModel {
         const more = contentOf(operation.content.seed, operation.content.size)
         const found = this.findFile(operation.path)
         const size = (found?.bytes.length ?? 0) + more.length
-        if (found === undefined) this.checkNewName(operation.path)
         if (size > this.limits.fileMax) throw new Refused('EFBIG')
         const file = this.fileAt(operation.path, found)
         setBytes(file, joined(file.bytes, more))
