@@ -25,7 +25,7 @@ export function parseAttributeType(text: string): number {
   return type
 }
 
-export interface AttributeArgument {
+interface AttributeArgument {
   readonly type: number
   /** As it was written: bytes in hexadecimal, text, or `@` and a file. */
   readonly value: string

@@ -14,7 +14,7 @@ export interface Cell {
   readonly usedCount: number
 }
 
-export interface BlockMap {
+interface BlockMap {
   readonly cells: readonly Cell[]
   /** Blocks that a cell stands for; the last may stand for fewer. */
   readonly blocksPerCell: number

@@ -21,7 +21,7 @@ import type { Image } from './open-image.js'
 import { Progress } from './progress.js'
 import { failOn } from './verb.js'
 
-export interface ExtractEntriesOptions {
+interface ExtractEntriesOptions {
   readonly force: boolean
   /** Keep names that the host cannot hold in percent notation. */
   readonly escapeNames: boolean
@@ -29,7 +29,7 @@ export interface ExtractEntriesOptions {
 }
 
 /** What was done. */
-export interface Extracted {
+interface Extracted {
   readonly files: number
   /** Without the target itself. */
   readonly directories: number

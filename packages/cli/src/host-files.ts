@@ -11,7 +11,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, rename, unlink, utimes } from 'node:fs/promises'
 import { checkInterrupted, HostError, isErrno } from './errors.js'
 
-export interface HostFileOptions {
+interface HostFileOptions {
   /** Replace a file or link that already stands there. Default: refuse. */
   readonly force?: boolean
   /** The modification time to give it. Default: now. */
@@ -75,7 +75,7 @@ export async function lookAt(path: Buffer | string): Promise<HostKind | undefine
   }
 }
 
-export type HostKind = 'file' | 'directory' | 'link' | 'other'
+type HostKind = 'file' | 'directory' | 'link' | 'other'
 
 /** @throws HostError where something stands there that may not be replaced. */
 export async function checkReplaceable(path: Buffer, force: boolean): Promise<void> {

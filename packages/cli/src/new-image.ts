@@ -12,7 +12,7 @@ import { decodeLenient, harmlessName } from './names.js'
 import { openFile } from './open-image.js'
 import { formatCount, formatSize } from './sizes.js'
 
-export interface NewImageOptions {
+interface NewImageOptions {
   readonly force: boolean
   readonly lock: boolean
 }

@@ -40,7 +40,7 @@ export interface ChangeOptions extends WriterOptions {
 }
 
 /** Where standard input is read from, and whether the user has asked to stop. */
-export interface OpenEnvironment {
+interface OpenEnvironment {
   readonly stdin: Readable
   readonly signal: AbortSignal
 }

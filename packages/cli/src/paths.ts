@@ -12,7 +12,7 @@
 import { UsageError } from './errors.js'
 import { decodeUtf8, encodeUtf8 } from './names.js'
 
-export interface PathOptions {
+interface PathOptions {
   /** The path is in percent notation. */
   readonly escaped?: boolean
 }
