@@ -1,6 +1,6 @@
 /** What a program may ask of a mounted filesystem without changing it. */
 
-import type { BlockDevice } from '@caravan/core'
+import { type BlockDevice, MisuseError } from '@caravan/core'
 import { entrySize, entryType } from './directory.js'
 import { Face } from './face.js'
 import { readFileAt } from './file-read.js'
@@ -121,6 +121,7 @@ export class ReadFace extends Face {
     path: PathLike,
     pieceSize: number = PIECE_SIZE_BYTES,
   ): AsyncGenerator<Uint8Array, void, void> {
+    checkPieceSize(pieceSize)
     yield* this.piecesOf(await this.run(requireFile(this.volume, path)), pieceSize)
   }
 
@@ -128,6 +129,7 @@ export class ReadFace extends Face {
     path: PathLike,
     pieceSize: number = PIECE_SIZE_BYTES,
   ): Generator<Uint8Array, void, void> {
+    checkPieceSize(pieceSize)
     const entry = this.runSync(requireFile(this.volume, path))
     const size = this.runSync(readableSize(this.volume, entry))
     for (let position = 0; position < size; position += pieceSize) {
@@ -154,6 +156,7 @@ export class ReadFace extends Face {
     walked: WalkEntry,
     pieceSize: number = PIECE_SIZE_BYTES,
   ): AsyncGenerator<Uint8Array, void, void> {
+    checkPieceSize(pieceSize)
     yield* this.piecesOf(walkedFile(walked), pieceSize)
   }
 
@@ -251,6 +254,14 @@ export class ReadFace extends Face {
     this.runSync(findUsedBlocks(this.volume, collectInto(uses)))
     return uses
   }
+}
+
+function checkPieceSize(pieceSize: number): void {
+  if (Number.isInteger(pieceSize) && pieceSize >= 1) return
+  throw new MisuseError(
+    'INVALID_ARGUMENT',
+    `pieceSize is ${pieceSize}: give a whole number of bytes, 1 or more.`,
+  )
 }
 
 function collectInto(uses: BlockUse[]) {

@@ -1,0 +1,70 @@
+/**
+ * 64 GiB in blocks of 512 bytes: what is kept in memory follows from what is used, not from the size
+ * of the device.
+ */
+
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { SparseMemoryDevice } from '@caravan/testkit'
+import { expect, it } from 'vitest'
+import { LittleFS } from '../src/index.js'
+
+const MIB = 1024 * 1024
+const BLOCK_SIZE_BYTES = 512
+const BLOCK_COUNT = (64 * 1024 * MIB) / BLOCK_SIZE_BYTES
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+/** Bytes of objects and buffers that are still in use. */
+function heldBytes(): number {
+  collectGarbage()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+it('64 GiB in 512-byte blocks mount, take the first write and 1,000 files in less than 8 MiB', () => {
+  const device = new SparseMemoryDevice({
+    blockSize: BLOCK_SIZE_BYTES,
+    blockCount: BLOCK_COUNT,
+    readSize: 16,
+    progSize: 16,
+  })
+  const before = heldBytes() - device.heldBytes
+  const growth: Record<string, number> = {}
+  const note = (step: string) => {
+    growth[step] = heldBytes() - device.heldBytes - before
+  }
+
+  LittleFS.formatSync(device)
+  note('format')
+  const fs = LittleFS.mountSync(device)
+  note('mount')
+  expect(fs.info().blockCount).toBe(2 ** 27)
+  // The first one finds out which blocks are free.
+  fs.writeFileSync('/first', new Uint8Array(100_000).fill(1))
+  note('first write')
+  for (let i = 0; i < 1000; i++) {
+    if (i % 100 === 0) fs.mkdirSync(`/${i / 100}`)
+    fs.writeFileSync(`/${Math.floor(i / 100)}/${i}`, new Uint8Array(i).fill(i))
+  }
+  note('1,000 files')
+  const { usedBlocks, freeBlocks } = fs.dfSync()
+  expect(usedBlocks + freeBlocks).toBe(2 ** 27)
+  fs.unmountSync()
+
+  const again = LittleFS.mountSync(device)
+  expect(again.readFileSync('/first')).toEqual(new Uint8Array(100_000).fill(1))
+  expect(again.readFileSync('/9/999')).toEqual(new Uint8Array(999).fill(999))
+  expect(again.dfSync().usedBlocks).toBe(usedBlocks)
+  again.writeFileSync('/last', 'written after a scan of all files')
+  note('mounted again, read, scanned, written')
+  expect(again.readFileSync('/last', 'utf8')).toContain('after a scan')
+
+  console.log(
+    Object.entries(growth)
+      .map(([step, bytes]) => `${step}: ${(bytes / MIB).toFixed(2)} MiB`)
+      .join('; '),
+  )
+  for (const [step, bytes] of Object.entries(growth)) expect(bytes, step).toBeLessThan(8 * MIB)
+})
