@@ -50,7 +50,7 @@ const APPENDED_ENTRIES_MAX = 0xff
 const NULL_PAIR: BlockPair = [0xffffffff, 0xffffffff]
 
 /** What a pair will hold. */
-export interface PairState {
+interface PairState {
   entries: Entry[]
   contents: EntryContent[]
   tail: BlockPair | undefined

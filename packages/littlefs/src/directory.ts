@@ -107,7 +107,7 @@ export function* shownEntries(volume: Volume, pair: MetadataPair): Generator<Ent
 }
 
 /** The directory that begins with that pair. */
-export function* readDirectory(volume: Volume, head: BlockPair): Op<Directory> {
+function* readDirectory(volume: Volume, head: BlockPair): Op<Directory> {
   for (;;) {
     const cached = volume.cachedDirectory(head)
     if (cached !== undefined) return cached

@@ -108,7 +108,7 @@ function nextKnown(blocks: FileBlocks, index: number): number {
 }
 
 /** Indices of one file that shall be known. */
-export interface BlockRange {
+interface BlockRange {
   readonly blocks: FileBlocks
   readonly from: number
   readonly to: number
@@ -176,7 +176,7 @@ function leadsToUnknown({ blocks, from }: BlockRange, index: number): boolean {
   return false
 }
 
-export function checkedPointer(layout: Layout, address: number, block: number): number {
+function checkedPointer(layout: Layout, address: number, block: number): number {
   if (address < layout.blockCount) return address
   throw new FormatError(
     'CORRUPT_POINTER',

@@ -61,7 +61,7 @@ export interface MountOptions {
   readonly crc32?: Crc32
 }
 
-export const MEMORY_BUDGET_DEFAULT_BYTES = 64 * 1024 * 1024
+const MEMORY_BUDGET_DEFAULT_BYTES = 64 * 1024 * 1024
 
 const FIRST_PAIR: BlockPair = [0, 1]
 

@@ -19,7 +19,7 @@ import type { Entry } from './metadata-pair.js'
 import { giveBackBlocks, setContent } from './tree-change.js'
 import type { Volume } from './volume.js'
 
-export interface OpenFlags {
+interface OpenFlags {
   readonly read: boolean
   readonly write: boolean
   readonly append: boolean

@@ -147,7 +147,7 @@ function pointTo(
 }
 
 /** The pair whose tail leads to these blocks. */
-export function* findPredecessor(volume: Volume, blocks: BlockPair): Op<MetadataPair | undefined> {
+function* findPredecessor(volume: Volume, blocks: BlockPair): Op<MetadataPair | undefined> {
   const hint = volume.findPair(blocks)?.predecessor
   if (hint !== undefined && volume.pairs.has(hint) && leadsTo(hint, blocks)) return hint
   let pair = yield* volume.readPair(FIRST_PAIR)
@@ -165,7 +165,7 @@ function leadsTo(pair: MetadataPair, blocks: BlockPair): boolean {
 }
 
 /** The entry of the directory that begins with these blocks. */
-export function* findParentEntry(volume: Volume, blocks: BlockPair): Op<Entry | undefined> {
+function* findParentEntry(volume: Volume, blocks: BlockPair): Op<Entry | undefined> {
   const cached = volume.findPair(blocks)
   const directory = cached?.directory
   if (directory !== undefined) {
@@ -193,7 +193,7 @@ function isEntryOf(entry: Entry, blocks: BlockPair): boolean {
  * @param alsoFull false where full orphans are made on purpose just now.
  * @param remaining how many of those stay announced.
  */
-export function* removeOrphans(volume: Volume, alsoFull: boolean, remaining = 0): Op<void> {
+function* removeOrphans(volume: Volume, alsoFull: boolean, remaining = 0): Op<void> {
   if (!volume.wantsOrphans) return
   for (let pass = 0; pass < 2; ) {
     pass = (yield* orphanPass(volume, pass, alsoFull)) ? 0 : pass + 1

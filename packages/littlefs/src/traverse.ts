@@ -26,7 +26,7 @@ export interface BlockUse {
   readonly active: boolean
 }
 
-export interface TraverseOptions {
+interface TraverseOptions {
   /** Called once for every block in use. */
   readonly onUse?: (use: BlockUse) => void
   /** Called for what cannot be followed, which is then left out. Default: the error is thrown. */

@@ -282,7 +282,7 @@ class Thread {
 }
 
 /** Takes a new file's data, piece by piece. */
-export class FileBuilder {
+class FileBuilder {
   private inline: Uint8Array = new Uint8Array(0)
   private writer: CtzWriter | undefined
 

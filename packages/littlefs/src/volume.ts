@@ -67,7 +67,7 @@ export interface WriterSettings {
   readonly blockCycles: number
 }
 
-export interface VolumeState extends WriterSettings {
+interface VolumeState extends WriterSettings {
   readonly layout: Layout
   readonly limits: Limits
   readonly superblock: Superblock

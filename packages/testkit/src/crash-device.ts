@@ -124,14 +124,14 @@ export function copyOfState({ bytes, erased }: DeviceState): DeviceState {
   return { bytes: bytes.slice(), erased: erased.slice() }
 }
 
-export function progSpan(state: DeviceState, geometry: Geometry, span: Span): void {
+function progSpan(state: DeviceState, geometry: Geometry, span: Span): void {
   const { blockSize, progSize } = geometry
   const at = span.block * blockSize + span.offset
   state.bytes.set(span.bytes, at)
   state.erased.fill(0, at / progSize, (at + span.bytes.length) / progSize)
 }
 
-export function eraseBlock(
+function eraseBlock(
   state: DeviceState,
   geometry: Geometry,
   block: number,

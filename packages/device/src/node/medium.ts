@@ -7,10 +7,10 @@ import fs from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
 /** An answer, or the promise of it. */
-export type Soon<T> = T | Promise<T>
+type Soon<T> = T | Promise<T>
 
 /** What is known of an open file. */
-export interface FileStatus {
+interface FileStatus {
   readonly isDirectory: boolean
   readonly sizeBytes: number
 }

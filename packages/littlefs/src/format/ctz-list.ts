@@ -11,7 +11,7 @@
 export const POINTER_SIZE_BYTES = 4
 
 /** Trailing zero bits of a positive 32-bit number. */
-export function countTrailingZeros(value: number): number {
+function countTrailingZeros(value: number): number {
   return 31 - Math.clz32(value & -value)
 }
 

@@ -14,7 +14,7 @@
 import { makeTag, TagType, tagFamily, tagId, tagType } from './tag.js'
 import { readDataWord, writeWord } from './word.js'
 
-export const GLOBAL_STATE_SIZE_BYTES = 12
+const GLOBAL_STATE_SIZE_BYTES = 12
 
 export interface GlobalState {
   /** Signed 32-bit. */

@@ -39,7 +39,7 @@ export const TAG_SIZE_BYTES = 4
 export const CRC_SIZE_BYTES = 4
 
 /** A pair address that says "none". */
-export const NULL_BLOCK = 0xffffffff
+const NULL_BLOCK = 0xffffffff
 
 export type BlockPair = readonly [number, number]
 
@@ -295,7 +295,7 @@ function replace(
   entries[id] = change(entries[id] as EntryContent)
 }
 
-export function decodeStruct(type: number, log: Uint8Array, at: number, length: number): Struct {
+function decodeStruct(type: number, log: Uint8Array, at: number, length: number): Struct {
   switch (type) {
     case TagType.INLINE_STRUCT:
       return { kind: 'inline', bytes: log.subarray(at, at + length) }

@@ -37,7 +37,7 @@ export function textToByteString(text: string): string {
 }
 
 /** `undefined` where the bytes are not UTF-8. */
-export function byteStringToExactText(name: string): string | undefined {
+function byteStringToExactText(name: string): string | undefined {
   for (let i = 0; i < name.length; i++) {
     if (name.charCodeAt(i) > 0x7f) {
       try {

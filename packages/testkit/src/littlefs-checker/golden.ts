@@ -9,7 +9,7 @@ import type { FindingCode, LittlefsCheckOptions } from './finding.js'
 import type { LittlefsTreeNode } from './tree.js'
 
 /** The fields of golden/littlefs/README.md that are compared here. */
-export interface ManifestEntry {
+interface ManifestEntry {
   readonly path: string
   readonly type: 'reg' | 'dir' | 'other'
   readonly size: number

@@ -34,11 +34,6 @@ export interface LogTag {
   readonly data: Uint8Array
 }
 
-export interface ForwardCrc {
-  readonly sizeBytes: number
-  readonly crc: number
-}
-
 export interface Commit {
   readonly beginOffset: number
   /** Behind the CRC's padding: where the next commit begins. */
@@ -52,7 +47,7 @@ export interface Commit {
  * Why a log ended. `unwritten`: the next tag's valid bit says that nothing follows; `torn`: something
  * follows that claims to be a commit and is none.
  */
-export type LogEnd = 'block-end' | 'unwritten' | 'torn'
+type LogEnd = 'block-end' | 'unwritten' | 'torn'
 
 export interface Log {
   readonly block: number
@@ -67,7 +62,7 @@ export function typeKind(type: number): number {
   return type >>> 8
 }
 
-export function isCrc(type: number): boolean {
+function isCrc(type: number): boolean {
   return typeKind(type) === 5 && type !== 0x5ff
 }
 

@@ -33,7 +33,7 @@ export interface Entry {
   readonly attributes: Map<number, Uint8Array>
 }
 
-export interface Tail {
+interface Tail {
   readonly hard: boolean
   readonly pair: BlockPair
 }
@@ -51,7 +51,7 @@ export interface MetadataPair {
 }
 
 /** What the checks of a log need to know of the whole image. */
-export interface LogRules {
+interface LogRules {
   readonly options: LittlefsCheckOptions
   /** On-disk minor version: 0 or 1. */
   readonly minorVersion: number

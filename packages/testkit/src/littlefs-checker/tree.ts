@@ -30,7 +30,7 @@ export interface LittlefsTreeNode {
   readonly attributes: ReadonlyMap<number, Uint8Array>
 }
 
-export interface TreeInput {
+interface TreeInput {
   readonly image: BlockImage
   readonly options: LittlefsCheckOptions
   readonly superblock: Superblock

@@ -16,7 +16,19 @@ export interface Profile {
   readonly remounts: boolean
 }
 
-const NAMES = ['a', 'ab', 'abc', 'b', 'dir', 'sub', 'x', 'Z', 'ü', 'file.txt', 'a-name-of-32-bytes-for-a-change-']
+const NAMES = [
+  'a',
+  'ab',
+  'abc',
+  'b',
+  'dir',
+  'sub',
+  'x',
+  'Z',
+  'ü',
+  'file.txt',
+  'a-name-of-32-bytes-for-a-change-',
+]
 
 /** How often each kind is drawn. */
 const WEIGHTS = {
@@ -61,7 +73,11 @@ export function drawOperation(random: Random, model: TreeModel, profile: Profile
       return { do: kind, path: anyPath(random, model) }
     case 'rename': {
       const path = anyPath(random, model)
-      return { do: kind, path, to: random.oneIn(3) ? anyPath(random, model) : newPath(random, model) }
+      return {
+        do: kind,
+        path,
+        to: random.oneIn(3) ? anyPath(random, model) : newPath(random, model),
+      }
     }
     case 'setAttribute': {
       const size = random.oneIn(8) ? random.int(profile.blockSize >> 2) : random.int(24)
@@ -88,7 +104,12 @@ export function drawOperation(random: Random, model: TreeModel, profile: Profile
     case 'seek': {
       const size = drawSize(random, profile)
       const origin = random.pick(['start', 'current', 'end'] as const)
-      return { do: kind, slot, offset: origin === 'start' ? size : size - random.int(2 * size + 1), origin }
+      return {
+        do: kind,
+        slot,
+        offset: origin === 'start' ? size : size - random.int(2 * size + 1),
+        origin,
+      }
     }
     case 'truncate':
       return { do: kind, slot, size: drawSize(random, profile) }

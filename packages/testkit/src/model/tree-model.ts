@@ -6,10 +6,10 @@
  *    is synced. A handle follows its file through a rename, and keeps one that was removed.
  */
 
+import { DONE, type OpenMode, type Operation, type Outcome } from './operation.js'
 import { contentOf } from './random.js'
-import { DONE, type Operation, type OpenMode, type Outcome } from './operation.js'
 
-export interface ModelFile {
+interface ModelFile {
   readonly kind: 'file'
   bytes: Uint8Array
   readonly attributes: Map<number, Uint8Array>
@@ -18,7 +18,7 @@ export interface ModelFile {
   removed: boolean
 }
 
-export interface ModelDirectory {
+interface ModelDirectory {
   readonly kind: 'directory'
   readonly children: Map<string, ModelNode>
   readonly attributes: Map<number, Uint8Array>
