@@ -8,7 +8,7 @@
  * Source: littlefs DESIGN.md, "CTZ skip-lists".
  */
 
-import { FormatError, type Op, type Span } from '@caravan/core'
+import { FormatError, type Op, type ReadRequest, type Span } from '@caravan/core'
 import { blockCountOf, POINTER_SIZE_BYTES, pointerCount } from './format/ctz-list.js'
 import { readWord } from './format/word.js'
 import type { Layout } from './volume.js'
@@ -17,6 +17,12 @@ const UNKNOWN = 0xffffffff
 
 /** Spans of one request while a list is walked; bounds what a walk takes in memory. */
 const BATCH_SPANS = 512
+
+/**
+ * Pointers that a walk over many blocks reads of each: they lead up to 128 blocks back, which keeps
+ * rounds few and reads short.
+ */
+const POINTERS_READ_MAX = 8
 
 const PAGE_BITS = 6
 
@@ -89,10 +95,11 @@ export function* findBlock(layout: Layout, blocks: FileBlocks, index: number): O
     // The longest pointer that does not lead past the index.
     let jump = pointerCount(at) - 1
     while (2 ** jump > at - index) jump--
-    const pointers = new Uint8Array(POINTER_SIZE_BYTES * (jump + 1))
-    yield* readPointers(layout, [{ block: address, offset: 0, bytes: pointers }])
+    const starts = new BlockStarts(layout, 1, jump + 1)
+    starts.add(address)
+    yield starts.request
     for (let k = 0; k <= jump; k++) {
-      blocks.set(at - 2 ** k, checkedPointer(layout, readWord(pointers, 4 * k), address))
+      blocks.set(at - 2 ** k, checkedPointer(layout, starts.pointer(0, k), address))
     }
     at -= 2 ** jump
     address = blocks.get(at) as number
@@ -144,21 +151,21 @@ export function* findBlocks(layout: Layout, ranges: readonly BlockRange[]): Op<v
 
 /** Reads the pointers of many blocks in one request; what they lead to goes to `found`. */
 function* followPointers(layout: Layout, steps: readonly Step[], found: Step[]): Op<void> {
-  const spans = steps.map(({ range, index }) => ({
-    block: range.blocks.get(index) as number,
-    offset: 0,
-    bytes: new Uint8Array(POINTER_SIZE_BYTES * pointerCount(index)),
-  }))
-  yield* readPointers(layout, spans)
-  steps.forEach(({ range, index }, i) => {
-    const { block, bytes } = spans[i] as Span
-    for (let k = 0; k < pointerCount(index); k++) {
+  const starts = new BlockStarts(layout, steps.length, POINTERS_READ_MAX)
+  for (const { range, index } of steps) starts.add(range.blocks.get(index) as number)
+  yield starts.request
+  for (let i = 0; i < steps.length; i++) {
+    const { range, index } = steps[i] as Step
+    const { blocks, from } = range
+    const count = Math.min(pointerCount(index), POINTERS_READ_MAX)
+    for (let k = 0; k < count; k++) {
       const target = index - 2 ** k
-      if (target < range.from || range.blocks.get(target) !== undefined) continue
-      range.blocks.set(target, checkedPointer(layout, readWord(bytes, 4 * k), block))
+      if (target < from || blocks.get(target) !== undefined) continue
+      const block = blocks.get(index) as number
+      blocks.set(target, checkedPointer(layout, starts.pointer(i, k), block))
       found.push({ range, index: target })
     }
-  })
+  }
 }
 
 /** True where no pointer has to be read. */
@@ -169,7 +176,8 @@ export function isKnown({ blocks, from, to }: BlockRange): boolean {
 
 function leadsToUnknown({ blocks, from }: BlockRange, index: number): boolean {
   if (blocks.get(index) === undefined) return false
-  for (let k = 0; k < pointerCount(index); k++) {
+  const count = Math.min(pointerCount(index), POINTERS_READ_MAX)
+  for (let k = 0; k < count; k++) {
     const target = index - 2 ** k
     if (target >= from && blocks.get(target) === undefined) return true
   }
@@ -185,20 +193,28 @@ function checkedPointer(layout: Layout, address: number, block: number): number 
   )
 }
 
-/** Reads the starts of blocks, widened to what the device can read at all. */
-function* readPointers(layout: Layout, spans: readonly Span[]): Op<void> {
-  const { readSize } = layout
-  if (POINTER_SIZE_BYTES % readSize === 0) {
-    yield { kind: 'read', spans }
-    return
+/** A request for the pointers at the starts of blocks, all in one buffer. */
+class BlockStarts {
+  readonly request: ReadRequest
+  private readonly spans: Span[] = []
+  private readonly bytes: Uint8Array
+  /** Bytes read of each block: whole read units. */
+  private readonly stride: number
+
+  constructor({ blockSize, readSize }: Layout, count: number, pointers: number) {
+    const needed = Math.ceil((POINTER_SIZE_BYTES * pointers) / readSize) * readSize
+    this.stride = Math.min(needed, blockSize)
+    this.bytes = new Uint8Array(count * this.stride)
+    this.request = { kind: 'read', spans: this.spans }
   }
-  const wide = spans.map(({ block, bytes }) => ({
-    block,
-    offset: 0,
-    bytes: new Uint8Array(Math.ceil(bytes.length / readSize) * readSize),
-  }))
-  yield { kind: 'read', spans: wide }
-  spans.forEach(({ bytes }, i) => {
-    bytes.set((wide[i] as Span).bytes.subarray(0, bytes.length))
-  })
+
+  add(block: number): void {
+    const at = this.spans.length * this.stride
+    this.spans.push({ block, offset: 0, bytes: this.bytes.subarray(at, at + this.stride) })
+  }
+
+  /** Pointer `k` of the block added as number `i`. */
+  pointer(i: number, k: number): number {
+    return readWord(this.bytes, i * this.stride + POINTER_SIZE_BYTES * k)
+  }
 }
