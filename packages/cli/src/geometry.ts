@@ -41,10 +41,17 @@ export interface LayoutOptions extends WriterOptions {
 const BLOCK_SIZE_DEFAULT = 4096
 
 export function writerOptions(command: Command): Command {
+  return commonOptions(command).option(
+    '--block-cycles <count>',
+    'rewrites until metadata moves; -1: never (default: 500)',
+    asCycles,
+  )
+}
+
+function commonOptions(command: Command): Command {
   return command
     .option('--prog-size <bytes>', 'program size of the device (default: 1)', asSize)
     .option('--cache-size <bytes>', 'cache size of the device (default: 64)', asSize)
-    .option('--block-cycles <count>', 'rewrites until metadata moves; -1: never', asCycles)
     .option('--inline-max <bytes>', 'largest file kept in the metadata', asSize)
     .option('--metadata-max <bytes>', 'bytes of a block that metadata may take', asSize)
     .option('--erase-value <byte>', 'what erased bytes read as (default: 0xff)', asCount)
@@ -65,7 +72,11 @@ export function layoutOptions(command: Command): Command {
     .option('--file-max <bytes>', 'largest file (default: 2147483647)', asSize)
     .option('--attr-max <bytes>', 'largest attribute (default: 1022)', asSize)
     .option('--read-size <bytes>', 'read size of the device, to check the others by', asSize)
-  return writerOptions(command)
+  return commonOptions(command).option(
+    '--block-cycles <count>',
+    'as the device has it; a new image is not worn yet',
+    asCycles,
+  )
 }
 
 /** A new image, but for how many blocks it has, which may be found out later. */

@@ -62,7 +62,8 @@ export interface HostTree {
  * What is in a directory of this computer, for below `path` in an image; the directory itself is not
  * among it. Nothing is read but names, types, sizes and times.
  *
- * @throws Interrupted; Node's errors where the directory itself cannot be listed.
+ * @throws Interrupted; HostError where it changes meanwhile; Node's errors where the directory itself
+ *   cannot be listed.
  */
 export async function scanDirectory(
   directory: Buffer,
@@ -70,7 +71,10 @@ export async function scanDirectory(
   options: HostTreeOptions,
 ): Promise<HostTree> {
   const tree: HostTree = { entries: [], problems: [] }
+  // Where the directory itself is a link, whoever named it meant what it points to.
+  const before = await stat(directory)
   await scanInto(tree, directory, path, options)
+  if (!isSame(await stat(directory), before)) throw changedMeanwhile(directory)
   return tree
 }
 
@@ -92,6 +96,8 @@ async function scanInto(
       } else if (stats.isDirectory()) {
         tree.entries.push(directoryEntry(host, inImage, stats, options))
         await scanInto(tree, host, inImage, options)
+        // A link that has taken its place meanwhile would have led elsewhere.
+        if (!isSame(await lstat(host), stats)) throw changedMeanwhile(host)
       } else if (stats.isFile()) {
         tree.entries.push(fileEntry(host, inImage, stats, options))
       } else {

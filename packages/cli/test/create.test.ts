@@ -102,6 +102,21 @@ describe('a directory', () => {
     expect(err).toContain(`--size ${blocks * 4096} or more`)
   })
 
+  test('not at all, but what it would take', async () => {
+    const dir = hostTree(FILES)
+    const image = freshPath()
+    const { code, out, err } = await caravan(['create', '--dry-run', dir, image])
+    expect(err).toBe('')
+    expect(code).toBe(0)
+    expect(out).toContain(
+      '12 of 12 blocks of 4096 bytes (48 KiB) would be used. Nothing was written',
+    )
+    const small = await caravan(['create', '-n', '--size', '32K', dir, image])
+    expect(small.code).toBe(1)
+    expect(small.err).toContain('4 blocks (16 KiB) too few')
+    expect(existsSync(image)).toBe(false)
+  })
+
   test('an empty one', async () => {
     expect(soundTree(await createOk(hostTree({}), '--compact'))).toEqual({})
   })
@@ -376,6 +391,11 @@ test('create and extract: the identity, in as many blocks as were planned', asyn
         content === null ? null : Buffer.from(content).toString('latin1'),
       ])
       expect(held).toEqual(Object.fromEntries(expected))
+      const info = JSON.parse((await caravan(['info', '--json', image])).out) as Record<
+        string,
+        number
+      >
+      expect(info.usedBlocks).toBe(info.blockCount)
       const out = freshPath()
       const { code } = await caravan(['extract', '-q', image, out])
       expect(code).toBe(0)

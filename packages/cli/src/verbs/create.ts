@@ -15,6 +15,7 @@ import { failOnHost, lockOption, withHelp } from '../verb.js'
 
 interface CreateOptions extends LayoutOptions {
   readonly compact?: boolean
+  readonly dryRun?: boolean
   readonly force?: boolean
   readonly lock: boolean
   readonly mtime?: TimeChoice
@@ -43,6 +44,7 @@ export function addCreate(program: Command, context: Context): void {
     .argument('<dir>', 'the directory')
     .argument('<image>', 'the file to write, or - for standard output')
     .option('--compact', 'as few blocks as are needed, instead of a size')
+    .option('-n, --dry-run', 'say what it would take, and write nothing')
     .option('--mtime <time>', 'none, file, or seconds since 1970 (default: none)', asTimeChoice)
     .option('--skip-unsupported', 'leave out what littlefs cannot hold')
     .option('-f, --force', 'replace a file that is already there')
@@ -55,6 +57,7 @@ export function addCreate(program: Command, context: Context): void {
     [
       'caravan create --size 1M www flash.img       1 MiB in blocks of 4096 bytes',
       'caravan create --compact www flash.img       no larger than needed',
+      'caravan create --dry-run www flash.img       how large that is',
       'caravan create --size 1M --prog-size 128 --cache-size 512 --name-max 64 www esp32.img',
       'caravan create --size 512K --disk-version 2.0 --mtime file www old.img',
     ],
@@ -68,12 +71,12 @@ async function create(
   name: string,
   options: CreateOptions,
 ): Promise<void> {
-  const { compact = false, force = false, quiet = false, lock } = options
+  const { compact = false, dryRun = false, force = false, quiet = false, lock } = options
   const layout = layoutOf(options)
   if (compact && layout.blockCount !== undefined) {
     throw new UsageError('--compact finds the size itself. Leave out --size and --block-count.')
   }
-  if (!compact && layout.blockCount === undefined) {
+  if (!compact && !dryRun && layout.blockCount === undefined) {
     throw new UsageError(
       'How large is it to be? Give --size 1M (the size of the partition), --block-count, or --compact.',
     )
@@ -83,7 +86,7 @@ async function create(
   await checkDirectory(dir)
   let progress: Progress | undefined
   try {
-    await checkNewImage(name, target)
+    if (!dryRun) await checkNewImage(name, target)
     const found = await scanDirectory(Buffer.from(dir), ROOT, {
       ...times,
       except: await statIfThere(name),
@@ -95,18 +98,14 @@ async function create(
     checkFits(plan)
     const blockCount = layout.blockCount ?? Math.max(2, plan.blocksNeeded)
     const sizeBytes = entries.reduce((sum, { size }) => sum + size, 0)
+    const files = entries.filter(({ image }) => image.type === 'file').length
+    const counts = `${formatCount(files, 'file')} and ${formatCount(entries.length - files, 'directory')}`
+    const used = `${counts}, ${formatSize(sizeBytes)}, in ${name}: ${plan.blocksNeeded} of ${blocksInWords(blockCount, layout.blockSize)}`
+    if (dryRun) return await context.out.line(`${used} would be used. Nothing was written`)
     if (!quiet) progress = new Progress(context.report.stream, sizeBytes)
     await writeNewImage(context, name, entries, { ...layout, blockCount }, target)
     progress?.clear()
-    if (quiet || name === '-') return
-    const files = entries.filter(({ image }) => image.type === 'file').length
-    const counts = [
-      formatCount(files, 'file'),
-      formatCount(entries.length - files, 'directory'),
-    ].join(' and ')
-    await context.out.line(
-      `${counts}, ${formatSize(sizeBytes)}, in ${name}: ${plan.blocksNeeded} of ${blocksInWords(blockCount, layout.blockSize)} used`,
-    )
+    if (!quiet && name !== '-') await context.out.line(`${used} used`)
   } catch (error) {
     await failOnHost(context, name, error)
   } finally {
