@@ -44,6 +44,8 @@ type View =
 
 export class OpenFile {
   position = 0
+  /** True for a handle that must not go over to newer content, also where space is short. */
+  keepsVersion = false
   private view: View
   private writer: CtzWriter | undefined
   private keptBlock: KeptBlock | undefined
@@ -121,7 +123,7 @@ export class OpenFile {
    */
   refresh(): boolean {
     const { struct } = this.entry.content
-    if (this.isUnsettled || this.isBusy || this.failed) return false
+    if (this.isUnsettled || this.isBusy || this.failed || this.keepsVersion) return false
     if (struct === this.base || this.entry.removed) return false
     this.base = struct
     this.view = viewOf(this.volume, this.entry)

@@ -1,12 +1,13 @@
 /** What a program may ask of a mounted filesystem without changing it. */
 
-import { type BlockDevice, MisuseError } from '@caravan/core'
+import { type BlockDevice, MisuseError, type Op } from '@caravan/core'
 import { entrySize, entryType } from './directory.js'
 import { Face } from './face.js'
 import { readFileAt } from './file-read.js'
 import { byteStringToBytes, byteStringToText } from './format/name.js'
 import type { Entry } from './metadata-pair.js'
 import type { MountOptions } from './mount.js'
+import type { OpenFile } from './open-file.js'
 import { type PathLike, textOf } from './path.js'
 import {
   Dirent,
@@ -28,6 +29,7 @@ import {
 } from './read.js'
 import { type BlockUse, findUsedBlocks } from './traverse.js'
 import type { DiskVersion, Volume } from './volume.js'
+import { openFile } from './write.js'
 
 /** What a superblock and the global state say. */
 export interface FilesystemInfo {
@@ -116,13 +118,26 @@ export class ReadFace extends Face {
     return decoded(this.runSync(readFile(this.volume, path)), options)
   }
 
-  /** A file in pieces of at most `pieceSize` bytes (64 KiB where not said), one at a time in memory. */
+  /**
+   * A file in pieces of at most `pieceSize` bytes (64 KiB where not said), one at a time in memory.
+   * All are of the file as it was at the first: while they are taken it counts as open.
+   */
   async *readFileInPieces(
     path: PathLike,
     pieceSize: number = PIECE_SIZE_BYTES,
   ): AsyncGenerator<Uint8Array, void, void> {
     checkPieceSize(pieceSize)
-    yield* this.piecesOf(await this.run(requireFile(this.volume, path)), pieceSize)
+    const file = await this.run(openWhole(this.volume, path))
+    try {
+      for (let piece = nextPiece(file, pieceSize); piece.length > 0; ) {
+        await this.run(file.read(piece))
+        yield piece
+        piece = nextPiece(file, pieceSize)
+      }
+    } finally {
+      if (file.closesQuietly) await this.run(file.close())
+      else await this.change(() => this.volume.change('close', () => file.close()))
+    }
   }
 
   *readFileInPiecesSync(
@@ -130,12 +145,16 @@ export class ReadFace extends Face {
     pieceSize: number = PIECE_SIZE_BYTES,
   ): Generator<Uint8Array, void, void> {
     checkPieceSize(pieceSize)
-    const entry = this.runSync(requireFile(this.volume, path))
-    const size = this.runSync(readableSize(this.volume, entry))
-    for (let position = 0; position < size; position += pieceSize) {
-      const piece = new Uint8Array(Math.min(pieceSize, size - position))
-      this.runSync(readFileAt(this.volume.layout, entry, position, piece))
-      yield piece
+    const file = this.runSync(openWhole(this.volume, path))
+    try {
+      for (let piece = nextPiece(file, pieceSize); piece.length > 0; ) {
+        this.runSync(file.read(piece))
+        yield piece
+        piece = nextPiece(file, pieceSize)
+      }
+    } finally {
+      if (file.closesQuietly) this.runSync(file.close())
+      else this.changeSync(() => this.volume.change('close', () => file.close()))
     }
   }
 
@@ -254,6 +273,19 @@ export class ReadFace extends Face {
     this.runSync(findUsedBlocks(this.volume, collectInto(uses)))
     return uses
   }
+}
+
+/** A file opened to be read whole, as it is now. */
+function* openWhole(volume: Volume, path: PathLike): Op<OpenFile> {
+  // A size that cannot be is told before there is a handle, or a buffer of that size.
+  yield* readableSize(volume, yield* requireFile(volume, path))
+  const file = yield* openFile(volume, path, { read: true })
+  file.keepsVersion = true
+  return file
+}
+
+function nextPiece(file: OpenFile, pieceSize: number): Uint8Array {
+  return new Uint8Array(Math.min(pieceSize, file.size - file.position))
 }
 
 function checkPieceSize(pieceSize: number): void {

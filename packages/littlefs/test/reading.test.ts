@@ -176,6 +176,53 @@ describe('readFileInPieces', () => {
     expect(fs.statSync('/').isDirectory()).toBe(true)
   })
 
+  // The blocks of what was being read were given to other files, whose content came out instead.
+  describe('keeps to the file as it was at the first piece, though it is', () => {
+    const changes: Record<string, (fs: LittleFS) => void> = {
+      shortened: (fs) => fs.writeFileSync('/f', 'short'),
+      'written anew': (fs) => fs.writeFileSync('/f', new Uint8Array(4000).fill(2)),
+      removed: (fs) => fs.removeSync('/f'),
+      renamed: (fs) => fs.renameSync('/f', '/other'),
+      replaced: (fs) => {
+        fs.writeFileSync('/other', new Uint8Array(4000).fill(2))
+        fs.renameSync('/other', '/f')
+      },
+    }
+    it.each(Object.keys(changes))('%s, and all free blocks are written', async (name) => {
+      for (const memoryBudget of [undefined, 1]) {
+        const device = new MemoryDevice({ blockSize: 512, blockCount: 40 })
+        LittleFS.formatSync(device)
+        const fs = LittleFS.mountSync(device, memoryBudget === undefined ? {} : { memoryBudget })
+        const content = new Uint8Array(4000).fill(1)
+        const change = () => {
+          changes[name]?.(fs)
+          expect(() => {
+            for (let i = 0; ; i++) fs.writeFileSync(`/fill${i}`, new Uint8Array(2000).fill(3))
+          }).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
+        }
+        for (const form of ['sync', 'async']) {
+          fs.writeFileSync('/f', content)
+          const pieces = []
+          if (form === 'sync') {
+            for (const piece of fs.readFileInPiecesSync('/f', 1000)) {
+              if (pieces.push(piece) === 1) change()
+            }
+          } else {
+            for await (const piece of fs.readFileInPieces('/f', 1000)) {
+              if (pieces.push(piece) === 1) change()
+            }
+          }
+          expect(Buffer.compare(Buffer.concat(pieces), content), form).toBe(0)
+          // What was kept for the reader is free again.
+          for (const path of fs.readdirSync('/')) fs.removeSync(path)
+          fs.writeFileSync('/f', new Uint8Array(15_000))
+          fs.removeSync('/f')
+        }
+        fs.unmountSync()
+      }
+    })
+  })
+
   it.each([0, -1, 1.5, Number.NaN])('refuses pieces of %d bytes', async (size) => {
     const path = files.at(-1)?.path ?? ''
     const misuse = expect.objectContaining({ name: 'MisuseError', code: 'INVALID_ARGUMENT' })
