@@ -128,7 +128,12 @@ describe('what fails changes nothing', () => {
   const files = hostTree({ a: 'a', huge: new Uint8Array(200_000), d: null })
   const at = (name: string) => join(files, name)
   const cases: [string, string[], number, string][] = [
-    ['no room', [at('a'), at('huge'), '/www'], 1, 'no space left. Remove something'],
+    [
+      'no room',
+      [at('a'), at('huge'), '/www'],
+      1,
+      'the files take at least 49 blocks of 4096 bytes, and 26 are free.',
+    ],
     ['no such source', [at('a'), at('nope'), '/www'], 1, 'nope: no such file or directory on'],
     ['a directory without -r', [at('d'), '/d'], 1, 'd: a directory. Copy it with -r.'],
     ['no such directory', [at('a'), '/no/such'], 1, '/no: no such directory. Make it first'],

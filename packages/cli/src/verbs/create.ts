@@ -89,7 +89,7 @@ async function create(
     if (!dryRun) await checkNewImage(name, target)
     const found = await scanDirectory(Buffer.from(dir), ROOT, {
       ...times,
-      except: await statIfThere(name),
+      except: name === '-' ? undefined : await statIfThere(name),
       signal: context.signal,
       onPiece: (size, path) => progress?.advance(size, harmlessName(path)),
     })

@@ -24,6 +24,7 @@ import { reportProblems } from '../new-image.js'
 import type { ChangeOptions, Image, ImageOptions } from '../open-image.js'
 import { enginePath, joinPath, parentOf, parsePath } from '../paths.js'
 import { Progress } from '../progress.js'
+import { formatCount } from '../sizes.js'
 import { typeAt } from '../targets.js'
 import {
   changingVerb,
@@ -191,10 +192,39 @@ class Put {
       await fs.addTree(this.withOwnAttributes())
     } catch (error) {
       this.progress?.clear()
-      await failOnHost(context, name, inWords(error))
+      await failOnHost(context, name, await this.inWords(error))
     } finally {
       this.progress?.clear()
     }
+  }
+
+  /** Nothing was changed: said, since a part might have been. */
+  private async inWords(error: unknown): Promise<unknown> {
+    if (!(error instanceof FsError)) return error
+    const path = error.path === undefined ? '' : `${harmlessName(encodeUtf8(error.path))}: `
+    switch (error.code) {
+      case 'ENOSPC': {
+        const space = await this.spaceInWords()
+        return unchanged(
+          error,
+          `no space left: ${space}. Remove something, or use \`caravan grow\`.`,
+        )
+      }
+      case 'EISDIR':
+        return unchanged(error, `${path}a directory in the image has this name. Remove it first.`)
+      case 'ENOTDIR':
+        return unchanged(error, `${path}a file in the image is where a directory is needed.`)
+      default:
+        return error
+    }
+  }
+
+  private async spaceInWords(): Promise<string> {
+    const { blockSize, freeBlocks } = await this.image.fs.df()
+    // Smaller files may stand in the metadata.
+    const sizes = this.entries.map(({ size }) => size).filter((size) => size > blockSize / 8)
+    const blocks = sizes.reduce((sum, size) => sum + Math.ceil(size / blockSize), 0)
+    return `the files take at least ${formatCount(blocks, 'block')} of ${blockSize} bytes, and ${freeBlocks} are free`
   }
 
   /** A time is one attribute; the others of what is there already stay. */
@@ -208,16 +238,8 @@ class Put {
   }
 }
 
-/** Nothing was changed: said, since a part might have been. */
-function inWords(error: unknown): unknown {
-  if (!(error instanceof FsError)) return error
-  const path = error.path === undefined ? '' : `${harmlessName(encodeUtf8(error.path))}: `
-  const reason = {
-    ENOSPC: 'no space left. Remove something, or make the image larger with `caravan grow`.',
-    EISDIR: `${path}a directory in the image has this name. Remove it, or choose another.`,
-    ENOTDIR: `${path}a file in the image is where a directory is needed. Remove it, or choose another.`,
-  }[error.code as string]
-  return reason === undefined ? error : new HostError(error.code, `${reason} Nothing was changed.`)
+function unchanged({ code }: FsError, reason: string): HostError {
+  return new HostError(code, `${reason} Nothing was changed.`)
 }
 
 /** The name under which a source goes into a directory; `undefined` for `.` and the like. */
