@@ -5,7 +5,9 @@
  *    operation under way needs: exact as blocks are taken and given back.
  * 2. What an operation gives back is free only when it has ended (`settle`): until then a power cut
  *    may bring back the state that needs it. While readers run it waits for those that were there.
- * 3. Blocks are handed out in turn, from a start that differs from mount to mount, so that wear
+ * 3. Once an operation has committed, no scan makes blocks free for it that it has not given back:
+ *    what its first commits no longer need, a power cut before its last may need again.
+ * 4. Blocks are handed out in turn, from a start that differs from mount to mount, so that wear
  *    spreads over all that are free.
  */
 
@@ -14,13 +16,17 @@ import { BlockSet } from './block-set.js'
 
 export class Allocator {
   private used: BlockSet | undefined
-  private exact = false
   /** Blocks that failed in this mount: not used again, whatever the tree says. */
   private readonly bad = new BlockSet()
   /** Taken by the operation under way. */
   private taken: number[] = []
+  /** True once the operation under way has committed something. */
+  private committed = false
+  /** Handed out since a scan that saw some of the operation's commits; `undefined` without one. */
+  private takenSinceLateScan: Set<number> | undefined
   /** Given back by the operation under way. */
   private returned: number[] = []
+  private mustScan = false
   /** Given back, and waiting for readers: `[turn, block]` in ascending turns. */
   private waiting: [number, number][] = []
   private readonly readers = new Set<number>()
@@ -38,9 +44,9 @@ export class Allocator {
     return this.used !== undefined
   }
 
-  /** False where blocks may count as used that are free: then a scan is worth it. */
-  get isExact(): boolean {
-    return this.used !== undefined && this.exact
+  /** True where a scan may find blocks that are free and that the operation under way may have. */
+  get mayScan(): boolean {
+    return this.used === undefined || !this.committed
   }
 
   /** Blocks in use, those waiting for readers included. */
@@ -51,15 +57,15 @@ export class Allocator {
   /** Takes over what a scan found in use. */
   setUsed(used: BlockSet): void {
     this.used = used
-    this.exact = true
+    if (this.committed) this.takenSinceLateScan = new Set()
     for (const block of this.taken) used.add(block)
     for (const block of this.returned) used.add(block)
     for (const [, block] of this.waiting) used.add(block)
   }
 
-  /** Blocks may count as used that are free: to be scanned again when space is short. */
+  /** What is in use is no longer known: to be scanned again when it matters. */
   invalidate(): void {
-    this.exact = false
+    this.used = undefined
   }
 
   setBlockCount(blockCount: number): void {
@@ -76,6 +82,7 @@ export class Allocator {
       this.cursor = block + 1 === blockCount ? 0 : block + 1
       if (!this.bad.has(block) && used.add(block)) {
         this.taken.push(block)
+        this.takenSinceLateScan?.add(block)
         return block
       }
       if (used.size >= blockCount) return undefined
@@ -85,7 +92,9 @@ export class Allocator {
 
   /** No longer needed by what the operation under way makes. */
   giveBack(block: number): void {
-    this.returned.push(block)
+    // A late scan may have found it free, and it was handed out since: the next scan will tell.
+    if (this.takenSinceLateScan?.has(block)) this.mustScan = true
+    else this.returned.push(block)
   }
 
   /** A block that failed: neither given back nor handed out again in this mount. */
@@ -95,6 +104,7 @@ export class Allocator {
 
   /** A commit went through: what was taken may be referred to from now on, whatever follows. */
   keepTaken(): void {
+    this.committed = true
     this.taken = []
   }
 
@@ -105,9 +115,9 @@ export class Allocator {
 
   /** The operation under way has ended well: what it took stays, what it gave back is free. */
   settle(): void {
-    this.taken = []
     const { returned } = this
-    this.returned = []
+    if (this.mustScan) this.used = undefined
+    this.beginAnew()
     for (const block of returned) {
       if (this.readers.size === 0) this.used?.delete(block)
       else this.waiting.push([this.turn, block])
@@ -116,10 +126,16 @@ export class Allocator {
 
   /** The operation under way has failed: what it took and no commit refers to is free again. */
   revert(): void {
-    for (const block of this.taken) this.used?.delete(block)
+    this.used = undefined
+    this.beginAnew()
+  }
+
+  private beginAnew(): void {
     this.taken = []
     this.returned = []
-    this.exact = false
+    this.committed = false
+    this.mustScan = false
+    this.takenSinceLateScan = undefined
   }
 
   /** True while readers run, which may need blocks that the tree no longer has. */

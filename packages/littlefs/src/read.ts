@@ -171,7 +171,7 @@ function checkNoLoop(directory: Directory, above: readonly number[]): void {
 
 export function* df(volume: Volume): Op<Space> {
   const { blockSize, blockCount } = volume.layout
-  const usedBlocks = yield* volume.countUsedBlocks()
+  const usedBlocks = yield* volume.measureUse()
   return { blockSize, blockCount, usedBlocks, freeBlocks: blockCount - usedBlocks }
 }
 

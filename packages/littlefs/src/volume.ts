@@ -11,6 +11,7 @@
 
 import { DeviceError, FormatError, FsError, MisuseError, type Op } from '@caravan/core'
 import { Allocator, noSpace } from './allocator.js'
+import type { BlockSet } from './block-set.js'
 import type { Directory } from './directory.js'
 import { CommitEncoder } from './format/commit-encoder.js'
 import { CRC_INITIAL, type Crc32 } from './format/crc32.js'
@@ -300,8 +301,9 @@ export class Volume implements WriterSettings {
     const block = this.allocator.take()
     if (block !== undefined) return block
     // Handles that only read give up the older versions that they still see.
+    if (!this.allocator.mayScan) return undefined
     const refreshed = [...this.openFiles].filter((file) => file.refresh())
-    if (this.allocator.isExact && refreshed.length === 0) return undefined
+    if (refreshed.length === 0) return undefined
     yield* this.scanBlocks()
     return this.allocator.take()
   }
@@ -314,9 +316,23 @@ export class Volume implements WriterSettings {
     this.allocator.markBad(block)
   }
 
+  /** For a change: what a reader counts is {@link measureUse}. */
   *countUsedBlocks(): Op<number> {
-    if (!this.allocator.isExact) yield* this.scanBlocks()
+    if (!this.allocator.isScanned) yield* this.scanBlocks()
     return this.allocator.usedCount
+  }
+
+  /** The number of blocks in use, counted beside a change that may be under way. */
+  *measureUse(): Op<number> {
+    for (;;) {
+      if (this.allocator.isScanned) return this.allocator.usedCount
+      const epoch = this.metadataEpoch
+      const used = yield* this.findUse()
+      // What was counted while things changed is neither the old nor the new.
+      if (this.metadataEpoch !== epoch) continue
+      if (!this.changing) this.adoptUse(used)
+      return used.size
+    }
   }
 
   /** The filesystem has another number of blocks from now on. */
@@ -327,11 +343,19 @@ export class Volume implements WriterSettings {
     this.allocator.setBlockCount(blockCount)
   }
 
-  private *scanBlocks(): Op<void> {
+  private *findUse(): Op<BlockSet> {
     const used = yield* findUsedBlocks(this)
     for (const file of this.openFiles)
       for (const block of yield* file.neededBlocks()) used.add(block)
     for (const { ownBlocks } of this.builders) for (const block of ownBlocks) used.add(block)
+    return used
+  }
+
+  private *scanBlocks(): Op<void> {
+    this.adoptUse(yield* this.findUse())
+  }
+
+  private adoptUse(used: BlockSet): void {
     // What was kept for handles and they no longer need is free now: not to be given back later.
     for (const { entry } of this.openFiles) {
       const unneeded = entry.retained.filter((block) => !used.has(block))
@@ -386,6 +410,7 @@ export class Volume implements WriterSettings {
     try {
       if (this.wantedMove !== undefined || this.wantsOrphans) {
         yield* makeConsistent(this)
+        this.allocator.settle()
         this.allocator.invalidate()
       }
       const result = yield* body()
