@@ -1,7 +1,7 @@
 /** The command as a process, as a user would start it. */
 
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const command = fileURLToPath(new URL('../bin/caravan.js', import.meta.url))
@@ -63,8 +63,8 @@ export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1))
 }
 
-/** Once the process holds the lock of an image, and so many milliseconds later. */
+/** Once the process has written its name into the lock of an image, and so many milliseconds later. */
 export async function locked(image: string, laterMs = 0): Promise<void> {
-  await until(() => existsSync(`${image}.lock`))
+  await until(() => (statSync(`${image}.lock`, { throwIfNoEntry: false })?.size ?? 0) > 0)
   await new Promise((resolve) => setTimeout(resolve, laterMs))
 }
