@@ -150,6 +150,23 @@ describe('a lock that is held', () => {
 })
 
 describe('a lock that cannot be', () => {
+  // A process was killed between making its lock file and writing its name into it: the image stayed
+  // locked by nobody until somebody deleted the file.
+  test('left half made: by a process that is killed while it writes', async () => {
+    const patch = `import fs from 'node:fs'
+      import { syncBuiltinESMExports } from 'node:module'
+      fs.writeSync = () => process.kill(process.pid, 'SIGKILL')
+      syncBuiltinESMExports()`
+    const killed = spawn(
+      process.execPath,
+      ['--import', `data:text/javascript,${encodeURIComponent(patch)}`, program, image],
+      { stdio: 'ignore' },
+    )
+    expect(await once(killed, 'exit')).toEqual([null, 'SIGKILL'])
+    expect(existsSync(lockPath)).toBe(false)
+    FileDevice.openSync(image).close()
+  })
+
   test('made: the error tells how to do without', () => {
     // The longest name that a file may have leaves no room for ".lock".
     const path = join(directory, 'x'.repeat(255))

@@ -1,7 +1,8 @@
 /**
  * The lock of a writer on a file: `PATH.lock` beside it.
  *
- * 1. Whoever makes the lock file (O_EXCL) has the lock; nobody else writes to the locked file.
+ * 1. Whoever makes the lock file (a link, else O_EXCL) has the lock; nobody else writes to the locked
+ *    file. It is there with its content or not at all, where the filesystem has links.
  * 2. A lock is stale when its process is gone for certain: on this host, no process of that id and
  *    start time. A lock of another host, or one that cannot be read, is never stale.
  * 3. A stale lock is removed only by who holds the guard `PATH.lock.takeover` (O_EXCL too), and
@@ -14,7 +15,7 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, linkSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { DeviceError } from '@caravan/core'
 
@@ -109,23 +110,55 @@ function removeStale(path: string, lockPath: string): void {
 /** Makes a file with that text; false where there is one. */
 function createExclusively(path: string, text: string): boolean {
   try {
-    const fd = openSync(path, 'wx', 0o644)
-    try {
-      writeSync(fd, text)
-    } catch (error) {
-      removeIfThere(path)
-      throw error
-    } finally {
-      closeSync(fd)
-    }
+    if (!linkWhole(path, text)) writeExclusively(path, text)
     return true
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false
+    if (error instanceof DeviceError) throw error
     throw new DeviceError(
       'IO',
       `The lock file ${path} cannot be made: ${(error as Error).message}. Make its directory writable; or, where nothing else writes to the file, open it with lock: false (--no-lock).`,
       { request: 'open', path, cause: error },
     )
+  }
+}
+
+/**
+ * Makes the file in one step, with its text: a process that is killed between making and writing it
+ * would leave a lock without a name in it, which nobody could ever tell to be stale.
+ *
+ * @returns false where that cannot be done (no hard links, no room for a longer name).
+ * @throws where there is a file of that name, with the code `EEXIST`.
+ */
+function linkWhole(path: string, text: string): boolean {
+  const draft = `${path}.${randomUUID()}`
+  try {
+    writeExclusively(draft, text)
+  } catch {
+    // Whatever the reason: making the file itself will say it, or succeed.
+    return false
+  }
+  try {
+    linkSync(draft, path)
+    return true
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) throw error
+    return false
+  } finally {
+    removeIfThere(draft)
+  }
+}
+
+/** @throws where there is a file of that name, with the code `EEXIST`. */
+function writeExclusively(path: string, text: string): void {
+  const fd = openSync(path, 'wx', 0o644)
+  try {
+    writeSync(fd, text)
+  } catch (error) {
+    removeIfThere(path)
+    throw error
+  } finally {
+    closeSync(fd)
   }
 }
 
