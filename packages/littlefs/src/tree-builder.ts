@@ -9,7 +9,7 @@
  */
 
 import { FsError, type Op } from '@caravan/core'
-import { type Change, writeNewPair } from './commit.js'
+import type { Change } from './commit.js'
 import { CtzWriter } from './ctz-writer.js'
 import { type Directory, entryType, openDirectory } from './directory.js'
 import { fileBlocksOf } from './file-read.js'
@@ -18,6 +18,7 @@ import type { Attribute, BlockPair, EntryContent, Struct } from './format/metada
 import { compareNames } from './format/name.js'
 import { planSplit } from './format/split-plan.js'
 import { TagType } from './format/tag.js'
+import { writeNewPair } from './log-writer.js'
 import { Entry, type MetadataPair } from './metadata-pair.js'
 import type { Path } from './path.js'
 import { commit } from './thread.js'

@@ -5,13 +5,14 @@
  */
 
 import { FormatError, FsError, type Op } from '@caravan/core'
-import { type Change, writeNewPair } from './commit.js'
+import type { Change } from './commit.js'
 import { type Directory, entryType, openDirectory } from './directory.js'
 import { type FileBlocks, findBlocks } from './file-blocks.js'
 import { fileBlocksOf } from './file-read.js'
 import type { EntryContent } from './format/metadata-log.js'
 import { nameMaxIn } from './format/split-plan.js'
 import { TagType } from './format/tag.js'
+import { writeNewPair } from './log-writer.js'
 import { Entry, type MetadataPair } from './metadata-pair.js'
 import { commit, dropFromThread } from './thread.js'
 import type { Volume } from './volume.js'

@@ -1,0 +1,191 @@
+/**
+ * Compaction: a pair's log written anew, with only what counts, in as many pairs as it needs.
+ *
+ * Source: littlefs DESIGN.md, "Metadata pairs", "superblock expansion".
+ */
+
+import { isErrno, type Op } from '@caravan/core'
+import { noSpace } from './allocator.js'
+import { encodedSize } from './format/commit-encoder.js'
+import { xorStates, ZERO_STATE } from './format/global-state.js'
+import type { EntryContent } from './format/metadata-log.js'
+import { contentMaxIn, planSplit } from './format/split-plan.js'
+import { type PairState, writeLog, writeNewPair } from './log-writer.js'
+import { Entry, type MetadataPair } from './metadata-pair.js'
+import type { Volume } from './volume.js'
+
+/** A pair made by a split; taken over once the commit that refers to it went through. */
+interface SplitOff {
+  readonly pair: MetadataPair
+  readonly state: PairState
+}
+
+/** Writes the log anew, in as many pairs as it needs. */
+export function* compact(
+  volume: Volume,
+  pair: MetadataPair,
+  state: PairState,
+  mustSplit: boolean,
+): Op<boolean> {
+  const splits: SplitOff[] = []
+  yield* splitAsNeeded(volume, state, splits)
+  const isOverfull = totalSize(state.contents) > contentMaxIn(volume.metadataMax)
+  if (mustSplit && isOverfull && state.contents.length > 1) {
+    throw noSpace(volume.layout.blockCount)
+  }
+  let newRoot: MetadataPair | undefined
+  if (volume.isFirstPair(pair) && needsRelocation(volume, pair.summary.revision)) {
+    newRoot = yield* expandSuperblock(volume, pair, state, splits)
+  }
+  const relocated = yield* writePair(volume, pair, state)
+  for (const split of splits) {
+    split.pair.setEntries(split.state.entries, split.state.contents)
+    volume.pairs.keep(split.pair)
+  }
+  pair.setEntries(state.entries, state.contents)
+  insertIntoChain(pair, splits)
+  if (newRoot !== undefined && volume.isRoot(pair.blocks)) {
+    volume.setRoot(newRoot)
+    // Only the superblock stays behind: it is no part of the directory any more.
+    pair.directory?.removeFromChain(pair)
+    pair.directory = undefined
+  }
+  return relocated
+}
+
+/** Cuts entries off the end into new pairs until the rest fits well. */
+function* splitAsNeeded(volume: Volume, state: PairState, splits: SplitOff[]): Op<void> {
+  const starts = planSplit(
+    state.contents.map(encodedSize),
+    volume.metadataMax,
+    volume.layout.progSize,
+  )
+  for (const from of starts.reverse()) {
+    if (from === 0) return
+    try {
+      splits.push(yield* splitOff(volume, state, from))
+    } catch (error) {
+      if (!isErrno(error, 'ENOSPC')) throw error
+      // A full log may still hold it all, if worse.
+      return
+    }
+  }
+}
+
+/** Writes the entries from an id on into a new pair, which becomes the hard tail. */
+function* splitOff(volume: Volume, state: PairState, from: number): Op<SplitOff> {
+  const cut: PairState = {
+    entries: state.entries.slice(from),
+    contents: state.contents.slice(from),
+    tail: state.tail,
+    hardTail: state.hardTail,
+  }
+  const pair = yield* writeNewPair(volume, cut)
+  state.entries.length = from
+  state.contents.length = from
+  state.tail = pair.blocks
+  state.hardTail = true
+  return { pair, state: cut }
+}
+
+/**
+ * Blocks 0 and 1 cannot move, so where they are written much the root moves behind them, and only
+ * a superblock stays: littlefs DESIGN.md, "superblock expansion". It cannot be taken back, so it is
+ * done only while an eighth of the blocks is free.
+ */
+function* expandSuperblock(
+  volume: Volume,
+  pair: MetadataPair,
+  state: PairState,
+  splits: SplitOff[],
+): Op<MetadataPair | undefined> {
+  const usedBlocks = yield* volume.countUsedBlocks()
+  const { blockCount } = volume.layout
+  if (blockCount - usedBlocks <= Math.floor(blockCount / 8)) return undefined
+  const superblock = state.contents[0]
+  if (superblock === undefined) return undefined
+  try {
+    const split = yield* splitOff(volume, state, 0)
+    splits.push(split)
+    state.entries.push(new Entry(superblock, pair))
+    state.contents.push(superblock)
+    return split.pair
+  } catch (error) {
+    if (!isErrno(error, 'ENOSPC')) throw error
+    return undefined
+  }
+}
+
+/** New pairs follow the one that they were cut off, in the directory's chain. */
+function insertIntoChain(pair: MetadataPair, splits: readonly SplitOff[]): void {
+  const { directory } = pair
+  if (directory === undefined || splits.length === 0) return
+  const place = directory.chain.indexOf(pair) + 1
+  const pairs = splits.map((split) => split.pair).reverse()
+  directory.chain.splice(place, 0, ...pairs)
+  for (const each of pairs) each.directory = directory
+}
+
+/**
+ * Wear: after so many compactions a pair moves. An odd number, so that neither half stays for ever
+ * and a move can end.
+ */
+function needsRelocation(volume: Volume, revision: number): boolean {
+  const { blockCycles } = volume
+  return blockCycles > 0 && (revision + 1) % ((blockCycles + 1) | 1) === 0
+}
+
+/** Writes a pair's new log into its other block, or where that fails or is worn into a new one. */
+function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<boolean> {
+  const [active, other] = pair.blocks
+  const isFirst = volume.isFirstPair(pair)
+  const revision = (pair.summary.revision + 1) >>> 0
+  let target = other
+  let relocated = false
+  if (!isFirst && needsRelocation(volume, pair.summary.revision)) {
+    const fresh = yield* volume.tryAllocate()
+    if (fresh !== undefined) {
+      target = fresh
+      relocated = true
+    }
+  }
+  for (;;) {
+    // A pair that moves is not yet on the list of pairs: the change of state waits for the commit
+    // that puts it there.
+    const waits = relocated || !hasRoomForState(volume, pair, state)
+    const change = waits ? ZERO_STATE : volume.globalStateChange()
+    const delta = xorStates(change, volume.orphanedDelta)
+    const written = yield* writeLog(
+      volume,
+      target,
+      revision,
+      state,
+      pair.summary.globalDelta,
+      delta,
+    )
+    if (written !== undefined) {
+      volume.pairs.rewritten(pair, [target, active], written)
+      if (relocated) volume.giveBackBlock(other)
+      volume.globalStateCommitted(waits)
+      return relocated
+    }
+    if (isFirst) throw noSpace(volume.layout.blockCount)
+    volume.markBadBlock(target)
+    target = yield* volume.allocate()
+    relocated = true
+  }
+}
+
+/**
+ * False in a log so full that it cannot take a change of state, where that change can wait: that
+ * there are no more orphans another commit may say.
+ */
+function hasRoomForState(volume: Volume, pair: MetadataPair, state: PairState): boolean {
+  if (!volume.onlyEndsOrphans || pair.summary.globalDelta !== undefined) return true
+  return totalSize(state.contents) <= contentMaxIn(volume.metadataMax)
+}
+
+/** Bytes of entries in a compacted log. */
+export function totalSize(contents: readonly EntryContent[]): number {
+  return contents.reduce((sum, content) => sum + encodedSize(content), 0)
+}

@@ -1,0 +1,157 @@
+/**
+ * Writes whole logs: into a pair's other block, or into the blocks of a new pair.
+ *
+ * A pair's new revision count is newer than that of whatever its other block holds.
+ */
+
+import type { Op } from '@caravan/core'
+import { noSpace } from './allocator.js'
+import type { CommitEncoder, ErasedState } from './format/commit-encoder.js'
+import { CRC_INITIAL } from './format/crc32.js'
+import {
+  encodeGlobalState,
+  type GlobalState,
+  isZeroState,
+  xorStates,
+  ZERO_STATE,
+} from './format/global-state.js'
+import type { BlockPair, EntryContent, LogSummary } from './format/metadata-log.js'
+import { NO_ID, TagType } from './format/tag.js'
+import { readWord } from './format/word.js'
+import { type Entry, isBadBlock, MetadataPair } from './metadata-pair.js'
+import { eraseBlock, progVerified, readBytesOf } from './verified-prog.js'
+import type { Volume } from './volume.js'
+
+/** What a pair will hold. */
+export interface PairState {
+  entries: Entry[]
+  contents: EntryContent[]
+  tail: BlockPair | undefined
+  hardTail: boolean
+}
+
+const NULL_PAIR: BlockPair = [0xffffffff, 0xffffffff]
+
+/** Where the list of pairs goes on. */
+export function putTail(encoder: CommitEncoder, tail: BlockPair | undefined, hard: boolean): void {
+  encoder.putWords(hard ? TagType.HARD_TAIL : TagType.SOFT_TAIL, NO_ID, tail ?? NULL_PAIR)
+}
+
+/** Puts the pair's own share of the global state, changed by `delta`, where that changes it. */
+export function putGlobalDelta(
+  encoder: CommitEncoder,
+  own: GlobalState | undefined,
+  delta: GlobalState,
+): GlobalState | undefined {
+  if (isZeroState(delta)) return own
+  const changed = xorStates(own ?? ZERO_STATE, delta)
+  encoder.put(TagType.MOVE_STATE, NO_ID, encodeGlobalState(changed))
+  return changed
+}
+
+/** What stands where the next commit will begin. */
+export function* erasedStateAt(
+  volume: Volume,
+  block: number,
+  at: number,
+  erasedByte: number | undefined,
+): Op<ErasedState> {
+  const { progSize } = volume.layout
+  if (erasedByte !== undefined) {
+    const unitCrc = volume.rules.hasForwardCrc ? volume.erasedUnitCrc(erasedByte) : undefined
+    return { firstByte: erasedByte, unitCrc }
+  }
+  const unit = yield* readBytesOf(volume, block, at, progSize)
+  const unitCrc = volume.rules.hasForwardCrc
+    ? volume.rules.crc32(CRC_INITIAL, unit, 0, progSize)
+    : undefined
+  return { firstByte: unit[0] as number, unitCrc }
+}
+
+/**
+ * Erases a block and writes a whole log into it.
+ *
+ * @returns `undefined` where the block does not take it.
+ * @throws FsError `ENOSPC` where the log is larger than a block.
+ */
+export function* writeLog(
+  volume: Volume,
+  block: number,
+  revision: number,
+  state: PairState,
+  ownDelta: GlobalState | undefined,
+  delta: GlobalState,
+): Op<LogSummary | undefined> {
+  const { encoder } = volume
+  const { blockSize } = volume.layout
+  encoder.beginBlock(revision, volume.metadataMax)
+  state.contents.forEach((content, id) => {
+    encoder.putEntry(id, content, false)
+  })
+  if (state.tail !== undefined) putTail(encoder, state.tail, state.hardTail)
+  const globalDelta = putGlobalDelta(encoder, ownDelta, delta)
+  const keptDelta = globalDelta === ownDelta && ownDelta !== undefined
+  if (keptDelta) encoder.put(TagType.MOVE_STATE, NO_ID, encodeGlobalState(ownDelta))
+  if (!encoder.fits) throw noSpace(volume.layout.blockCount)
+
+  if (!(yield* eraseBlock(volume, block))) return undefined
+  const { leavesRoom } = encoder
+  const erased = leavesRoom
+    ? yield* erasedStateAt(volume, block, encoder.end, undefined)
+    : undefined
+  encoder.finish(erased)
+  const back = yield* progVerified(volume, block, 0, encoder.encoded, blockSize)
+  if (back === undefined) return undefined
+  return {
+    revision,
+    end: encoder.at,
+    lastTag: encoder.lastTag,
+    commitCount: 1,
+    tail: state.tail,
+    hardTail: state.hardTail,
+    globalDelta,
+    crcFold: 0,
+    erasedByte: leavesRoom ? uniformByte(back, encoder.at) : undefined,
+    leavesRoom,
+  }
+}
+
+/** The byte that everything from `at` on is made of. */
+function uniformByte(bytes: Uint8Array, at: number): number | undefined {
+  const byte = bytes[at] as number
+  for (let i = at + 1; i < bytes.length; i++) if (bytes[i] !== byte) return undefined
+  return byte
+}
+
+/** A pair that nothing refers to yet: its entries are taken over once something does. */
+export function* writeNewPair(volume: Volume, state: PairState): Op<MetadataPair> {
+  let target = yield* volume.allocate()
+  const other = yield* volume.tryAllocate()
+  if (other === undefined) {
+    // The operation may go on without the new pair, and then has no use for half of one.
+    volume.giveBackBlock(target)
+    throw noSpace(volume.layout.blockCount)
+  }
+  for (;;) {
+    // The other block keeps what it holds, which must be older than what is written now.
+    const stale = yield* staleRevision(volume, other)
+    const cycles = (volume.blockCycles + 1) | 1
+    const begin = volume.blockCycles > 0 ? Math.ceil(stale / cycles) * cycles : stale
+    const revision = (begin + 1) >>> 0
+    const summary = yield* writeLog(volume, target, revision, state, undefined, ZERO_STATE)
+    if (summary !== undefined) {
+      return MetadataPair.written([target, other], summary)
+    }
+    volume.markBadBlock(target)
+    target = yield* volume.allocate()
+  }
+}
+
+function* staleRevision(volume: Volume, block: number): Op<number> {
+  try {
+    return readWord(yield* readBytesOf(volume, block, 0, 4), 0)
+  } catch (error) {
+    if (isBadBlock(error)) return 0
+    throw error
+  }
+}
