@@ -8,7 +8,7 @@
  */
 
 import { constants } from 'node:fs'
-import { type FileHandle, lstat, open, rename, unlink, utimes } from 'node:fs/promises'
+import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises'
 import { checkInterrupted, HostError, isErrno } from './errors.js'
 
 interface HostFileOptions {
@@ -36,22 +36,38 @@ export async function writeHostFile(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   { force = false, modified, durable = false, signal, onPiece }: HostFileOptions,
 ): Promise<void> {
+  await makeHostFile(path, { force, signal }, async (file) => {
+    for await (const piece of pieces) {
+      checkInterrupted(signal)
+      for (let done = 0; done < piece.length; ) {
+        done += (await file.write(piece, done)).bytesWritten
+      }
+      onPiece?.(piece.length)
+    }
+    if (durable) await file.sync()
+    if (modified !== undefined) await file.utimes(modified, modified)
+  })
+}
+
+/**
+ * Makes a file whole, however it is filled.
+ *
+ * @param fill is handed the file, open for writing, and its temporary name.
+ * @throws as {@link writeHostFile}; what `fill` throws.
+ */
+export async function makeHostFile(
+  path: Buffer,
+  { force = false, signal }: Pick<HostFileOptions, 'force' | 'signal'>,
+  fill: (file: FileHandle, temporary: Buffer) => Promise<void>,
+): Promise<void> {
   await checkReplaceable(path, force)
   const { file, temporary } = await openTemporary(directoryOf(path))
   try {
     try {
-      for await (const piece of pieces) {
-        checkInterrupted(signal)
-        for (let done = 0; done < piece.length; ) {
-          done += (await file.write(piece, done)).bytesWritten
-        }
-        onPiece?.(piece.length)
-      }
-      if (durable) await file.sync()
+      await fill(file, temporary)
     } finally {
       await file.close()
     }
-    if (modified !== undefined) await utimes(temporary, modified, modified)
     checkInterrupted(signal)
     // Looked at again: it may have come while this one was written.
     await checkReplaceable(path, force)

@@ -1,12 +1,14 @@
 /**
- * A new image as a file of this computer: planned, built in memory, and there whole or not at all.
+ * A new image as a file of this computer: planned, built (in memory, where it is not vast), and there
+ * whole or not at all.
  */
 
-import { buildImage, type ImagePlan, planImage } from '@caravan/littlefs'
+import { FileDevice } from '@caravan/device/node'
+import { buildImage, type ImagePlan, LittleFS, planImage } from '@caravan/littlefs'
 import type { Context } from './context.js'
 import { checkInterrupted, HostError, UsageError } from './errors.js'
 import { blocksInWords, type Layout } from './geometry.js'
-import { checkReplaceable, lookAt, writeHostFile } from './host-files.js'
+import { checkReplaceable, lookAt, makeHostFile, writeHostFile } from './host-files.js'
 import type { HostEntry, HostProblem, HostTree } from './host-tree.js'
 import { decodeLenient, harmlessName } from './names.js'
 import { openFile } from './open-image.js'
@@ -127,17 +129,48 @@ export async function writeNewImage(
   if (name === '-' && context.out.isTerminal) {
     throw new UsageError('Standard output is a terminal. Pass it on: caravan create DIR - | gzip')
   }
+  if (name === '-' && layout.blockSize * layout.blockCount > IN_MEMORY_MAX) {
+    throw new UsageError('An image of more than 1 GiB does not go to standard output. Give a file.')
+  }
   // Whoever writes to the image that stands there would go on writing to a file without a name.
   const isThere = name !== '-' && lock && (await lookAt(Buffer.from(name))) === 'file'
   const held = isThere ? await openFile(name, {}, { lock }) : undefined
   try {
-    const bytes = await buildImage(imageEntries(entries), layout)
-    checkInterrupted(context.signal)
-    if (name === '-') return await context.out.put(bytes)
     const { signal } = context
+    if (name !== '-' && layout.blockSize * layout.blockCount > IN_MEMORY_MAX) {
+      return await makeHostFile(Buffer.from(name), { force, signal }, async (file, temporary) => {
+        await buildInFile(temporary.toString(), entries, layout)
+        await file.sync()
+      })
+    }
+    const bytes = await buildImage(imageEntries(entries), layout)
+    checkInterrupted(signal)
+    if (name === '-') return await context.out.put(bytes)
     await writeHostFile(Buffer.from(name), piecesOf(bytes), { force, durable: true, signal })
   } finally {
     await held?.close()
+  }
+}
+
+/** Larger images, of disks more than of flash, are built in a sparse file. */
+const IN_MEMORY_MAX = 2 ** 30
+
+/** As `buildImage` does it, but that what is never written reads as 0x00. */
+async function buildInFile(
+  path: string,
+  entries: readonly HostEntry[],
+  layout: Layout & { readonly blockCount: number },
+): Promise<void> {
+  const { blockSize, blockCount, progSize = 1, eraseValue = 0xff } = layout
+  const sizes = { blockSize, blockCount, progSize, eraseValue }
+  const device = await FileDevice.open(path, { ...sizes, create: true, lock: false })
+  try {
+    await LittleFS.format(device, layout)
+    const fs = await LittleFS.mount(device, { ...layout, blockCycles: -1 })
+    await fs.addTree(imageEntries(entries))
+    await fs.unmount()
+  } finally {
+    await device.close()
   }
 }
 

@@ -102,6 +102,22 @@ describe('a directory', () => {
     expect(err).toContain(`--size ${blocks * 4096} or more`)
   })
 
+  test('in a vast image, which takes no more of the disk than it must', async () => {
+    const dir = hostTree(FILES)
+    const image = await createOk(dir, '--size', '40G')
+    const { size, blocks } = statSync(image)
+    expect(size).toBe(40 * 2 ** 30)
+    expect(blocks * 512).toBeLessThan(1 << 20)
+    const out = freshPath()
+    expect((await caravan(['extract', image, out])).code).toBe(0)
+    expect(readFileSync(join(out, 'img/logo.png')).length).toBe(9000)
+    expect(readdirSync(out, { recursive: true })).toHaveLength(7)
+    const refused = await caravan(['create', '--size', '40G', dir, '-'])
+    expect(refused.code).toBe(2)
+    expect(refused.err).toContain('does not go to standard output')
+    rmSync(image)
+  })
+
   test('not at all, but what it would take', async () => {
     const dir = hostTree(FILES)
     const image = freshPath()
