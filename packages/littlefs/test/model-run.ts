@@ -92,7 +92,7 @@ export class ModelRun {
   private handles = new Map<number, HandleUnderTest>()
   private previous: DeviceState | undefined
   /** True once there was no block to split a log to. */
-  private wasTight = false
+  wasTight = false
   /** Of the handle that an operation is on. */
   private sizeBefore: number | undefined
   /** Operations for which there was no space. */

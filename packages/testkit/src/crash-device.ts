@@ -68,6 +68,11 @@ export class CrashDevice implements BlockDevice {
     this.requests = []
   }
 
+  /** Requests recorded so far. */
+  get recordedCount(): number {
+    return this.requests.length
+  }
+
   /** What was written since the recording began. */
   stopRecording(): Recording {
     const { before, requests } = this
@@ -124,14 +129,14 @@ export function copyOfState({ bytes, erased }: DeviceState): DeviceState {
   return { bytes: bytes.slice(), erased: erased.slice() }
 }
 
-function progSpan(state: DeviceState, geometry: Geometry, span: Span): void {
+export function progSpan(state: DeviceState, geometry: Geometry, span: Span): void {
   const { blockSize, progSize } = geometry
   const at = span.block * blockSize + span.offset
   state.bytes.set(span.bytes, at)
   state.erased.fill(0, at / progSize, (at + span.bytes.length) / progSize)
 }
 
-function eraseBlock(
+export function eraseBlock(
   state: DeviceState,
   geometry: Geometry,
   block: number,

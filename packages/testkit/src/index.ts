@@ -8,6 +8,7 @@ export {
   type Recording,
 } from './crash-device.js'
 export { LateDevice } from './late-device.js'
+export { type CutOptions, type CutState, cutsInOrder, cutsOutOfOrder } from './crash-states.js'
 export type { Finding, FindingCode, LittlefsCheckOptions } from './littlefs-checker/finding.js'
 export type { LittlefsTreeNode } from './littlefs-checker/tree.js'
 export { checkLittlefs, readLittlefsTree } from './littlefs-checker.js'
