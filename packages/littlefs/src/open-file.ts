@@ -12,9 +12,10 @@ import { FsError, type Op } from '@caravan/core'
 import { CtzWriter } from './ctz-writer.js'
 import { type FileBlocks, findBlock } from './file-blocks.js'
 import { copyInline, fileBlocksOf, readBlocksAt } from './file-read.js'
-import { blockCountOf, blockIndexAt, dataOffset, dataStart } from './format/ctz-list.js'
+import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
 import { FILE_MAX_DEFAULT } from './format/superblock.js'
+import { KeptBlocks } from './kept-blocks.js'
 import type { Entry } from './metadata-pair.js'
 import { giveBackBlocks, setContent } from './tree-change.js'
 import type { Volume } from './volume.js'
@@ -27,16 +28,6 @@ interface OpenFlags {
 
 const COPY_SIZE_BYTES = 64 * 1024
 
-/** Larger blocks are not read whole for the sake of a few bytes. */
-const KEPT_BLOCK_MAX_BYTES = 16 * 1024
-
-/** A block of a file's version, as last read. */
-interface KeptBlock {
-  readonly blocks: FileBlocks
-  readonly index: number
-  readonly bytes: Uint8Array
-}
-
 /** The part of a file that a handle sees. */
 type View =
   | { readonly kind: 'inline'; readonly bytes: Uint8Array }
@@ -48,8 +39,7 @@ export class OpenFile {
   keepsVersion = false
   private view: View
   private writer: CtzWriter | undefined
-  private keptBlock: KeptBlock | undefined
-  private spareBuffer: Uint8Array | undefined
+  private readonly keptBlocks: KeptBlocks
   private dirty = false
   private failed = false
   /** True once a write that had succeeded was lost with a later one: then no write makes it good. */
@@ -74,6 +64,7 @@ export class OpenFile {
   ) {
     this.base = entry.content.struct
     this.view = viewOf(volume, entry)
+    this.keptBlocks = new KeptBlocks(volume)
     entry.openHandles++
     volume.openFiles.add(this)
   }
@@ -150,45 +141,11 @@ export class OpenFile {
     if (this.view.kind === 'inline') return copyInline(this.view.bytes, position, target)
     const { blocks, size } = this.view
     const { layout } = this.volume
-    // Small reads one after the other take their bytes from the block that the last one read.
-    if (target.length < 2 * layout.blockSize && layout.blockSize <= KEPT_BLOCK_MAX_BYTES) {
-      return yield* this.readThroughBlock(blocks, size, position, target)
+    // Small reads one after the other take their bytes from the blocks that the last one read.
+    if (this.keptBlocks.takes(target.length)) {
+      return yield* this.keptBlocks.read(blocks, size, position, target)
     }
     return yield* readBlocksAt(layout, blocks, size, position, target)
-  }
-
-  private *readThroughBlock(
-    blocks: FileBlocks,
-    size: number,
-    position: number,
-    target: Uint8Array,
-  ): Op<number> {
-    const { blockSize } = this.volume.layout
-    const length = Math.max(0, Math.min(target.length, size - position))
-    for (let done = 0; done < length; ) {
-      const index = blockIndexAt(position + done, blockSize)
-      let kept = this.keptBlock
-      if (kept === undefined || kept.blocks !== blocks || kept.index !== index) {
-        kept = yield* this.readBlock(blocks, index)
-      }
-      const from = dataOffset(index) + position + done - dataStart(index, blockSize)
-      const part = Math.min(length - done, blockSize - from)
-      target.set(kept.bytes.subarray(from, from + part), done)
-      done += part
-    }
-    return length
-  }
-
-  private *readBlock(blocks: FileBlocks, index: number): Op<KeptBlock> {
-    const { layout } = this.volume
-    const block = blocks.get(index) ?? (yield* findBlock(layout, blocks, index))
-    // Reads may run side by side: each fills a buffer of its own.
-    const bytes = this.spareBuffer ?? new Uint8Array(layout.blockSize)
-    this.spareBuffer = undefined
-    yield { kind: 'read', spans: [{ block, offset: 0, bytes }] }
-    this.spareBuffer = this.keptBlock?.bytes
-    this.keptBlock = { blocks, index, bytes }
-    return this.keptBlock
   }
 
   /**
