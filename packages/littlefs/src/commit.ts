@@ -139,7 +139,7 @@ function* append(
   const encoder = volume.encoder
   encoder.beginAppend(summary.end, summary.lastTag, volume.metadataMax)
   putChanges(encoder, pair, changes)
-  const delta = xorStates(volume.globalStateChange(), volume.orphanedDelta)
+  const delta = xorStates(volume.state.change(), volume.state.orphanedDelta)
   const globalDelta = putGlobalDelta(encoder, pair.summary.globalDelta, delta)
   if (!encoder.fits) return false
 
@@ -164,7 +164,7 @@ function* append(
     globalDelta,
   }
   pair.nextIsErased = erased !== undefined
-  volume.globalStateCommitted()
+  volume.state.committed()
   return true
 }
 

@@ -153,8 +153,8 @@ function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<bo
     // A pair that moves is not yet on the list of pairs: the change of state waits for the commit
     // that puts it there.
     const waits = relocated || !hasRoomForState(volume, pair, state)
-    const change = waits ? ZERO_STATE : volume.globalStateChange()
-    const delta = xorStates(change, volume.orphanedDelta)
+    const change = waits ? ZERO_STATE : volume.state.change()
+    const delta = xorStates(change, volume.state.orphanedDelta)
     const written = yield* writeLog(
       volume,
       target,
@@ -166,7 +166,7 @@ function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<bo
     if (written !== undefined) {
       volume.pairs.rewritten(pair, [target, active], written)
       if (relocated) volume.giveBackBlock(other)
-      volume.globalStateCommitted(waits)
+      volume.state.committed(waits)
       return relocated
     }
     if (isFirst) throw noSpace(volume.layout.blockCount)
@@ -181,7 +181,7 @@ function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<bo
  * there are no more orphans another commit may say.
  */
 function hasRoomForState(volume: Volume, pair: MetadataPair, state: PairState): boolean {
-  if (!volume.onlyEndsOrphans || pair.summary.globalDelta !== undefined) return true
+  if (!volume.state.onlyEndsOrphans || pair.summary.globalDelta !== undefined) return true
   return totalSize(state.contents) <= contentMaxIn(volume.metadataMax)
 }
 

@@ -97,7 +97,7 @@ export function entrySize(entry: Entry): number {
 
 /** The entries that a pair shows: what is being moved elsewhere is there, not here. */
 export function* shownEntries(volume: Volume, pair: MetadataPair): Generator<Entry, void, void> {
-  const move = volume.pendingMove
+  const move = volume.state.pendingMove
   const hiddenId = move !== undefined && sharesBlock(move.pair, pair.blocks) ? move.id : -1
   const { entries } = pair
   for (let id = 0; id < entries.length; id++) {

@@ -84,7 +84,7 @@ export class ReadFace extends Face {
   info(): FilesystemInfo {
     const { volume } = this
     const { blockSize, blockCount } = volume.layout
-    const move = volume.pendingMove
+    const move = volume.state.pendingMove
     const newestMinor = this.options.diskVersion === '2.0' ? 0 : 1
     return {
       diskVersion: volume.diskVersion,
@@ -94,7 +94,7 @@ export class ReadFace extends Face {
       rootPair: volume.root,
       revision: volume.rootRevision,
       pendingMove: move && { id: move.id, pair: move.pair },
-      hasOrphans: volume.hasOrphans,
+      hasOrphans: volume.state.hasOrphans,
       needsSuperblock: volume.superblock.minorVersion < newestMinor,
     }
   }

@@ -27,7 +27,7 @@ const FIRST_PAIR: BlockPair = [0, 1]
  */
 export function* commit(volume: Volume, pair: MetadataPair, changes: readonly Change[]): Op<void> {
   // Those that the caller has announced are its own to take back.
-  const announced = volume.orphanCount
+  const announced = volume.state.orphanCount
   if (yield* commitLeavingOrphans(volume, pair, changes)) {
     yield* removeOrphans(volume, false, announced)
   }
@@ -39,7 +39,7 @@ export function* dropFromThread(volume: Volume, chain: readonly MetadataPair[]):
   const last = chain[chain.length - 1] as MetadataPair
   const predecessor = yield* findPredecessor(volume, head.blocks)
   if (predecessor !== undefined) {
-    for (const pair of chain) volume.inheritDelta(pair)
+    for (const pair of chain) volume.state.inherit(pair.summary.globalDelta)
     const { tail, hardTail } = last.summary
     yield* commit(volume, predecessor, [{ kind: 'tail', tail, hard: hardTail }])
   }
@@ -65,7 +65,7 @@ function* commitLeavingOrphans(
     if (volume.isRoot(before)) volume.setRoot(pair)
     const entry: Entry | undefined = yield* findParentEntry(volume, before)
     if (entry !== undefined) {
-      volume.addOrphan()
+      volume.state.addOrphan()
       moved = yield* commitOne(volume, entry.pair, (parent) =>
         pointTo(volume, parent, entry, pair.blocks),
       )
@@ -77,7 +77,7 @@ function* commitLeavingOrphans(
     const predecessor: MetadataPair | undefined = yield* findPredecessor(volume, before)
     // A pair that nothing leads to yet is new: whoever made it will put it in its place.
     if (predecessor === undefined) break
-    if (entry !== undefined) volume.removeOrphan()
+    if (entry !== undefined) volume.state.removeOrphan()
     moved = yield* commitOne(volume, predecessor, (pred) => [
       ...deleteMovedEntry(volume, pred),
       { kind: 'tail', tail: pair.blocks, hard: pred.summary.hardTail },
@@ -108,7 +108,7 @@ function* commitOrDrop(
   if (count('delete') > 0 && pair.entries.length + count('create') === count('delete')) {
     const predecessor = yield* findPredecessor(volume, pair.blocks)
     if (predecessor?.summary.hardTail === true) {
-      volume.inheritDelta(pair)
+      volume.state.inherit(pair.summary.globalDelta)
       const { tail, hardTail } = pair.summary
       const moved = yield* commitOne(volume, predecessor, () => [
         { kind: 'tail', tail, hard: hardTail },
@@ -126,9 +126,9 @@ function* commitOrDrop(
  * leave the global state naming blocks that it no longer has.
  */
 function deleteMovedEntry(volume: Volume, pair: MetadataPair): Change[] {
-  const move = volume.wantedMove
+  const move = volume.state.wantedMove
   if (move === undefined || !sharesBlock(move.pair, pair.blocks)) return []
-  volume.setMove(undefined)
+  volume.state.setMove(undefined)
   return move.id < pair.entries.length ? [{ kind: 'delete', id: move.id }] : []
 }
 
@@ -194,11 +194,11 @@ function isEntryOf(entry: Entry, blocks: BlockPair): boolean {
  * @param remaining how many of those stay announced.
  */
 function* removeOrphans(volume: Volume, alsoFull: boolean, remaining = 0): Op<void> {
-  if (!volume.wantsOrphans) return
+  if (!volume.state.wantsOrphans) return
   for (let pass = 0; pass < 2; ) {
     pass = (yield* orphanPass(volume, pass, alsoFull)) ? 0 : pass + 1
   }
-  volume.leaveOrphans(remaining)
+  volume.state.leaveOrphans(remaining)
 }
 
 /** @returns true where the fixes have made further half-orphans. */
@@ -238,7 +238,7 @@ function* dropOrphan(volume: Volume, predecessor: MetadataPair, head: MetadataPa
     last = yield* volume.readPair(last.summary.tail)
     chain.push(last)
   }
-  for (const pair of chain) volume.inheritDelta(pair)
+  for (const pair of chain) volume.state.inherit(pair.summary.globalDelta)
   const changes: Change[] = [{ kind: 'tail', tail: last.summary.tail, hard: false }]
   const more = yield* commitLeavingOrphans(volume, predecessor, changes)
   for (const pair of chain) volume.forgetPair(pair)
@@ -253,17 +253,17 @@ function* dropOrphan(volume: Volume, predecessor: MetadataPair, head: MetadataPa
 export function* makeConsistent(volume: Volume): Op<void> {
   yield* finishMove(volume)
   yield* removeOrphans(volume, true)
-  if (volume.globalStateIsPending) {
+  if (volume.state.isPending) {
     yield* commit(volume, yield* volume.readPair(volume.root), [])
   }
 }
 
 function* finishMove(volume: Volume): Op<void> {
-  const move = volume.wantedMove
+  const move = volume.state.wantedMove
   if (move === undefined) return
-  volume.checkMove(move)
+  volume.state.checkMove(move)
   const pair = yield* volume.readPair(move.pair)
-  volume.setMove(undefined)
+  volume.state.setMove(undefined)
   // A move of what is not there is dropped: deleting by its id would hit another entry.
   if (move.id >= pair.entries.length) return
   yield* commit(volume, pair, [{ kind: 'delete', id: move.id }])

@@ -76,9 +76,9 @@ export function* createDirectory(volume: Volume, parent: Directory, name: string
   let place = parent.placeOf(name)
   if (place.pair !== last) {
     // The list gets the new pair before the tree does.
-    volume.addOrphan()
+    volume.state.addOrphan()
     yield* commit(volume, last, [tail])
-    volume.removeOrphan()
+    volume.state.removeOrphan()
     pair.predecessor = last
     place = parent.placeOf(name)
   }
@@ -103,7 +103,7 @@ export function* removeEntry(
 ): Op<void> {
   const doomed = yield* emptyDirectory(volume, entry, 'rm', path)
   const id = entry.pair.entries.indexOf(entry)
-  if (doomed !== undefined) volume.addOrphan()
+  if (doomed !== undefined) volume.state.addOrphan()
   yield* commit(volume, entry.pair, [{ kind: 'delete', id }])
   directory.index.delete(entry.content.name)
   yield* finishRemoval(volume, entry, doomed)
@@ -128,7 +128,7 @@ function* emptyDirectory(
 function* finishRemoval(volume: Volume, entry: Entry, directory: Directory | undefined): Op<void> {
   entry.removed = true
   if (directory !== undefined) {
-    volume.removeOrphan()
+    volume.state.removeOrphan()
     yield* dropFromThread(volume, directory.chain)
   }
   yield* giveBackFile(volume, entry)
@@ -150,7 +150,7 @@ export function* renameEntry(
   const replaced = to.index.get(name)
   if (replaced === entry) return
   const doomed = replaced && (yield* emptyDirectory(volume, replaced, 'rename', path))
-  if (doomed !== undefined) volume.addOrphan()
+  if (doomed !== undefined) volume.state.addOrphan()
 
   const content: EntryContent = { ...entry.content, name }
   const oldName = entry.content.name
@@ -200,15 +200,15 @@ function* renameAcross(
   // The entry itself goes with its handles; what stays behind for a moment is a shadow of it.
   const shadow = new Entry(entry.content, source)
   source.substitute(id, shadow)
-  volume.setMove({ pair: source.blocks, id })
+  volume.state.setMove({ pair: source.blocks, id })
   try {
     yield* commit(volume, target, changes)
   } catch (error) {
     if (entry.pair === source) source.substitute(source.entries.indexOf(shadow), entry)
     throw error
   }
-  if (volume.wantedMove === undefined) return
-  volume.setMove(undefined)
+  if (volume.state.wantedMove === undefined) return
+  volume.state.setMove(undefined)
   yield* commit(volume, source, [{ kind: 'delete', id: source.entries.indexOf(shadow) }])
 }
 

@@ -3,9 +3,7 @@
  *
  * 1. What is kept in memory of the device was read from it or is durable on it: the caches may be
  *    dropped between any two operations. What an open handle refers to stays.
- * 2. `diskState` is the XOR of the deltas of all pairs on the threaded list; `wantedState` is what
- *    the next commit makes of it.
- * 3. Changes go one at a time, each through {@link Volume.change}; one that was left in the middle
+ * 2. Changes go one at a time, each through {@link Volume.change}; one that was left in the middle
  *    is the last.
  */
 
@@ -15,17 +13,7 @@ import type { BlockSet } from './block-set.js'
 import type { Directory } from './directory.js'
 import { CommitEncoder } from './format/commit-encoder.js'
 import { CRC_INITIAL, type Crc32 } from './format/crc32.js'
-import {
-  type GlobalState,
-  hasOrphans,
-  isZeroState,
-  type PendingMove,
-  pendingMove,
-  withMove,
-  withOrphans,
-  xorStates,
-  ZERO_STATE,
-} from './format/global-state.js'
+import type { GlobalState } from './format/global-state.js'
 import type { BlockPair, LogRules } from './format/metadata-log.js'
 import type { Superblock } from './format/superblock.js'
 import {
@@ -37,6 +25,7 @@ import {
 } from './metadata-pair.js'
 import type { OpenFile } from './open-file.js'
 import { PairCache } from './pair-cache.js'
+import { StateKeeper } from './state-keeper.js'
 import { makeConsistent } from './thread.js'
 import { findUsedBlocks } from './traverse.js'
 import type { TreeBuilder } from './tree-builder.js'
@@ -109,12 +98,7 @@ export class Volume implements WriterSettings {
   /** True while data was programmed and not made durable. */
   dataIsUnsynced = false
 
-  private diskState: GlobalState
-  private wantedState: GlobalState
-  /** Orphans announced: found at mount, or made by the change under way. */
-  orphanCount: number
-  /** The deltas of pairs taken off the list, until a commit takes them over. */
-  orphanedDelta: GlobalState = ZERO_STATE
+  readonly state: StateKeeper
 
   readonly pairs = new PairCache()
   private readonly buffers: Uint8Array[] = []
@@ -138,9 +122,7 @@ export class Volume implements WriterSettings {
       crc32: state.crc32,
       hasForwardCrc: state.superblock.minorVersion >= 1,
     }
-    this.diskState = state.globalState
-    this.wantedState = state.globalState
-    this.orphanCount = hasOrphans(state.globalState) ? 1 : 0
+    this.state = new StateKeeper(state.globalState)
     this.encoder = new CommitEncoder(state.layout.blockSize, state.layout.progSize, state.crc32)
     this.allocator = new Allocator(state.layout.blockCount, state.seed)
   }
@@ -209,81 +191,6 @@ export class Volume implements WriterSettings {
   cachedDirectory(head: BlockPair): Directory | undefined {
     const pair = this.findPair(head)
     return pair?.directory?.head === pair ? pair?.directory : undefined
-  }
-
-  // Global state
-
-  /** The move that stands on disk: its source is hidden. */
-  get pendingMove(): PendingMove | undefined {
-    return pendingMove(this.diskState)
-  }
-
-  /** The move that the next commit will leave. */
-  get wantedMove(): PendingMove | undefined {
-    return pendingMove(this.wantedState)
-  }
-
-  get hasOrphans(): boolean {
-    return hasOrphans(this.diskState)
-  }
-
-  get wantsOrphans(): boolean {
-    return this.orphanCount > 0
-  }
-
-  setMove(move: { pair: BlockPair; id: number } | undefined): void {
-    this.wantedState = withMove(this.wantedState, move)
-  }
-
-  addOrphan(): void {
-    this.orphanCount++
-    this.wantedState = withOrphans(this.wantedState, true)
-  }
-
-  removeOrphan(): void {
-    this.orphanCount--
-    this.wantedState = withOrphans(this.wantedState, this.orphanCount > 0)
-  }
-
-  leaveOrphans(count: number): void {
-    this.orphanCount = count
-    this.wantedState = withOrphans(this.wantedState, count > 0)
-  }
-
-  /** @throws FormatError `CORRUPT_GLOBAL_STATE`. */
-  checkMove(move: PendingMove): void {
-    if (move.sound) return
-    throw new FormatError(
-      'CORRUPT_GLOBAL_STATE',
-      `The global state names a pending move of a kind that littlefs does not have (tag 0x${(this.diskState.tag >>> 0).toString(16)}): it is damaged, and writing cannot begin.`,
-      { structure: 'global state' },
-    )
-  }
-
-  /** What a commit has to change of the state on disk. */
-  globalStateChange(): GlobalState {
-    return xorStates(this.diskState, this.wantedState)
-  }
-
-  /** True where the next commit changes nothing but that there are no more orphans. */
-  get onlyEndsOrphans(): boolean {
-    if (this.pendingMove !== undefined || this.wantedMove !== undefined) return false
-    return isZeroState(this.orphanedDelta) && this.orphanCount === 0
-  }
-
-  get globalStateIsPending(): boolean {
-    return !isZeroState(this.globalStateChange()) || !isZeroState(this.orphanedDelta)
-  }
-
-  /** A commit took over the change; one of a pair that moved only the deltas of others. */
-  globalStateCommitted(relocated = false): void {
-    this.orphanedDelta = ZERO_STATE
-    if (!relocated) this.diskState = this.wantedState
-  }
-
-  inheritDelta(pair: MetadataPair): void {
-    const { globalDelta } = pair.summary
-    if (globalDelta !== undefined) this.orphanedDelta = xorStates(this.orphanedDelta, globalDelta)
   }
 
   // Blocks
@@ -408,7 +315,7 @@ export class Volume implements WriterSettings {
     this.changing = true
     const epoch = this.metadataEpoch
     try {
-      if (this.wantedMove !== undefined || this.wantsOrphans) {
+      if (this.state.wantedMove !== undefined || this.state.wantsOrphans) {
         yield* makeConsistent(this)
         this.allocator.settle()
         this.allocator.invalidate()
@@ -445,9 +352,7 @@ export class Volume implements WriterSettings {
     this.changing = false
     this.allocator.revert()
     this.pairs.settle()
-    this.wantedState = this.diskState
-    this.orphanCount = hasOrphans(this.diskState) ? 1 : 0
-    this.orphanedDelta = ZERO_STATE
+    this.state.reset()
     const isClean = error instanceof FsError || error instanceof FormatError
     if (!isClean || error instanceof DeviceError) this.failure = error
     if (metadataChanged && isClean) this.dropCaches()
