@@ -42,6 +42,8 @@ export function* formatVolume(geometry: Geometry, options: FormatOptions = {}): 
   const superblock = { majorVersion: 2, minorVersion, blockSize, blockCount, ...limits }
   const encoder = new CommitEncoder(blockSize, progSize, crc32)
 
+  // Harmless, and so the one that is refused where a synchronous call meets a late device.
+  yield { kind: 'sync' }
   // Both first: what was there before must not be found beside what is new.
   yield { kind: 'erase', blocks: [0, 1] }
   for (const block of [0, 1]) {

@@ -15,7 +15,12 @@ import {
   xorStates,
   ZERO_STATE,
 } from './format/global-state.js'
-import type { BlockPair, EntryContent, LogSummary } from './format/metadata-log.js'
+import {
+  type BlockPair,
+  type EntryContent,
+  type LogSummary,
+  scanLog,
+} from './format/metadata-log.js'
 import { NO_ID, TagType } from './format/tag.js'
 import { readWord } from './format/word.js'
 import { type Entry, isBadBlock, MetadataPair } from './metadata-pair.js'
@@ -94,12 +99,17 @@ export function* writeLog(
   if (keptDelta) encoder.put(TagType.MOVE_STATE, NO_ID, encodeGlobalState(ownDelta))
   if (!encoder.fits) throw noSpace(volume.layout.blockCount)
 
+  const stale = yield* staleBytes(volume, block)
   if (!(yield* eraseBlock(volume, block))) return undefined
   const { leavesRoom } = encoder
   const erased = leavesRoom
     ? yield* erasedStateAt(volume, block, encoder.end, undefined)
     : undefined
   encoder.finish(erased)
+  // Where the cut loses the erase and keeps the prog, the new log must not go on into old commits.
+  const needsErase = stale === undefined || goesOnInto(volume, encoder, stale)
+  if (stale !== undefined) volume.returnBuffer(stale)
+  if (needsErase) yield { kind: 'sync' }
   const back = yield* progVerified(volume, block, 0, encoder.encoded, blockSize)
   if (back === undefined) return undefined
   return {
@@ -114,6 +124,25 @@ export function* writeLog(
     erasedByte: leavesRoom ? uniformByte(back, encoder.at) : undefined,
     leavesRoom,
   }
+}
+
+/** What a block holds before it is erased; `undefined` where that cannot be read. */
+function* staleBytes(volume: Volume, block: number): Op<Uint8Array | undefined> {
+  const bytes = volume.takeBuffer()
+  try {
+    yield { kind: 'read', spans: [{ block, offset: 0, bytes }] }
+    return bytes
+  } catch (error) {
+    if (isBadBlock(error)) return undefined
+    throw error
+  }
+}
+
+/** True where commits of the block's last use would read as if they followed the new log. */
+function goesOnInto(volume: Volume, encoder: CommitEncoder, stale: Uint8Array): boolean {
+  stale.set(encoder.encoded)
+  const summary = scanLog(stale, volume.rules)
+  return summary !== undefined && summary.end > encoder.at
 }
 
 /** The byte that everything from `at` on is made of. */

@@ -3,11 +3,10 @@
 import { type BlockDevice, MisuseError, type Op } from '@caravan/core'
 import { entrySize, entryType } from './directory.js'
 import { Face } from './face.js'
-import { readFileAt } from './file-read.js'
 import { byteStringToBytes, byteStringToText } from './format/name.js'
 import type { Entry } from './metadata-pair.js'
 import type { MountOptions } from './mount.js'
-import type { OpenFile } from './open-file.js'
+import { OpenFile } from './open-file.js'
 import { type PathLike, textOf } from './path.js'
 import {
   Dirent,
@@ -18,7 +17,7 @@ import {
   list,
   readableSize,
   readFile,
-  readWhole,
+  readWalked,
   requireFile,
   type Space,
   type Stats,
@@ -29,7 +28,6 @@ import {
 } from './read.js'
 import { type BlockUse, findUsedBlocks } from './traverse.js'
 import type { DiskVersion, Volume } from './volume.js'
-import { openFile } from './write.js'
 
 /** What a superblock and the global state say. */
 export interface FilesystemInfo {
@@ -127,17 +125,7 @@ export class ReadFace extends Face {
     pieceSize: number = PIECE_SIZE_BYTES,
   ): AsyncGenerator<Uint8Array, void, void> {
     checkPieceSize(pieceSize)
-    const file = await this.run(openWhole(this.volume, path))
-    try {
-      for (let piece = nextPiece(file, pieceSize); piece.length > 0; ) {
-        await this.run(file.read(piece))
-        yield piece
-        piece = nextPiece(file, pieceSize)
-      }
-    } finally {
-      if (file.closesQuietly) await this.run(file.close())
-      else await this.change(() => this.volume.change('close', () => file.close()))
-    }
+    yield* this.piecesOf(await this.run(openWhole(this.volume, path)), pieceSize)
   }
 
   *readFileInPiecesSync(
@@ -163,11 +151,11 @@ export class ReadFace extends Face {
    * stands twice, or holds a slash).
    */
   async readEntry(walked: WalkEntry): Promise<Uint8Array> {
-    return this.run(readWhole(this.volume, walkedFile(walked)))
+    return this.run(readWalked(this.volume, walked))
   }
 
   readEntrySync(walked: WalkEntry): Uint8Array {
-    return this.runSync(readWhole(this.volume, walkedFile(walked)))
+    return this.runSync(readWalked(this.volume, walked))
   }
 
   /** {@link readEntry} in pieces. */
@@ -176,15 +164,22 @@ export class ReadFace extends Face {
     pieceSize: number = PIECE_SIZE_BYTES,
   ): AsyncGenerator<Uint8Array, void, void> {
     checkPieceSize(pieceSize)
-    yield* this.piecesOf(walkedFile(walked), pieceSize)
+    yield* this.piecesOf(await this.run(openWalked(this.volume, walked)), pieceSize)
   }
 
-  private async *piecesOf(entry: Entry, pieceSize: number): AsyncGenerator<Uint8Array, void, void> {
-    const size = await this.run(readableSize(this.volume, entry))
-    for (let position = 0; position < size; position += pieceSize) {
-      const piece = new Uint8Array(Math.min(pieceSize, size - position))
-      await this.run(readFileAt(this.volume.layout, entry, position, piece))
-      yield piece
+  private async *piecesOf(
+    file: OpenFile,
+    pieceSize: number,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    try {
+      for (let piece = nextPiece(file, pieceSize); piece.length > 0; ) {
+        await this.run(file.read(piece))
+        yield piece
+        piece = nextPiece(file, pieceSize)
+      }
+    } finally {
+      if (file.closesQuietly) await this.run(file.close())
+      else await this.change(() => this.volume.change('close', () => file.close()))
     }
   }
 
@@ -277,9 +272,18 @@ export class ReadFace extends Face {
 
 /** A file opened to be read whole, as it is now. */
 function* openWhole(volume: Volume, path: PathLike): Op<OpenFile> {
+  return yield* openEntry(volume, yield* requireFile(volume, path), textOf(path))
+}
+
+function* openWalked(volume: Volume, walked: WalkEntry): Op<OpenFile> {
+  return yield* openEntry(volume, yield* walkedFile(volume, walked), walked.path)
+}
+
+/** A handle that keeps the version that it was opened on. */
+function* openEntry(volume: Volume, entry: Entry, path: string): Op<OpenFile> {
   // A size that cannot be is told before there is a handle, or a buffer of that size.
-  yield* readableSize(volume, yield* requireFile(volume, path))
-  const file = yield* openFile(volume, path, { read: true })
+  yield* readableSize(volume, entry)
+  const file = new OpenFile(volume, entry, { read: true, write: false, append: false }, path)
   file.keepsVersion = true
   return file
 }
