@@ -15,9 +15,9 @@ import {
   drawOperation,
   type Operation,
   performSync,
-  Random,
+  type Random,
   type Recording,
-  TreeModel,
+  type TreeModel,
 } from '@caravan/testkit'
 import { checkOptions, codeOf, ModelRun, mountOptions, type Setup, treeOf } from './model-run.js'
 
@@ -112,7 +112,7 @@ function checkCut(
   const { setup } = story
   try {
     const tree = checkReading(setup, cut.state, allowed, story.wasTight)
-    const device = new CrashDevice({ ...setup, state: copyOfState(cut.state) })
+    const device = deviceOf(setup, cut)
     device.startRecording()
     const trees = goOn(setup, device, tree, story.wasTight)
     if (random === undefined) return undefined
@@ -137,11 +137,20 @@ function checkAgain(
 ): string | undefined {
   try {
     const tree = checkReading(setup, cut.state, allowed, wasTight)
-    goOn(setup, new CrashDevice({ ...setup, state: copyOfState(cut.state) }), tree, wasTight)
+    goOn(setup, deviceOf(setup, cut), tree, wasTight)
     return undefined
   } catch (error) {
     return error instanceof Broken ? error.message : `${(error as Error).stack}`
   }
+}
+
+/**
+ * A cache that loses an erase belongs to a medium that takes any write; and what version 2.0 takes
+ * to be erased may be such a rest.
+ */
+function deviceOf(setup: Setup, cut: CutState): CrashDevice {
+  const strict = setup.diskVersion === '2.1' || cut.label.startsWith('A')
+  return new CrashDevice({ ...setup, strict, state: copyOfState(cut.state) })
 }
 
 /** One cut in order and one out of order, anywhere. */
@@ -235,8 +244,14 @@ function checkSound(
   const options = { ...checkOptions(setup), ...allowed, allowTornCommits: true }
   const findings = checkLittlefs(device.bytes, options).filter(({ code }) => {
     if (code === 'commit-overfull') return !wasTight
+    // Padding in several CRC tags may be torn behind the first, which is good.
+    if (code === 'commit-unaligned') return false
+    // What a moved pair newly leads to comes onto the list when its own place is mended.
+    if (code === 'directory-not-threaded' && allowed.allowOrphans === true) return false
     return code !== 'gstate-orphans' || when === 'after the repair'
   })
   if (findings.length === 0) return
-  throw new Broken(`${when}: ${findings.map(({ code, message }) => `${code} ${message}`).join('; ')}`)
+  throw new Broken(
+    `${when}: ${findings.map(({ code, message }) => `${code} ${message}`).join('; ')}`,
+  )
 }

@@ -138,7 +138,14 @@ describe('stories', () => {
   it('a directory with large attributes can always be emptied and removed', () => {
     const path = '/a/a-name-of-32-bytes-for-a-change-'
     expectSound(
-      { blockSize: 256, blockCount: 181, blockCycles: 1, metadataMax: 128, progSize: 1, inlineMax: 16 },
+      {
+        blockSize: 256,
+        blockCount: 181,
+        blockCycles: 1,
+        metadataMax: 128,
+        progSize: 1,
+        inlineMax: 16,
+      },
       [
         { do: 'mkdir', path: '/a' },
         { do: 'mkdir', path },

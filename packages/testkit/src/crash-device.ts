@@ -36,6 +36,8 @@ export interface Recording {
 export interface CrashDeviceOptions extends Geometry {
   /** What an erased byte holds. Default 0xff. */
   readonly eraseValue?: number
+  /** Refuse a prog of what is not erased. Default true; false as media that take any write. */
+  readonly strict?: boolean
   /** Bytes and erased units to begin with; taken over, not copied. Default: all erased. */
   readonly state?: DeviceState
 }
@@ -45,6 +47,7 @@ export class CrashDevice implements BlockDevice {
   readonly readOnly = false
   readonly eraseValue: number
   readonly state: DeviceState
+  private readonly strict: boolean
   private before: DeviceState | undefined
   private requests: RecordedRequest[] = []
 
@@ -52,6 +55,7 @@ export class CrashDevice implements BlockDevice {
     const { blockSize, blockCount, readSize, progSize, eraseValue = 0xff } = options
     this.geometry = { blockSize, blockCount, readSize, progSize }
     this.eraseValue = eraseValue
+    this.strict = options.strict ?? true
     this.state = options.state ?? {
       bytes: new Uint8Array(blockSize * blockCount).fill(eraseValue),
       erased: new Uint8Array((blockSize * blockCount) / progSize).fill(1),
@@ -98,7 +102,7 @@ export class CrashDevice implements BlockDevice {
     for (const span of spans) {
       const at = span.block * this.geometry.blockSize + span.offset
       for (let unit = at / progSize; unit < (at + span.bytes.length) / progSize; unit++) {
-        if (this.state.erased[unit] === 1) continue
+        if (this.state.erased[unit] === 1 || !this.strict) continue
         throw new MisuseError(
           'INVALID_ARGUMENT',
           `A prog of block ${span.block}, offset ${span.offset}, ${span.bytes.length} bytes: the unit at ${unit * progSize - span.block * this.geometry.blockSize} was not erased since it was programmed.`,

@@ -156,7 +156,9 @@ function tear(state: DeviceState, piece: Piece, options: CutOptions): void {
     const mixed = (old & bits) | ((after[i] as number) & ~bits)
     const firstPart = i < border ? (after[i] as number) : old
     const lastPart = i < border ? old : (after[i] as number)
-    state.bytes[begin + i] = [bits, mixed, firstPart, lastPart, bits & 1 ? 0x00 : 0xff][noise] as number
+    state.bytes[begin + i] = [bits, mixed, firstPart, lastPart, bits & 1 ? 0x00 : 0xff][
+      noise
+    ] as number
   }
   state.erased.fill(0, begin / progSize, (begin + length) / progSize)
 }
