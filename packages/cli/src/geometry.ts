@@ -72,11 +72,7 @@ export function layoutOptions(command: Command): Command {
     .option('--file-max <bytes>', 'largest file (default: 2147483647)', asSize)
     .option('--attr-max <bytes>', 'largest attribute (default: 1022)', asSize)
     .option('--read-size <bytes>', 'read size of the device, to check the others by', asSize)
-  return commonOptions(command).option(
-    '--block-cycles <count>',
-    'as the device has it; a new image is not worn yet',
-    asCycles,
-  )
+  return commonOptions(command)
 }
 
 /** A new image, but for how many blocks it has, which may be found out later. */

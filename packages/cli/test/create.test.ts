@@ -65,7 +65,7 @@ describe('a directory', () => {
     const image = await createOk(
       dir,
       ...['--block-count', '40', '--block-size', '8K', '--prog-size', '64', '--read-size', '64'],
-      ...['--cache-size', '64', '--block-cycles', '-1', '--name-max', '32', '--file-max', '1M'],
+      ...['--cache-size', '64', '--name-max', '32', '--file-max', '1M'],
       ...['--attr-max', '100', '--inline-max', '40', '--metadata-max', '4096'],
       ...['--disk-version', '2.0', '--erase-value', '0'],
     )
@@ -341,7 +341,6 @@ describe('wrong use', () => {
     [['--size', '64K', '--compact', dir], 2, '--compact finds the size itself'],
     [['--size', '5000', dir], 2, 'no whole number of blocks of 4096 bytes. Give 4096 or 8192'],
     [['--size', '64K', '--disk-version', '3', dir], 2, 'Allowed choices are 2.0, 2.1'],
-    [['--size', '64K', '--block-cycles', '0', dir], 2, 'Write 1 or more, or -1 for never'],
     [['--size', '64K', '--mtime', 'now', dir], 2, 'Write none, file (the time of each file)'],
     [['--size', '64K', '--name-max', '2000', dir], 2, 'nameMax is 2000'],
     [['--size', '64K', '--cache-size', '100', '--prog-size', '64', dir], 2, 'would refuse'],

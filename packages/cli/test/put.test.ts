@@ -178,3 +178,9 @@ describe('what fails changes nothing', () => {
     expect(soundTree(image)).toEqual({ ...BEFORE, '/a': 'a' })
   })
 })
+
+test('a number of cycles that cannot be is wrong use', async () => {
+  const answer = await caravan(['put', '--block-cycles', '0', image, '-', '/x'])
+  expect(answer.code).toBe(2)
+  expect(answer.err).toContain('Write 1 or more, or -1 for never')
+})
