@@ -9,6 +9,7 @@ export {
 } from './crash-device.js'
 export { LateDevice } from './late-device.js'
 export { type CutOptions, type CutState, cutsInOrder, cutsOutOfOrder } from './crash-states.js'
+export { LateDevice } from './late-device.js'
 export type { Finding, FindingCode, LittlefsCheckOptions } from './littlefs-checker/finding.js'
 export type { LittlefsTreeNode } from './littlefs-checker/tree.js'
 export { checkLittlefs, readLittlefsTree } from './littlefs-checker.js'

@@ -1,48 +1,53 @@
-/** A device that does what another does, but never at once: as a disk or a network does. */
+/** A device that answers late, by promises, and some requests at once: for tests of concurrency. */
 
-import {
-  type Answer,
-  type BlockDevice,
-  type Geometry,
-  type Span,
-  withBlockSize,
-} from '@caravan/core'
+import type { Answer, BlockDevice, Geometry, Span } from '@caravan/core'
+import type { Random } from './model/random.js'
 
 export class LateDevice implements BlockDevice {
   readonly geometry: Geometry
   readonly readOnly: boolean
 
-  constructor(private readonly device: BlockDevice) {
+  /** @param random how late each answer is, in turns of the event loop */
+  constructor(
+    private readonly device: BlockDevice,
+    private readonly random: Random,
+  ) {
     this.geometry = device.geometry
     this.readOnly = device.readOnly
   }
 
-  read(spans: readonly Span[]): Promise<void> {
+  read(spans: readonly Span[]): Answer {
     return this.later(() => this.device.read(spans))
   }
 
-  prog(spans: readonly Span[]): Promise<void> {
+  prog(spans: readonly Span[]): Answer {
     return this.later(() => this.device.prog(spans))
   }
 
-  erase(blocks: readonly number[]): Promise<void> {
+  erase(blocks: readonly number[]): Answer {
     return this.later(() => this.device.erase(blocks))
   }
 
-  sync(): Promise<void> {
+  sync(): Answer {
     return this.later(() => this.device.sync())
   }
 
-  close(): Promise<void> {
-    return this.later(() => this.device.close())
+  close(): Answer {
+    return this.device.close()
   }
 
-  withBlockSize(blockSize: number): BlockDevice {
-    return new LateDevice(withBlockSize(this.device, blockSize))
+  private later(ask: () => Answer): Answer {
+    if (this.random.oneIn(6)) return ask()
+    return this.wait().then(async () => {
+      await ask()
+      await this.wait()
+    })
   }
 
-  private async later(request: () => Answer): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve))
-    await request()
+  private async wait(): Promise<void> {
+    for (let turns = this.random.int(4); turns > 0; turns--) {
+      if (this.random.oneIn(3)) await new Promise((resolve) => setImmediate(resolve))
+      else await undefined
+    }
   }
 }
