@@ -20,6 +20,22 @@ export class FileHandle {
     private readonly file: OpenFile,
   ) {}
 
+  /** Changes that were asked for with a promise and have not ended: what follows waits for them. */
+  private pending = 0
+
+  private get mayChange(): boolean {
+    return this.pending > 0 || this.file.isUnsettled
+  }
+
+  private async change<T>(syscall: string, op: () => Op<T>): Promise<T> {
+    this.pending++
+    try {
+      return await this.runner.change(syscall, op)
+    } finally {
+      this.pending--
+    }
+  }
+
   /** Bytes, with what was written through this handle. */
   get size(): number {
     return this.file.size
@@ -43,7 +59,7 @@ export class FileHandle {
   /** Fills a buffer from the position on. @returns bytes read, 0 at the end. */
   async read(target: Uint8Array): Promise<number> {
     const op = () => this.file.read(target)
-    return this.file.isUnsettled ? this.runner.change('read', op) : this.runner.read(op)
+    return this.mayChange ? this.change('read', op) : this.runner.read(op)
   }
 
   readSync(target: Uint8Array): number {
@@ -54,7 +70,7 @@ export class FileHandle {
   /** Writes at the position. Saved by `sync` and `close`. @returns bytes written: all. */
   async write(data: Uint8Array): Promise<number> {
     checkBytes(data)
-    return this.runner.change('write', () => this.file.write(data))
+    return this.change('write', () => this.file.write(data))
   }
 
   writeSync(data: Uint8Array): number {
@@ -64,7 +80,7 @@ export class FileHandle {
 
   /** Cuts the file off at a size in bytes, or fills it up with zeros. The position stays. */
   async truncate(size = 0): Promise<void> {
-    return this.runner.change('ftruncate', () => this.file.truncate(size))
+    return this.change('ftruncate', () => this.file.truncate(size))
   }
 
   truncateSync(size = 0): void {
@@ -73,7 +89,7 @@ export class FileHandle {
 
   /** Saves what was written: durable when done, and seen by whoever opens the file then. */
   async sync(): Promise<void> {
-    if (this.file.isUnsettled) await this.runner.change('fsync', () => this.file.sync())
+    if (this.mayChange) await this.change('fsync', () => this.file.sync())
   }
 
   syncSync(): void {
@@ -83,8 +99,9 @@ export class FileHandle {
   /** Saves what was written and ends the use of the handle, also where saving fails. */
   async close(): Promise<void> {
     try {
-      if (this.file.closesQuietly) await this.runner.read(() => this.file.close())
-      else await this.runner.change('close', () => this.file.close())
+      const isQuiet = this.pending === 0 && this.file.closesQuietly
+      if (isQuiet) await this.runner.read(() => this.file.close())
+      else await this.change('close', () => this.file.close())
     } catch (error) {
       this.file.abandon()
       throw error

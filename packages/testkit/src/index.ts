@@ -7,8 +7,8 @@ export {
   type RecordedRequest,
   type Recording,
 } from './crash-device.js'
-export { LateDevice } from './late-device.js'
 export { type CutOptions, type CutState, cutsInOrder, cutsOutOfOrder } from './crash-states.js'
+export { JitterDevice } from './jitter-device.js'
 export { LateDevice } from './late-device.js'
 export type { Finding, FindingCode, LittlefsCheckOptions } from './littlefs-checker/finding.js'
 export type { LittlefsTreeNode } from './littlefs-checker/tree.js'

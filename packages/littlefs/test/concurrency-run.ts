@@ -1,0 +1,150 @@
+/** Many promises at once, on a device that answers late: all is as if done in the order of calls. */
+
+import { LittleFS } from '@caravan/littlefs'
+import {
+  CrashDevice,
+  checkLittlefs,
+  differences,
+  drawOperation,
+  type HandleUnderTest,
+  JitterDevice,
+  type Operation,
+  perform,
+  type Random,
+  TreeModel,
+} from '@caravan/testkit'
+import { checkOptions, codeOf, mountOptions, type Setup, treeOf } from './model-run.js'
+
+/** A file read while changes go on: between how many finished ones it may have seen any. */
+interface Look {
+  readonly path: string
+  readonly seen: Uint8Array | string
+  readonly from: number
+  readonly to: number
+}
+
+/** Runs batches of operations started at once. @returns what is wrong, or undefined. */
+export async function runConcurrently(
+  setup: Setup,
+  random: Random,
+  batches: number,
+): Promise<string | undefined> {
+  const device = new CrashDevice(setup)
+  const options = mountOptions(setup)
+  LittleFS.formatSync(device, { ...options, diskVersion: setup.diskVersion })
+  const fs = await LittleFS.mount(new JitterDevice(device, random), options)
+  const model = new TreeModel(setup)
+  const handles = new Map<number, HandleUnderTest>()
+  for (let batch = 0; batch < batches; batch++) {
+    const wrong = await runBatch(fs, model, handles, setup, random)
+    if (wrong !== undefined) return `batch ${batch}: ${wrong}`
+    const fresh = LittleFS.mountSync(device, { ...options, readOnly: true })
+    const found = differences(treeOf(fresh), model)
+    if (found.length > 0) return `batch ${batch}: ${found.join('; ')}`
+    const findings = checkLittlefs(device.bytes, checkOptions(setup))
+    const real = findings.filter(
+      ({ code }) => !['gstate-orphans', 'commit-overfull'].includes(code),
+    )
+    if (real.length > 0) return `batch ${batch}: ${real.map(({ message }) => message).join('; ')}`
+    if (handles.size > 0) continue
+    const [counted, used] = [(await fs.df()).usedBlocks, fresh.dfSync().usedBlocks]
+    if (counted !== used) return `batch ${batch}: ${counted} blocks counted, ${used} used`
+  }
+  return undefined
+}
+
+async function runBatch(
+  fs: LittleFS,
+  model: TreeModel,
+  handles: Map<number, HandleUnderTest>,
+  setup: Setup,
+  random: Random,
+): Promise<string | undefined> {
+  const operations = drawBatch(model, setup, random)
+  let finished = 0
+  const looks: Promise<Look>[] = []
+  const look = async (path: string): Promise<Look> => {
+    const from = finished
+    const seen = await fs.readFile(path).catch((error: unknown) => {
+      const code = codeOf(error)
+      if (code === undefined) throw error
+      return code
+    })
+    // The change under way may be seen before its promise says so.
+    return { path, seen, from, to: finished + 1 }
+  }
+  const changes = operations.map((operation) => {
+    const files = [...model.paths()].filter(([, { kind }]) => kind === 'file')
+    if (files.length > 0) looks.push(look((random.pick(files) as [string, unknown])[0]))
+    if (random.oneIn(4)) looks.push(fs.df().then(() => ({ path: '', seen: '', from: 0, to: 0 })))
+    return perform(fs, handles, operation, codeOf).finally(() => {
+      finished++
+    })
+  })
+  const outcomes = await Promise.all(changes)
+  const trees = [model.clone()]
+  for (const [i, operation] of operations.entries()) {
+    const seen = outcomes[i]?.error
+    const isRefused = model.refuses(operation)
+    if (!isRefused && (seen === 'ENOSPC' || seen === 'ENAMETOOLONG')) {
+      model.applyWithoutSpace(operation)
+    } else {
+      const expected = model.apply(operation).error
+      if (seen !== expected) {
+        return `${i} ${JSON.stringify(operation)}: ${seen ?? 'success'}, expected ${expected ?? 'success'}`
+      }
+    }
+    trees.push(model.clone())
+  }
+  for (const { path, seen, from, to } of await Promise.all(looks)) {
+    if (path === '') continue
+    const allowed = trees.slice(from, to + 1).map((tree) => contentIn(tree, path))
+    if (allowed.some((each) => isSame(each, seen))) continue
+    const what = typeof seen === 'string' ? seen : `${seen.length} bytes`
+    return `${path} read as ${what} while changes ${from} to ${to} of ${JSON.stringify(operations)} went on`
+  }
+  return undefined
+}
+
+/** Changes of the tree, and writes and closes of the handles that are open. */
+function drawBatch(model: TreeModel, setup: Setup, random: Random): Operation[] {
+  const draft = model.clone()
+  const { blockSize, blockCount, inlineMax } = setup
+  const profile = { blockSize, blockCount, inlineMax, slots: 0, remounts: false }
+  const slots = [...model.handles.keys()]
+  const operations: Operation[] = []
+  for (let count = 2 + random.int(12); count > 0; count--) {
+    const slot = random.pick(slots)
+    const content = { seed: random.seed(), size: random.int(3 * Math.min(blockSize, 2048)) }
+    if (slot !== undefined && random.oneIn(3)) {
+      if (random.oneIn(4)) {
+        operations.push({ do: 'close', slot })
+        slots.splice(slots.indexOf(slot), 1)
+      } else operations.push({ do: 'write', slot, content })
+      continue
+    }
+    const operation = drawOperation(random, draft, profile)
+    draft.apply(operation)
+    operations.push(operation)
+  }
+  // Opened in this batch, used in the next.
+  const slot = [0, 1, 2].find((each) => !model.handles.has(each))
+  const path = random.pick([...draft.paths()])?.[0] ?? '/'
+  if (slot !== undefined) operations.push({ do: 'open', slot, path, mode: { write: true } })
+  return operations
+}
+
+function contentIn(tree: TreeModel, path: string): Uint8Array | string {
+  try {
+    const node = tree.find(path)
+    if (node === undefined) return 'ENOENT'
+    return node.kind === 'file' ? node.bytes : 'EISDIR'
+  } catch (error) {
+    return (error as { code: string }).code
+  }
+}
+
+function isSame(a: Uint8Array | string, b: Uint8Array | string): boolean {
+  if (typeof a === 'string' || typeof b === 'string') return a === b
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}
