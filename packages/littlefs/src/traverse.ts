@@ -13,7 +13,7 @@ import { type FileBlocks, findBlocks } from './file-blocks.js'
 import { fileBlocksOf } from './file-read.js'
 import type { BlockPair } from './format/metadata-log.js'
 import { byteStringToText } from './format/name.js'
-import { type Entry, type MetadataPair, pairKey } from './metadata-pair.js'
+import type { Entry, MetadataPair } from './metadata-pair.js'
 import type { Volume } from './volume.js'
 
 /** One block in use. */
@@ -47,7 +47,7 @@ export function* findUsedBlocks(volume: Volume, options: TraverseOptions = {}): 
 
 class Traversal {
   readonly used = new BlockSet()
-  private readonly seenPairs = new Set<number>()
+  private readonly seenPairs = new Set<string>()
   private files: { entry: Entry; path: string | undefined }[] = []
 
   constructor(
@@ -143,8 +143,10 @@ class Traversal {
 
   /** False where the pair was taken before. */
   private takePair(pair: MetadataPair, path: string | undefined): boolean {
-    if (this.seenPairs.has(pairKey(pair.blocks))) return false
-    this.seenPairs.add(pairKey(pair.blocks))
+    // Both blocks: a pair that has moved, and its old place on the list, share one.
+    const key = `${Math.min(...pair.blocks)}, ${Math.max(...pair.blocks)}`
+    if (this.seenPairs.has(key)) return false
+    this.seenPairs.add(key)
     pair.blocks.forEach((block, half) => {
       if (!this.used.add(block)) return
       this.options.onUse?.({ block, kind: 'metadata', path, active: half === 0 })
