@@ -19,7 +19,7 @@ import { compact, totalSize } from './compaction.js'
 import { type CommitEncoder, encodedSize } from './format/commit-encoder.js'
 import { xorStates } from './format/global-state.js'
 import type { BlockPair, EntryContent } from './format/metadata-log.js'
-import { contentMaxIn, fileEntryMaxIn } from './format/split-plan.js'
+import { contentMaxIn, ENTRIES_MAX, fileEntryMaxIn } from './format/split-plan.js'
 import { TagType } from './format/tag.js'
 import { erasedStateAt, type PairState, putGlobalDelta, putTail } from './log-writer.js'
 import type { Entry, MetadataPair } from './metadata-pair.js'
@@ -36,9 +36,6 @@ export type Change =
   | { readonly kind: 'delete'; readonly id: number }
   | { readonly kind: 'set'; readonly id: number; readonly content: EntryContent }
   | { readonly kind: 'tail'; readonly tail: BlockPair | undefined; readonly hard: boolean }
-
-/** A log with that many entries is compacted, so that it may be split. */
-const APPENDED_ENTRIES_MAX = 0xff
 
 /**
  * Commits changes to one pair, and nothing else: a pair that moved is for the caller to make known.
@@ -90,6 +87,8 @@ function outgrows(
   changes: readonly Change[],
   state: PairState,
 ): boolean {
+  const count = state.contents.length
+  if (count > ENTRIES_MAX && count > pair.entries.length) return true
   const most = contentMaxIn(volume.metadataMax)
   let bound = pair.summary.end
   for (const change of changes) {
@@ -135,7 +134,7 @@ function* append(
   state: PairState,
 ): Op<boolean> {
   const { summary } = pair
-  if (!pair.nextIsErased || state.entries.length >= APPENDED_ENTRIES_MAX) return false
+  if (!pair.nextIsErased || state.entries.length > ENTRIES_MAX) return false
   const encoder = volume.encoder
   encoder.beginAppend(summary.end, summary.lastTag, volume.metadataMax)
   putChanges(encoder, pair, changes)

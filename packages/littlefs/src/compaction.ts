@@ -9,7 +9,7 @@ import { noSpace } from './allocator.js'
 import { encodedSize } from './format/commit-encoder.js'
 import { xorStates, ZERO_STATE } from './format/global-state.js'
 import type { EntryContent } from './format/metadata-log.js'
-import { contentMaxIn, planSplit } from './format/split-plan.js'
+import { contentMaxIn, ENTRIES_MAX, planSplit } from './format/split-plan.js'
 import { type PairState, writeLog, writeNewPair } from './log-writer.js'
 import { Entry, type MetadataPair } from './metadata-pair.js'
 import type { Volume } from './volume.js'
@@ -29,8 +29,11 @@ export function* compact(
 ): Op<boolean> {
   const splits: SplitOff[] = []
   yield* splitAsNeeded(volume, state, splits)
-  const isOverfull = totalSize(state.contents) > contentMaxIn(volume.metadataMax)
-  if (mustSplit && isOverfull && state.contents.length > 1) {
+  const count = state.contents.length
+  const isOverfull =
+    count > ENTRIES_MAX ||
+    (count > 1 && totalSize(state.contents) > contentMaxIn(volume.metadataMax))
+  if (mustSplit && isOverfull) {
     throw noSpace(volume.layout.blockCount)
   }
   let newRoot: MetadataPair | undefined

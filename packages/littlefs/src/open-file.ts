@@ -306,17 +306,21 @@ export class OpenFile {
 
   private *cut(size: number): Op<void> {
     yield* this.flush()
-    if (size <= this.volume.inlineMax) {
+    if (this.view.kind === 'inline') {
       const bytes = new Uint8Array(size)
-      if (this.view.kind === 'inline') copyInline(this.view.bytes, 0, bytes)
-      else {
-        yield* readBlocksAt(this.volume.layout, this.view.blocks, this.view.size, 0, bytes)
-        this.giveBackOwnFrom(this.view.blocks, 0)
-      }
+      copyInline(this.view.bytes, 0, bytes)
+      this.view = { kind: 'inline', bytes }
+      this.divergedFrom = 0
+      // Another writer's settings may have kept more inline than these do.
+      if (size > this.volume.inlineMax) yield* this.outline()
+    } else if (size <= this.volume.inlineMax) {
+      const bytes = new Uint8Array(size)
+      yield* readBlocksAt(this.volume.layout, this.view.blocks, this.view.size, 0, bytes)
+      this.giveBackOwnFrom(this.view.blocks, 0)
       this.view = { kind: 'inline', bytes }
       this.divergedFrom = 0
     } else {
-      const { blocks } = this.view as Extract<View, { kind: 'ctz' }>
+      const { blocks } = this.view
       const end = blockCountOf(size, this.volume.layout.blockSize)
       yield* findBlock(this.volume.layout, blocks, end - 1)
       this.giveBackOwnFrom(blocks, end)

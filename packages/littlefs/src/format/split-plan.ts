@@ -25,8 +25,8 @@ export function nameMaxIn(metadataMax: number): number {
   return metadataMax - NAME_RESERVE_BYTES
 }
 
-/** Ids that a compacted log may use. */
-const ENTRIES_MAX = 0xfe
+/** Entries of a log. */
+export const ENTRIES_MAX = 0xfe
 
 /**
  * Where each pair's entries begin; the first is 0.
