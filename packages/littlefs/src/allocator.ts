@@ -29,6 +29,8 @@ export class Allocator {
   private mustScan = false
   /** Given back, and waiting for readers: `[turn, block]` in ascending turns. */
   private waiting: [number, number][] = []
+  /** In use when the map was dropped, and kept from reuse while those who read then still do. */
+  private suspects: [number, readonly number[]][] = []
   private readonly readers = new Set<number>()
   private turn = 0
   private cursor: number
@@ -61,11 +63,20 @@ export class Allocator {
     for (const block of this.taken) used.add(block)
     for (const block of this.returned) used.add(block)
     for (const [, block] of this.waiting) used.add(block)
+    for (const [, blocks] of this.suspects) for (const block of blocks) used.add(block)
   }
 
   /** What is in use is no longer known: to be scanned again when it matters. */
   invalidate(): void {
+    this.suspectUsed()
     this.used = undefined
+  }
+
+  /** Running readers may need any of what was in use, whatever a scan says next. */
+  private suspectUsed(): void {
+    if (this.readers.size === 0) return
+    if (this.used !== undefined) this.suspects.push([this.turn, this.used.values()])
+    if (this.returned.length > 0) this.suspects.push([this.turn, [...this.returned]])
   }
 
   setBlockCount(blockCount: number): void {
@@ -126,7 +137,7 @@ export class Allocator {
 
   /** The operation under way has failed: what it took and no commit refers to is free again. */
   revert(): void {
-    this.used = undefined
+    this.invalidate()
     this.beginAnew()
   }
 
@@ -151,12 +162,16 @@ export class Allocator {
 
   endRead(reader: number): void {
     this.readers.delete(reader)
-    if (this.waiting.length === 0) return
+    if (this.waiting.length === 0 && this.suspects.length === 0) return
     const oldest = Math.min(...this.readers)
     while (this.waiting.length > 0 && (this.waiting[0] as [number, number])[0] < oldest) {
       const [, block] = this.waiting.shift() as [number, number]
       this.used?.delete(block)
     }
+    const kept = this.suspects.filter(([turn]) => turn >= oldest)
+    if (kept.length === this.suspects.length) return
+    this.suspects = kept
+    this.used = undefined
   }
 }
 

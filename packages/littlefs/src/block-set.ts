@@ -8,6 +8,20 @@ export class BlockSet {
     return this.count
   }
 
+  /** All of them, in no order. */
+  values(): number[] {
+    const blocks: number[] = []
+    for (const [key, page] of this.pages) {
+      for (let i = 0; i < page.length; i++) {
+        for (let word = page[i] as number; word !== 0; word &= word - 1) {
+          const bit = 31 - Math.clz32(word & -word)
+          blocks.push(key * (1 << BlockSet.PAGE_BITS) + 32 * i + bit)
+        }
+      }
+    }
+    return blocks
+  }
+
   has(block: number): boolean {
     const page = this.pages.get(Math.floor(block / (1 << BlockSet.PAGE_BITS)))
     if (page === undefined) return false
