@@ -115,6 +115,9 @@ function* readDirectory(volume: Volume, head: BlockPair): Op<Directory> {
     const epoch = volume.metadataEpoch
     const chain = yield* readChain(volume, head)
     if (volume.metadataEpoch !== epoch) continue
+    // Whoever read it meanwhile may be changing it: there is one object of each directory.
+    const meanwhile = volume.cachedDirectory(head)
+    if (meanwhile !== undefined) return meanwhile
     const directory = new Directory(chain)
     for (const pair of chain) {
       pair.directory = directory
