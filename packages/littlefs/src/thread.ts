@@ -11,9 +11,9 @@
  * Source: littlefs DESIGN.md, "The move problem", "Directories".
  */
 
-import type { Op } from '@caravan/core'
+import { FormatError, type Op } from '@caravan/core'
 import { type Change, commitToPair } from './commit.js'
-import { shownEntries } from './directory.js'
+import { type Directory, entryType, openDirectory, shownEntries } from './directory.js'
 import type { BlockPair, EntryContent } from './format/metadata-log.js'
 import { type Entry, isSamePair, type MetadataPair, sharesBlock } from './metadata-pair.js'
 import type { Volume } from './volume.js'
@@ -171,15 +171,34 @@ function* findParentEntry(volume: Volume, blocks: BlockPair): Op<Entry | undefin
   if (directory !== undefined) {
     if (directory.head !== cached) return undefined
     const owner = directory.owner
-    if (owner !== undefined && !owner.removed && isEntryOf(owner, blocks)) return owner
+    // A reader may have come by an entry that a rename was just moving away.
+    const isThere = owner?.removed === false && owner.pair.entries.includes(owner)
+    if (owner !== undefined && isThere && isEntryOf(owner, blocks)) return owner
   }
-  let next: BlockPair | undefined = FIRST_PAIR
-  while (next !== undefined) {
-    const pair: MetadataPair = yield* volume.readPair(next)
-    for (const entry of shownEntries(volume, pair)) if (isEntryOf(entry, blocks)) return entry
-    next = pair.summary.tail
+  // By the tree: on the list may stand the old log of a pair that moved, with what it said then.
+  const seen = new Set<Directory>()
+  const pending: Entry[] = [yield* volume.readRoot()]
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const parent = yield* readableDirectory(volume, next)
+    if (parent === undefined || seen.has(parent)) continue
+    seen.add(parent)
+    for (const pair of parent.chain) {
+      for (const entry of shownEntries(volume, pair)) {
+        if (isEntryOf(entry, blocks)) return entry
+        if (entryType(entry) === 'directory') pending.push(entry)
+      }
+    }
   }
   return undefined
+}
+
+function* readableDirectory(volume: Volume, entry: Entry): Op<Directory | undefined> {
+  try {
+    return yield* openDirectory(volume, entry)
+  } catch (error) {
+    if (error instanceof FormatError) return undefined
+    throw error
+  }
 }
 
 function isEntryOf(entry: Entry, blocks: BlockPair): boolean {
