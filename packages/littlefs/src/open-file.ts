@@ -181,7 +181,8 @@ export class OpenFile {
     if (size > this.size) {
       // Beyond the limit it fills up to it and says so, as the reference does.
       const { fileMax } = this.volume.limits
-      yield* this.guarded(this.put(Math.min(size, fileMax), new Uint8Array(0)))
+      const most = Math.min(size, fileMax)
+      if (most > this.size) yield* this.guarded(this.put(most, new Uint8Array(0)))
       if (size > fileMax) {
         const hint = `a file may have ${fileMax} bytes`
         throw new FsError('EFBIG', { syscall: 'ftruncate', path: this.path, hint })

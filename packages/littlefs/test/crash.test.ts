@@ -96,6 +96,20 @@ describe('power cut at every request: old or new, and it goes on', () => {
     }
   })
 
+  // Each once lost something:
+  // 191, 276, 315, 345: the erase of a log's block was lost and its prog was not, so that the new log
+  // went on into commits of the block's last use, which brought an older file back.
+  // 12039: cut between a relocation and the list's commit, then again during the repair, which had
+  // taken a block that the list still led to for free: a directory was gone.
+  // 21316: the repair asked the old log of a moved parent where a directory is, and turned the list
+  // back to where it was.
+  it.each([191, 276, 315, 345, 12039, 21316])('seed %i', (known) => {
+    const random = new Random(known)
+    const setup = smallSetup(random)
+    const story = recordStory(setup, random, 15, 8)
+    expect(cutStory(story, random, counts, { samples: 1, doubleCutOneIn: 20 })).toBeUndefined()
+  })
+
   it('random operations on random geometry', { timeout: 3_600_000 }, () => {
     for (let run = 0; run < runs; run++) {
       const random = new Random(seed + run)
@@ -112,8 +126,15 @@ describe('power cut at every request: old or new, and it goes on', () => {
 
 /** A device of which thousands of states can be tried. */
 function smallSetup(random: Random): Setup {
-  for (;;) {
-    const setup = drawSetup(random)
-    if (setup.blockSize <= 4096 && setup.blockSize * setup.blockCount <= 128 * 1024) return setup
+  const setup = drawSetup(random)
+  if (setup.blockSize <= 4096 && setup.blockSize * setup.blockCount <= 128 * 1024) return setup
+  return {
+    ...setup,
+    blockSize: 512,
+    blockCount: Math.min(setup.blockCount, 64),
+    progSize: Math.min(setup.progSize, 512),
+    readSize: Math.min(setup.readSize, 512),
+    metadataMax: 512,
+    inlineMax: Math.min(setup.inlineMax, 64),
   }
 }
