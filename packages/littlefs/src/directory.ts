@@ -147,6 +147,17 @@ function* readChain(volume: Volume, head: BlockPair): Op<MetadataPair[]> {
   return chain
 }
 
+/** @throws FormatError `DIRECTORY_LOOP` for a directory that is one of those above it. */
+export function checkNoLoop(directory: Directory, above: readonly number[]): void {
+  const { blocks } = directory.head
+  if (!above.includes(pairKey(blocks))) return
+  throw new FormatError(
+    'DIRECTORY_LOOP',
+    `A directory's entry leads back to {${blocks[0]}, ${blocks[1]}}, a directory that it lies in: its pointer is damaged.`,
+    { structure: 'directory struct', block: blocks[0] },
+  )
+}
+
 /** The directory that an entry is. */
 export function* openDirectory(volume: Volume, entry: Entry): Op<Directory> {
   if (entry.directory !== undefined) return entry.directory

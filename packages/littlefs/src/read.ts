@@ -10,6 +10,7 @@ import {
 } from '@caravan/core'
 import type { Directory } from './directory.js'
 import {
+  checkNoLoop,
   type EntryType,
   entrySize,
   entryType,
@@ -157,16 +158,6 @@ export function* list(volume: Volume, path: PathLike, recursive: boolean): Op<Li
     }
   }
   return listed
-}
-
-function checkNoLoop(directory: Directory, above: readonly number[]): void {
-  const { blocks } = directory.head
-  if (!above.includes(pairKey(blocks))) return
-  throw new FormatError(
-    'DIRECTORY_LOOP',
-    `A directory's entry leads back to {${blocks[0]}, ${blocks[1]}}, a directory that it lies in: its pointer is damaged.`,
-    { structure: 'directory struct', block: blocks[0] },
-  )
 }
 
 export function* df(volume: Volume): Op<Space> {

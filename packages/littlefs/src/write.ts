@@ -2,12 +2,19 @@
 
 import { FsError, MisuseError, type Op } from '@caravan/core'
 import { CtzWriter } from './ctz-writer.js'
-import { type Directory, entryType, findEntry, openDirectory, requireEntry } from './directory.js'
+import {
+  checkNoLoop,
+  type Directory,
+  entryType,
+  findEntry,
+  openDirectory,
+  requireEntry,
+} from './directory.js'
 import { checkIsFile, fileBlocksOf } from './file-read.js'
 import { type EntryContent, type Struct, withAttribute } from './format/metadata-log.js'
 import { encodeSuperblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
-import type { Entry, MetadataPair } from './metadata-pair.js'
+import { type Entry, type MetadataPair, pairKey } from './metadata-pair.js'
 import { OpenFile } from './open-file.js'
 import { type Path, type PathLike, parsePath } from './path.js'
 import { commit, makeConsistent as finishWhatWasCut } from './thread.js'
@@ -194,25 +201,43 @@ export function* removeTree(
   if (path.names.length > 0) yield* removeAt(volume, path)
 }
 
-/** Leaves first: no step down is taken into what is already removed. */
+/**
+ * Leaves first: no step down is taken into what is already removed.
+ *
+ * @throws FormatError `DIRECTORY_LOOP`, before anything of the directory that comes back is removed.
+ */
 function* removeContents(volume: Volume, top: Path): Op<void> {
+  const above: Directory[] = []
+  for (let depth = 0; depth < top.names.length; depth++) {
+    above.push(yield* enterDirectory(volume, { ...top, names: top.names.slice(0, depth) }, above))
+  }
   const pending: Path[] = [top]
   for (let path = pending.at(-1); path !== undefined; path = pending.at(-1)) {
-    const entry = yield* requireEntry(volume, path, 'rm')
-    const directory = yield* openDirectory(volume, entry)
+    const directory = yield* enterDirectory(volume, path, above)
     const children = [...directory.index.values()]
-    const isTop = path === top
-    const inner = children.find((child) => entryType(child) === 'directory')
     for (const child of children) {
       if (entryType(child) !== 'directory') yield* removeAt(volume, below(path, child))
     }
+    const inner = children.find((child) => entryType(child) === 'directory')
     if (inner !== undefined) {
       pending.push(below(path, inner))
+      above.push(directory)
       continue
     }
     pending.pop()
-    if (!isTop) yield* removeAt(volume, path)
+    above.pop()
+    if (path !== top) yield* removeAt(volume, path)
   }
+}
+
+/** The directory of a path, after a check that it is none of those that it lies in. */
+function* enterDirectory(volume: Volume, path: Path, above: readonly Directory[]): Op<Directory> {
+  const directory = yield* openDirectory(volume, yield* requireEntry(volume, path, 'rm'))
+  checkNoLoop(
+    directory,
+    above.map((each) => pairKey(each.head.blocks)),
+  )
+  return directory
 }
 
 function below(path: Path, entry: Entry): Path {
@@ -377,8 +402,11 @@ export function* grow(volume: Volume, blockCount: number, deviceBlockCount: numb
     // Where the superblock was expanded every copy says the size; the one in force goes last.
     let pair = yield* volume.readPair([0, 1])
     for (;;) {
-      const entry = pair.entries[0] as Entry
-      yield* setContent(volume, entry, { ...entry.content, struct })
+      const entry = pair.entries[0]
+      // On a damaged image another pair may stand before the one in force.
+      if (entry?.content.nameType === TagType.SUPERBLOCK) {
+        yield* setContent(volume, entry, { ...entry.content, struct })
+      }
       if (volume.isRoot(pair.blocks) || pair.summary.tail === undefined) break
       pair = yield* volume.readPair(pair.summary.tail)
     }

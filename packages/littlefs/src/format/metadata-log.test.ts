@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { blockOf, cleanNames, manifestOf, toHex } from '../../test/golden-images.js'
 import { commitsOf, goldenLogs, rulesOf } from '../../test/golden-logs.js'
 import { decodeEntries, isShown, scanLog, withAttribute } from './metadata-log.js'
-import { TagType } from './tag.js'
+import { FIRST_PREVIOUS_TAG, makeTag, TagType, writeStoredTag } from './tag.js'
 import { readWord } from './word.js'
 
 const RULES = rulesOf('rename-mix')
@@ -196,6 +196,22 @@ describe('decodeEntries, of logs that the reference wrote', () => {
       }
     }
     expect(count).toBeGreaterThan(5000)
+  })
+})
+
+describe('decodeEntries, of hostile logs', () => {
+  // A CREATE tag may say that it makes 127 entries: a block full of them took minutes.
+  it('makes no more entries than there are ids', () => {
+    const log = new Uint8Array(16384)
+    let previous: number = FIRST_PREVIOUS_TAG
+    for (let at = 4; at < log.length; at += 4) {
+      const tag = makeTag(at + 8 < log.length ? 0x47f : TagType.FILE, 0, 0)
+      writeStoredTag(log, at, tag ^ previous)
+      previous = tag
+    }
+    const begin = performance.now()
+    expect(decodeEntries(log)).toHaveLength(1)
+    expect(performance.now() - begin).toBeLessThan(1000)
   })
 })
 

@@ -238,7 +238,9 @@ export function decodeEntries(log: Uint8Array): EntryContent[] {
         const splice = tagSplice(tag)
         if (splice > 0) {
           while (entries.length < id) entries.push(EMPTY)
-          for (let i = 0; i < splice; i++) entries.splice(id, 0, EMPTY)
+          entries.splice(id, 0, ...new Array<EntryContent>(splice).fill(EMPTY))
+          // Damage alone makes more entries than ids: no tag can be about them.
+          if (entries.length > NO_ID) entries.length = NO_ID
         } else {
           entries.splice(id, -splice)
         }
