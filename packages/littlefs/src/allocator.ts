@@ -108,6 +108,17 @@ export class Allocator {
     else this.returned.push(block)
   }
 
+  /** Taken since the last commit, and not needed after all: free at once. */
+  release(block: number): void {
+    const place = this.taken.lastIndexOf(block)
+    if (place === -1) {
+      this.giveBack(block)
+      return
+    }
+    this.taken.splice(place, 1)
+    this.used?.delete(block)
+  }
+
   /** A block that failed: neither given back nor handed out again in this mount. */
   markBad(block: number): void {
     this.bad.add(block)

@@ -143,9 +143,11 @@ function* append(
   if (!encoder.fits) return false
 
   const block = pair.blocks[0]
-  const erased = encoder.leavesRoom
+  const { leavesRoom } = encoder
+  const erased = leavesRoom
     ? yield* erasedStateAt(volume, block, encoder.end, summary.erasedByte)
     : undefined
+  if (leavesRoom && erased === undefined) return false
   encoder.finish(erased)
   // Until it went through nobody knows what stands behind the log.
   pair.nextIsErased = false

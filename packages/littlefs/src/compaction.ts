@@ -4,10 +4,10 @@
  * Source: littlefs DESIGN.md, "Metadata pairs", "superblock expansion".
  */
 
-import { isErrno, type Op } from '@caravan/core'
+import { FsError, isErrno, type Op } from '@caravan/core'
 import { noSpace } from './allocator.js'
 import { encodedSize } from './format/commit-encoder.js'
-import { xorStates, ZERO_STATE } from './format/global-state.js'
+import { isZeroState, xorStates, ZERO_STATE } from './format/global-state.js'
 import type { EntryContent } from './format/metadata-log.js'
 import { contentMaxIn, ENTRIES_MAX, planSplit } from './format/split-plan.js'
 import { type PairState, writeLog, writeNewPair } from './log-writer.js'
@@ -172,7 +172,10 @@ function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<bo
       volume.state.committed(waits)
       return relocated
     }
-    if (isFirst) throw noSpace(volume.layout.blockCount)
+    if (isFirst) {
+      const hint = `block ${target} is bad, and the pair of blocks 0 and 1 cannot move`
+      throw new FsError('ENOSPC', { hint })
+    }
     volume.markBadBlock(target)
     target = yield* volume.allocate()
     relocated = true
@@ -184,8 +187,15 @@ function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<bo
  * there are no more orphans another commit may say.
  */
 function hasRoomForState(volume: Volume, pair: MetadataPair, state: PairState): boolean {
-  if (!volume.state.onlyEndsOrphans || pair.summary.globalDelta !== undefined) return true
+  if (!volume.state.onlyEndsOrphans) return true
+  if (!isZeroState(pair.summary.globalDelta ?? ZERO_STATE)) return true
   return totalSize(state.contents) <= contentMaxIn(volume.metadataMax)
+}
+
+/** True where a pair's log can take a change of state besides what it holds. */
+export function hasRoomForMore(volume: Volume, pair: MetadataPair): boolean {
+  const contents = pair.entries.map((entry) => entry.content)
+  return totalSize(contents) <= contentMaxIn(volume.metadataMax)
 }
 
 /** Bytes of entries in a compacted log. */

@@ -188,7 +188,7 @@ export class CtzWriter {
 
   private drop(address: number): void {
     this.own.delete(address)
-    this.volume.giveBackBlock(address)
+    this.volume.allocator.release(address)
   }
 }
 

@@ -54,23 +54,28 @@ export function putGlobalDelta(
   return changed
 }
 
-/** What stands where the next commit will begin. */
+/** What stands where the next commit will begin; `undefined` where the block is bad. */
 export function* erasedStateAt(
   volume: Volume,
   block: number,
   at: number,
   erasedByte: number | undefined,
-): Op<ErasedState> {
+): Op<ErasedState | undefined> {
   const { progSize } = volume.layout
   if (erasedByte !== undefined) {
     const unitCrc = volume.rules.hasForwardCrc ? volume.erasedUnitCrc(erasedByte) : undefined
     return { firstByte: erasedByte, unitCrc }
   }
-  const unit = yield* readBytesOf(volume, block, at, progSize)
-  const unitCrc = volume.rules.hasForwardCrc
-    ? volume.rules.crc32(CRC_INITIAL, unit, 0, progSize)
-    : undefined
-  return { firstByte: unit[0] as number, unitCrc }
+  try {
+    const unit = yield* readBytesOf(volume, block, at, progSize)
+    const unitCrc = volume.rules.hasForwardCrc
+      ? volume.rules.crc32(CRC_INITIAL, unit, 0, progSize)
+      : undefined
+    return { firstByte: unit[0] as number, unitCrc }
+  } catch (error) {
+    if (isBadBlock(error)) return undefined
+    throw error
+  }
 }
 
 /**
@@ -94,17 +99,21 @@ export function* writeLog(
     encoder.putEntry(id, content, false)
   })
   if (state.tail !== undefined) putTail(encoder, state.tail, state.hardTail)
-  const globalDelta = putGlobalDelta(encoder, ownDelta, delta)
-  const keptDelta = globalDelta === ownDelta && ownDelta !== undefined
-  if (keptDelta) encoder.put(TagType.MOVE_STATE, NO_ID, encodeGlobalState(ownDelta))
+  // A share that says nothing need not be said in a new log.
+  const share = xorStates(ownDelta ?? ZERO_STATE, delta)
+  const globalDelta = isZeroState(share) ? undefined : share
+  if (globalDelta !== undefined) {
+    encoder.put(TagType.MOVE_STATE, NO_ID, encodeGlobalState(globalDelta))
+  }
   if (!encoder.fits) throw noSpace(volume.layout.blockCount)
 
   const stale = yield* staleBytes(volume, block)
-  if (!(yield* eraseBlock(volume, block))) return undefined
+  if (!(yield* eraseBlock(block))) return undefined
   const { leavesRoom } = encoder
   const erased = leavesRoom
     ? yield* erasedStateAt(volume, block, encoder.end, undefined)
     : undefined
+  if (leavesRoom && erased === undefined) return undefined
   encoder.finish(erased)
   // Where the cut loses the erase and keeps the prog, the new log must not go on into old commits.
   const needsErase = stale === undefined || goesOnInto(volume, encoder, stale)

@@ -13,10 +13,11 @@
 
 import { FormatError, type Op } from '@caravan/core'
 import { type Change, commitToPair } from './commit.js'
+import { hasRoomForMore } from './compaction.js'
 import { type Directory, entryType, openDirectory, shownEntries } from './directory.js'
 import type { BlockPair, EntryContent } from './format/metadata-log.js'
 import { type Entry, isSamePair, type MetadataPair, sharesBlock } from './metadata-pair.js'
-import type { Volume } from './volume.js'
+import type { MovedPair, Volume } from './volume.js'
 
 const FIRST_PAIR: BlockPair = [0, 1]
 
@@ -46,12 +47,6 @@ export function* dropFromThread(volume: Volume, chain: readonly MetadataPair[]):
   for (const pair of chain) volume.forgetPair(pair)
 }
 
-/** Where a commit has left a pair: for those who refer to it. */
-interface Moved {
-  readonly pair: MetadataPair
-  readonly before: BlockPair
-}
-
 /** @returns true where pairs moved in a row, leaving half-orphans behind. */
 function* commitLeavingOrphans(
   volume: Volume,
@@ -61,7 +56,7 @@ function* commitLeavingOrphans(
   let moved = yield* commitOrDrop(volume, first, changes)
   let orphans = false
   while (moved !== undefined) {
-    const { pair, before }: Moved = moved
+    const { pair, before }: MovedPair = moved
     if (volume.isRoot(before)) volume.setRoot(pair)
     const entry: Entry | undefined = yield* findParentEntry(volume, before)
     if (entry !== undefined) {
@@ -76,7 +71,10 @@ function* commitLeavingOrphans(
     }
     const predecessor: MetadataPair | undefined = yield* findPredecessor(volume, before)
     // A pair that nothing leads to yet is new: whoever made it will put it in its place.
-    if (predecessor === undefined) break
+    if (predecessor === undefined) {
+      volume.unreached = undefined
+      break
+    }
     if (entry !== undefined) volume.state.removeOrphan()
     moved = yield* commitOne(volume, predecessor, (pred) => [
       ...deleteMovedEntry(volume, pred),
@@ -91,11 +89,13 @@ function* commitOne(
   volume: Volume,
   pair: MetadataPair,
   plan: (pair: MetadataPair) => readonly Change[],
-): Op<Moved | undefined> {
+): Op<MovedPair | undefined> {
   const before = pair.blocks
   const relocated = yield* commitToPair(volume, pair, plan(pair))
   volume.allocator.keepTaken()
-  return relocated ? { pair, before } : undefined
+  // What moved before is reached by this commit, once this pair is.
+  volume.unreached = relocated ? { pair, before } : undefined
+  return volume.unreached
 }
 
 /** A pair that continues a directory and would become empty is taken off the list instead. */
@@ -103,11 +103,12 @@ function* commitOrDrop(
   volume: Volume,
   pair: MetadataPair,
   changes: readonly Change[],
-): Op<Moved | undefined> {
+): Op<MovedPair | undefined> {
   const count = (kind: Change['kind']) => changes.filter((each) => each.kind === kind).length
   if (count('delete') > 0 && pair.entries.length + count('create') === count('delete')) {
     const predecessor = yield* findPredecessor(volume, pair.blocks)
-    if (predecessor?.summary.hardTail === true) {
+    // One too full to take the change of state that comes with it keeps an empty pair behind it.
+    if (predecessor?.summary.hardTail === true && hasRoomForMore(volume, predecessor)) {
       volume.state.inherit(pair.summary.globalDelta)
       const { tail, hardTail } = pair.summary
       const moved = yield* commitOne(volume, predecessor, () => [

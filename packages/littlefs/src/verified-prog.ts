@@ -19,7 +19,7 @@ export function* readBytesOf(
 }
 
 /** False where the block is bad. */
-export function* eraseBlock(_volume: Volume, block: number): Op<boolean> {
+export function* eraseBlock(block: number): Op<boolean> {
   try {
     yield { kind: 'erase', blocks: [block] }
     return true

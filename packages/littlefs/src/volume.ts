@@ -7,7 +7,7 @@
  *    is the last.
  */
 
-import { DeviceError, FormatError, FsError, MisuseError, type Op } from '@caravan/core'
+import { FormatError, FsError, MisuseError, type Op } from '@caravan/core'
 import { Allocator, noSpace } from './allocator.js'
 import type { BlockSet } from './block-set.js'
 import type { Directory } from './directory.js'
@@ -73,6 +73,12 @@ interface VolumeState extends WriterSettings {
   readonly memoryBudget: number
 }
 
+/** Where a commit has left a pair: for those who refer to it. */
+export interface MovedPair {
+  readonly pair: MetadataPair
+  readonly before: BlockPair
+}
+
 /** Blocks' buffers that are kept for the next use. */
 const BUFFERS_MAX = 64
 
@@ -99,6 +105,9 @@ export class Volume implements WriterSettings {
   dataIsUnsynced = false
 
   readonly state: StateKeeper
+
+  /** The pair that moved last, while nothing on the device leads to its new place. */
+  unreached: MovedPair | undefined
 
   readonly pairs = new PairCache()
   private readonly buffers: Uint8Array[] = []
@@ -353,9 +362,16 @@ export class Volume implements WriterSettings {
     this.allocator.revert()
     this.pairs.settle()
     this.state.reset()
+    const { unreached } = this
+    this.unreached = undefined
     const isClean = error instanceof FsError || error instanceof FormatError
-    if (!isClean || error instanceof DeviceError) this.failure = error
-    if (metadataChanged && isClean) this.dropCaches()
+    if (!isClean || unreached !== undefined) this.failure = error
+    // What it moved stands, for the device, where it was before.
+    if (unreached !== undefined && this.isRoot(unreached.pair.blocks)) this.root = unreached.before
+    if (!metadataChanged) return
+    this.dropCaches()
+    // Whoever has read beside it may hold what was just dropped.
+    this.metadataEpoch++
   }
 
   /** Called between operations: drops the caches once they have outgrown their budget. */
