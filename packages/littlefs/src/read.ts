@@ -181,7 +181,7 @@ const walkedEntries = new WeakMap<WalkEntry, Entry>()
 /** @throws FsError `ENOENT` where it was removed since, `EISDIR` where it is no file. */
 export function* walkedFile(volume: Volume, walked: WalkEntry): Op<Entry> {
   let entry = walkedEntries.get(walked)
-  if (entry === undefined || !isLive(volume, entry)) {
+  if (entry === undefined || !volume.isCurrent(entry)) {
     // The caches were dropped since: it has another object now.
     entry = yield* requireEntry(volume, parsePath(walked.pathBytes, 'open'), 'open')
   }
@@ -192,10 +192,6 @@ export function* walkedFile(volume: Volume, walked: WalkEntry): Op<Entry> {
 /** The content of exactly the file that a walk met. */
 export function* readWalked(volume: Volume, walked: WalkEntry): Op<Uint8Array> {
   return yield* readWhole(volume, yield* walkedFile(volume, walked))
-}
-
-function isLive(volume: Volume, entry: Entry): boolean {
-  return volume.pairs.has(entry.pair) && entry.pair.entries.includes(entry)
 }
 
 /** A walk over everything below a path, one entry a step. */

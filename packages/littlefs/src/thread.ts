@@ -173,7 +173,7 @@ function* findParentEntry(volume: Volume, blocks: BlockPair): Op<Entry | undefin
     if (directory.head !== cached) return undefined
     const owner = directory.owner
     // A reader may have come by an entry that a rename was just moving away.
-    const isThere = owner?.removed === false && owner.pair.entries.includes(owner)
+    const isThere = owner?.removed === false && volume.isCurrent(owner)
     if (owner !== undefined && isThere && isEntryOf(owner, blocks)) return owner
   }
   // By the tree: on the list may stand the old log of a pair that moved, with what it said then.

@@ -177,6 +177,11 @@ export class Volume implements WriterSettings {
     for (const block of pair.blocks) this.giveBackBlock(block)
   }
 
+  /** False for an entry that is no longer where it was: removed, or of a pair that is read anew. */
+  isCurrent(entry: Entry): boolean {
+    return this.pairs.has(entry.pair) && entry.pair.entries.includes(entry)
+  }
+
   isFirstPair(pair: MetadataPair): boolean {
     return isSamePair(pair.blocks, [0, 1])
   }
