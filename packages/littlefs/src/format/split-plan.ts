@@ -12,9 +12,12 @@ export function contentMaxIn(metadataMax: number): number {
   return metadataMax - RESERVE_BYTES
 }
 
+/** Logs from this size on take a file's entry as the reference does; in smaller ones it is too rash. */
+const LARGE_LOG_BYTES = 256
+
 /** Bytes that the entry of a file may take, alone in its log: all but revision, tail and CRC. */
 export function fileEntryMaxIn(metadataMax: number): number {
-  return metadataMax - 24
+  return metadataMax - (metadataMax < LARGE_LOG_BYTES ? RESERVE_BYTES : 24)
 }
 
 /** Revision, tags of name and struct, tail, global state and CRC. */

@@ -110,6 +110,15 @@ export class TreeModel {
     if (view !== undefined) handle.view = view
   }
 
+  /** True where a handle that may have gone over to newer content has several of one size to choose. */
+  isUnclear(slot: number): boolean {
+    const handle = this.handles.get(slot)
+    if (handle === undefined || handle.dirty || handle.failed) return false
+    const { history } = handle.file
+    const views = history.slice(history.lastIndexOf(handle.view))
+    return views.some((view, i) => views.slice(0, i).some((earlier) => looksAlike(view, earlier)))
+  }
+
   /** The tree alone, as it is on the device. */
   clone(): TreeModel {
     const copy = new TreeModel(this.limits)
@@ -368,6 +377,10 @@ function save(handle: ModelHandle): void {
 function setBytes(file: ModelFile, bytes: Uint8Array): void {
   file.bytes = bytes
   file.history.push(bytes)
+}
+
+function looksAlike(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.some((byte, i) => byte !== b[i])
 }
 
 function stateOf(handle: ModelHandle): Outcome {
