@@ -2,6 +2,7 @@ import { type Operation, Random, seedFromEnvironment } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
 import { type CrashCounts, cutStory, recordStory } from './crash-run.js'
 import { drawSetup, type Setup } from './model-run.js'
+import { nextTurn } from './next-turn.js'
 
 const content = (size: number) => ({ seed: size + 1, size })
 
@@ -82,11 +83,12 @@ describe('power cut at every request: old or new, and it goes on', () => {
   const { seed, runs } = seedFromEnvironment(120)
   const counts: CrashCounts = { states: 0, doubleCuts: 0 }
 
-  it.each(Object.keys(KINDS))('%s', { timeout: 600_000 }, (kind) => {
+  it.each(Object.keys(KINDS))('%s', { timeout: 600_000 }, async (kind) => {
     const random = new Random(seed)
     for (const geometry of GEOMETRIES) {
       for (const blockCycles of [1, 2, -1]) {
         for (const diskVersion of ['2.0', '2.1'] as const) {
+          await nextTurn()
           const setup = setupOf(geometry, { blockCycles, diskVersion })
           const story = recordStory(setup, random, PREPARATION, KINDS[kind] as Operation[])
           const wrong = cutStory(story, random, counts, { samples: 1, doubleCutOneIn: 15 })
@@ -110,8 +112,9 @@ describe('power cut at every request: old or new, and it goes on', () => {
     expect(cutStory(story, random, counts, { samples: 1, doubleCutOneIn: 20 })).toBeUndefined()
   })
 
-  it('random operations on random geometry', { timeout: 3_600_000 }, () => {
+  it('random operations on random geometry', { timeout: 3_600_000 }, async () => {
     for (let run = 0; run < runs; run++) {
+      await nextTurn()
       const random = new Random(seed + run)
       const setup = smallSetup(random)
       const story = recordStory(setup, random, 15, 8)

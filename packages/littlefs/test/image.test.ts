@@ -130,7 +130,7 @@ describe('an image built from entries', () => {
     })
     const options = { blockSize: 512, blockCount: 2048, progSize: 16 }
     const image = await buildImage(entries, options)
-    expect(await buildImage(entries, options)).toEqual(image)
+    expect(Buffer.compare(await buildImage(entries, options), image)).toBe(0)
     const again = await buildImage(reentered(image), options)
     expect(sorted(await treeOf(again, 512))).toEqual(sorted(wanted))
     expect(checkLittlefs(again, { blockSize: 512, progSize: 16 })).toEqual([])

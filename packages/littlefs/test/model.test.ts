@@ -9,6 +9,7 @@ import {
 } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
 import { drawSetup, type Failure, runModel, type Setup } from './model-run.js'
+import { nextTurn } from './next-turn.js'
 
 /** The failure of the shortest list of operations that still fails in the same way. */
 function shrunk(setup: Setup, failure: Failure): Failure {
@@ -23,9 +24,10 @@ function shrunk(setup: Setup, failure: Failure): Failure {
 describe('random operations against a model', () => {
   it('every outcome, the tree, the space and the image itself, on random geometry', {
     timeout: 3_600_000,
-  }, () => {
+  }, async () => {
     const { seed, runs } = seedFromEnvironment(150)
     for (let run = 0; run < runs; run++) {
+      await nextTurn()
       const random = new Random(seed + run)
       const setup = drawSetup(random)
       const failure = runModel(setup, { random, count: 70 })
