@@ -118,6 +118,7 @@ export function* mountVolume(geometry: Geometry, options: MountOptions = {}): Op
 
   const volume = new Volume({
     layout: { blockSize, blockCount, readSize, progSize },
+    usableBlockCount: Math.min(blockCount, geometry.blockCount),
     limits: effectiveLimits(superblock, limits),
     superblock,
     root,

@@ -225,8 +225,10 @@ function* removeOrphans(volume: Volume, alsoFull: boolean, remaining = 0): Op<vo
 function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolean> {
   let more = false
   let pair: MetadataPair = yield* volume.readPair(FIRST_PAIR)
-  while (pair.summary.tail !== undefined) {
+  for (let steps = 0; pair.summary.tail !== undefined; steps++) {
     const { tail } = pair.summary
+    // Each step goes on along the list or mends one pair of it: more than there are blocks is a loop.
+    if (steps > 2 * volume.layout.blockCount) throw repairLoop(tail)
     const next: MetadataPair = yield* volume.readPair(tail)
     next.predecessor = pair
     if (!pair.summary.hardTail) {
@@ -248,6 +250,14 @@ function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolea
     pair = next
   }
   return more
+}
+
+function repairLoop(tail: BlockPair): FormatError {
+  return new FormatError(
+    'TAIL_CYCLE',
+    `The list of all metadata pairs comes back to {${tail[0]}, ${tail[1]}} when it is mended by what the directories say: the image is damaged, and writing cannot begin.`,
+    { structure: 'tail', block: tail[0] },
+  )
 }
 
 /** Takes a directory that the tree does not have off the list, all that continues it included. */

@@ -160,13 +160,17 @@ export function* renameEntry(
     : to.placeOf(name)
   const removal: Change[] = replaced ? [{ kind: 'delete', id: place.id }] : []
   const creation: Change = { kind: 'create', id: place.id, entry, content }
+  // A reader between the two commits of a move sees the entry in its new place alone.
+  const moved = () => {
+    from.index.delete(oldName)
+    to.index.set(name, entry)
+  }
   if (place.pair === source) {
     yield* renameWithin(volume, source, entry, removal, creation)
+    moved()
   } else {
-    yield* renameAcross(volume, source, entry, place.pair, [...removal, creation])
+    yield* renameAcross(volume, source, entry, place.pair, [...removal, creation], moved)
   }
-  from.index.delete(oldName)
-  to.index.set(name, entry)
   if (replaced !== undefined) yield* finishRemoval(volume, replaced, doomed)
 }
 
@@ -195,6 +199,7 @@ function* renameAcross(
   entry: Entry,
   target: MetadataPair,
   changes: readonly Change[],
+  moved: () => void,
 ): Op<void> {
   const id = source.entries.indexOf(entry)
   // The entry itself goes with its handles; what stays behind for a moment is a shadow of it.
@@ -207,6 +212,7 @@ function* renameAcross(
     if (entry.pair === source) source.substitute(source.entries.indexOf(shadow), entry)
     throw error
   }
+  moved()
   if (volume.state.wantedMove === undefined) return
   volume.state.setMove(undefined)
   yield* commit(volume, source, [{ kind: 'delete', id: source.entries.indexOf(shadow) }])

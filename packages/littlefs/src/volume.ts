@@ -67,6 +67,8 @@ interface VolumeState extends WriterSettings {
   readonly rootRevision: number
   /** Of all commits' CRCs: where the allocator begins. */
   readonly seed: number
+  /** Blocks that the device has at all: an image may have been cut short. */
+  readonly usableBlockCount: number
   readonly crc32: Crc32
   readonly readOnly: boolean
   /** What the caches may take, roughly, in bytes. */
@@ -133,7 +135,7 @@ export class Volume implements WriterSettings {
     }
     this.state = new StateKeeper(state.globalState)
     this.encoder = new CommitEncoder(state.layout.blockSize, state.layout.progSize, state.crc32)
-    this.allocator = new Allocator(state.layout.blockCount, state.seed)
+    this.allocator = new Allocator(state.usableBlockCount, state.seed)
   }
 
   get diskVersion(): DiskVersion {
