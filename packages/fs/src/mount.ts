@@ -1,0 +1,87 @@
+/** One mounted filesystem, as all of its faces share it. */
+
+import { type BlockDevice, isErrno, MisuseError } from '@caravan/core'
+import { FsContext } from './context.js'
+import type { FsEngine } from './engine.js'
+import { closeCall } from './file-calls.js'
+import { type ParsePath, parsePosixPath, rememberingParser } from './path.js'
+import { Scheduler } from './scheduler.js'
+
+export interface FaceOptions {
+  /** The clock: milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number
+  /** From 0 to 1, for the names of `mkdtemp`. Default `Math.random`. */
+  readonly random?: () => number
+  /**
+   * What `chmod` and `chown` do where the format holds no owners and permissions: `'refuse'` with
+   * `ENOSYS`, or `'ignore'`. Default `'refuse'`.
+   */
+  readonly permissions?: 'refuse' | 'ignore'
+  /** How paths are read. Default: POSIX's way. */
+  readonly parsePath?: ParsePath
+}
+
+export interface UnmountOptions {
+  /** What becomes of files that are open: unmounting is refused, or they are closed. Default refuse. */
+  readonly openHandles?: 'refuse' | 'close'
+}
+
+export class Mount {
+  readonly context: FsContext
+  readonly scheduler: Scheduler
+
+  constructor(device: BlockDevice, engine: FsEngine, options: FaceOptions = {}) {
+    this.context = new FsContext(
+      engine,
+      rememberingParser(options.parsePath ?? parsePosixPath),
+      options.now ?? Date.now,
+      options.random ?? Math.random,
+      options.permissions ?? 'refuse',
+    )
+    this.scheduler = new Scheduler(device, engine)
+  }
+
+  /** Waits for all calls under way. @throws MisuseError `OPEN_HANDLES`, `UNMOUNTED`. */
+  async unmount({ openHandles }: UnmountOptions, otherHandles: () => number): Promise<void> {
+    this.scheduler.checkMounted()
+    await this.scheduler.settled()
+    if (openHandles === 'close') {
+      for (const handle of this.context.handles.all()) {
+        await this.scheduler.run(closeCall(this.context, handle)).catch(unlessClosed)
+      }
+    }
+    this.leave(otherHandles())
+  }
+
+  unmountSync({ openHandles }: UnmountOptions, otherHandles: () => number): void {
+    this.scheduler.checkMounted()
+    if (!this.scheduler.isIdle) {
+      throw new MisuseError(
+        'OPEN_HANDLES',
+        'Calls with promises are under way: await them, or use unmount() instead of unmountSync().',
+      )
+    }
+    if (openHandles === 'close') {
+      for (const handle of this.context.handles.all()) {
+        this.scheduler.runSync(closeCall(this.context, handle))
+      }
+    }
+    this.leave(otherHandles())
+  }
+
+  private leave(otherHandles: number): void {
+    const open = this.context.handles.size + otherHandles
+    if (open > 0) {
+      throw new MisuseError(
+        'OPEN_HANDLES',
+        `${open} file${open === 1 ? ' is' : 's are'} still open: close the handles before unmounting, or unmount with openHandles: 'close'.`,
+      )
+    }
+    this.scheduler.leave()
+  }
+}
+
+/** A handle that its own program closed meanwhile is closed. */
+function unlessClosed(error: unknown): void {
+  if (!isErrno(error, 'EBADF')) throw error
+}
