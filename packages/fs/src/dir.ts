@@ -1,5 +1,6 @@
 /** An open directory: its entries as they were when it was opened. */
 
+import { answer, asyncDispose } from './asynchronous.js'
 import { fail } from './errors.js'
 import type { Dirent } from './stats.js'
 
@@ -50,20 +51,4 @@ export class Dir implements AsyncIterable<Dirent> {
   private checkOpen(): void {
     if (!this.isOpen) throw fail('ERR_DIR_CLOSED', { syscall: 'readdir', path: this.path })
   }
-}
-
-/** `Symbol.asyncDispose`, also where the platform has none yet. */
-export const asyncDispose: typeof Symbol.asyncDispose =
-  Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
-
-/** A promise, or a call of the callback once it is settled: outside any promise, as in Node. */
-export function answer<T>(
-  start: () => Promise<T>,
-  callback: ((error: unknown, result?: T) => void) | undefined,
-): Promise<T> | void {
-  if (callback === undefined) return start()
-  start().then(
-    (result) => queueMicrotask(() => callback(null, result)),
-    (error: unknown) => queueMicrotask(() => callback(error)),
-  )
 }

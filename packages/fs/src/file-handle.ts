@@ -9,7 +9,7 @@ import {
   timeArgument,
   writeArguments,
 } from './arguments.js'
-import { asyncDispose } from './dir.js'
+import { asyncDispose } from './asynchronous.js'
 import { type Data, dataBytes, decodeText, viewBytes } from './encoding.js'
 import { checkSignal } from './errors.js'
 import {

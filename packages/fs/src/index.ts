@@ -17,7 +17,7 @@ export type {
 export { AbortError } from './errors.js'
 export { FileHandle, type HandleHost } from './file-handle.js'
 export { type Callback, FileSystem, type StreamOptions } from './file-system.js'
-export { type FaceOptions, Mount, type UnmountOptions } from './mount.js'
+export { type FaceOptions, Mount, type OtherHandles, type UnmountOptions } from './mount.js'
 export type {
   BytesOptions,
   MkdirOptions,
@@ -28,10 +28,10 @@ export type {
   WriteData,
   WriteFileOptions,
 } from './options.js'
-export { type ParsePath, type Path, type PathLike, parsePosixPath } from './path.js'
+export type { Path, PathLike } from './path.js'
 export { type CpOptions, FsPromises } from './promises.js'
 export type { ReaddirOptions } from './results.js'
-export { type Call, Scheduler } from './scheduler.js'
+export { type Call, Scheduler, type SchedulerHooks } from './scheduler.js'
 export { BigIntStats, Dirent, StatFs, type StatOptions, Stats } from './stats.js'
 export { SyncFs } from './sync-fs.js'
 export { FileTimes, type TimeLike } from './times.js'

@@ -1,10 +1,10 @@
 /** One mounted filesystem, as all of its faces share it. */
 
-import { type BlockDevice, isErrno, MisuseError } from '@caravan/core'
+import { type BlockDevice, isErrno, MisuseError, type Op } from '@caravan/core'
 import { FsContext } from './context.js'
 import type { FsEngine } from './engine.js'
 import { closeCall } from './file-calls.js'
-import { type ParsePath, parsePosixPath, rememberingParser } from './path.js'
+import { parsePosixPath, rememberingParser } from './path.js'
 import { Scheduler } from './scheduler.js'
 
 export interface FaceOptions {
@@ -17,13 +17,18 @@ export interface FaceOptions {
    * `ENOSYS`, or `'ignore'`. Default `'refuse'`.
    */
   readonly permissions?: 'refuse' | 'ignore'
-  /** How paths are read. Default: POSIX's way. */
-  readonly parsePath?: ParsePath
 }
 
 export interface UnmountOptions {
   /** What becomes of files that are open: unmounting is refused, or they are closed. Default refuse. */
   readonly openHandles?: 'refuse' | 'close'
+}
+
+/** Handles that an engine gives out past the face. */
+export interface OtherHandles {
+  readonly otherHandles: number
+  /** Closes them all, as one change. */
+  closeOthers(): Op<void>
 }
 
 export class Mount {
@@ -33,7 +38,7 @@ export class Mount {
   constructor(device: BlockDevice, engine: FsEngine, options: FaceOptions = {}) {
     this.context = new FsContext(
       engine,
-      rememberingParser(options.parsePath ?? parsePosixPath),
+      rememberingParser(parsePosixPath),
       options.now ?? Date.now,
       options.random ?? Math.random,
       options.permissions ?? 'refuse',
@@ -42,18 +47,19 @@ export class Mount {
   }
 
   /** Waits for all calls under way. @throws MisuseError `OPEN_HANDLES`, `UNMOUNTED`. */
-  async unmount({ openHandles }: UnmountOptions, otherHandles: () => number): Promise<void> {
+  async unmount({ openHandles }: UnmountOptions, others?: OtherHandles): Promise<void> {
     this.scheduler.checkMounted()
     await this.scheduler.settled()
     if (openHandles === 'close') {
       for (const handle of this.context.handles.all()) {
         await this.scheduler.run(closeCall(this.context, handle)).catch(unlessClosed)
       }
+      if (others) await this.scheduler.change(() => others.closeOthers())
     }
-    this.leave(otherHandles())
+    this.leave(others?.otherHandles ?? 0)
   }
 
-  unmountSync({ openHandles }: UnmountOptions, otherHandles: () => number): void {
+  unmountSync({ openHandles }: UnmountOptions, others?: OtherHandles): void {
     this.scheduler.checkMounted()
     if (!this.scheduler.isIdle) {
       throw new MisuseError(
@@ -65,8 +71,9 @@ export class Mount {
       for (const handle of this.context.handles.all()) {
         this.scheduler.runSync(closeCall(this.context, handle))
       }
+      if (others) this.scheduler.changeSync(() => others.closeOthers())
     }
-    this.leave(otherHandles())
+    this.leave(others?.otherHandles ?? 0)
   }
 
   private leave(otherHandles: number): void {

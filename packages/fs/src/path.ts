@@ -30,7 +30,6 @@ export interface Path {
 
 const NO_NAMES: readonly (readonly string[])[] = []
 
-/** How paths become names: POSIX's way, or that of a format's own reference. */
 export type ParsePath = (path: PathLike) => Path
 
 /** Parsed paths that are kept: programs ask for the same ones again and again. */

@@ -25,6 +25,9 @@ export interface Call<T> extends CallName {
 /** Thrown inside the face by a read that has to go as a change; it never leaves it. */
 export const NEEDS_CHANGE: unique symbol = Symbol('needs to go as a change')
 
+/** What an engine is told of the calls that run. */
+export type SchedulerHooks = Pick<FsEngine, 'beginRead' | 'endRead' | 'trim' | 'leave'>
+
 export class Scheduler {
   private mounted = true
   /** Ends when the changes asked for so far have ended. */
@@ -36,7 +39,7 @@ export class Scheduler {
   constructor(
     /** In blocks of the filesystem's size. */
     readonly device: BlockDevice,
-    readonly engine: FsEngine,
+    private readonly engine: SchedulerHooks,
   ) {}
 
   async run<T>(call: Call<T>): Promise<T> {

@@ -10,11 +10,18 @@ export {
 } from './image.js'
 export type { ExtractedEntry, ImageEntry } from './image-entry.js'
 export type { ImagePlan, PlanProblem } from './image-plan.js'
-export { LittleFS, type MkdirOptions, type RmOptions } from './littlefs.js'
-export type { MountOptions } from './mount.js'
-export type { PathLike } from './path.js'
-export { Dirent, type Space, Stats, type WalkEntry } from './read.js'
-export type { FilesystemInfo, ReaddirOptions } from './read-face.js'
+export type { TimeDialect } from './format/time-attribute.js'
+export { LittleFS, type LittleFSOptions } from './littlefs.js'
+export type { MountOptions, TimesOption } from './mount.js'
+export type { AnyPath, Path, PathLike } from './path.js'
+export {
+  Dirent as ReferenceDirent,
+  type Space,
+  Stats as ReferenceStats,
+  type WalkEntry,
+} from './read.js'
+export type { FilesystemInfo } from './read-face.js'
+export { ReferenceFS } from './reference-fs.js'
 export type { BlockUse } from './traverse.js'
 export type { DiskVersion } from './volume.js'
 export type { OpenOptions } from './write.js'

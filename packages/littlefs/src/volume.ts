@@ -27,6 +27,7 @@ import type { OpenFile } from './open-file.js'
 import { PairCache } from './pair-cache.js'
 import { StateKeeper } from './state-keeper.js'
 import { makeConsistent } from './thread.js'
+import type { TimeKeeper } from './time-keeper.js'
 import { findUsedBlocks } from './traverse.js'
 import type { TreeBuilder } from './tree-builder.js'
 
@@ -68,6 +69,7 @@ interface VolumeState extends WriterSettings {
   /** Of all commits' CRCs: where the allocator begins. */
   readonly seed: number
   readonly crc32: Crc32
+  readonly times: TimeKeeper
   readonly readOnly: boolean
   /** What the caches may take, roughly, in bytes. */
   readonly memoryBudget: number
@@ -96,6 +98,7 @@ export class Volume implements WriterSettings {
   readonly memoryBudget: number
   readonly encoder: CommitEncoder
   readonly allocator: Allocator
+  readonly times: TimeKeeper
   readonly openFiles = new Set<OpenFile>()
   readonly builders = new Set<TreeBuilder>()
 
@@ -118,6 +121,7 @@ export class Volume implements WriterSettings {
   constructor(state: VolumeState) {
     this.layout = state.layout
     this.limits = state.limits
+    this.times = state.times
     this.superblock = state.superblock
     this.root = state.root
     this.rootRevision = state.rootRevision
@@ -386,6 +390,7 @@ export class Volume implements WriterSettings {
 
   dropCaches(): void {
     this.pairs.clear()
+    this.times.forget()
     // What handles refer to keeps its identity; what it knew of others is read again.
     for (const { entry } of this.openFiles) {
       if (entry.removed || this.pairs.has(entry.pair)) continue

@@ -1,0 +1,123 @@
+/**
+ * A file as the face of `node:fs` has it open: one handle of the engine for all who opened it, so
+ * that what one has written the others read at once.
+ */
+
+import { FsError, type Op, type Span } from '@caravan/core'
+import type { EngineFile, EntryInfo } from '@caravan/fs'
+import { entryType } from './directory.js'
+import type { Entry } from './metadata-pair.js'
+import { OpenFile } from './open-file.js'
+import { changeTimes } from './write.js'
+import type { Volume } from './volume.js'
+
+export class SharedFile implements EngineFile {
+  readonly file: OpenFile
+  private useCount = 0
+
+  constructor(
+    private readonly volume: Volume,
+    readonly entry: Entry,
+    path: string,
+    private readonly onLastClose: () => void,
+  ) {
+    this.file = new OpenFile(volume, entry, { read: true, write: true, append: false }, path)
+  }
+
+  /** One more has opened it. */
+  use(): this {
+    this.useCount++
+    this.file.refresh()
+    return this
+  }
+
+  get size(): number {
+    return this.file.size
+  }
+
+  info(): EntryInfo {
+    return infoOf(this.volume, this.entry, this.file.size)
+  }
+
+  get isUnsettled(): boolean {
+    return this.file.isUnsettled
+  }
+
+  get closesQuietly(): boolean {
+    return this.useCount > 1 ? !this.file.isUnsettled : this.file.closesQuietly
+  }
+
+  readNow(position: number, target: Uint8Array): number | readonly Span[] | undefined {
+    this.file.refresh()
+    return this.file.readNow(position, target)
+  }
+
+  *readAt(position: number, target: Uint8Array): Op<number> {
+    if (!this.file.isUnsettled) {
+      this.file.refresh()
+      return yield* this.file.readAt(position, target)
+    }
+    return yield* this.volume.change('read', () => this.file.readAt(position, target))
+  }
+
+  *writeAt(position: number, data: Uint8Array): Op<void> {
+    const { file, volume } = this
+    yield* volume.change('write', function* () {
+      file.refresh()
+      // Where it is, not where a handle of the library would let it be: beyond the limit it says so.
+      file.position = position
+      yield* file.write(data)
+    })
+    volume.times.touch(this.entry)
+  }
+
+  *truncate(size: number): Op<void> {
+    const { file, volume } = this
+    yield* volume.change('ftruncate', function* () {
+      file.refresh()
+      yield* file.truncate(size)
+    })
+    volume.times.touch(this.entry)
+  }
+
+  *sync(): Op<void> {
+    yield* this.volume.change('fsync', () => this.file.sync())
+  }
+
+  *setTimes(atimeNs: bigint, mtimeNs: bigint): Op<void> {
+    // What is not saved yet would be given the time of its saving.
+    if (this.isUnsettled) yield* this.sync()
+    yield* changeTimes(this.volume, this.entry, atimeNs, mtimeNs)
+  }
+
+  *close(): Op<void> {
+    const isLast = --this.useCount === 0
+    const { file, volume } = this
+    const failed = file.hasFailed
+    try {
+      if (file.closesQuietly || (!isLast && !file.isUnsettled)) {
+        if (isLast) yield* file.close()
+      } else {
+        yield* volume.change('close', () => (isLast ? file.close() : file.sync()))
+      }
+    } catch (error) {
+      if (isLast) file.abandon()
+      throw error
+    } finally {
+      if (isLast) this.onLastClose()
+    }
+    if (failed && isLast) {
+      const hint = 'an earlier write failed, so nothing since the last sync was saved'
+      throw new FsError('EIO', { syscall: 'close', hint })
+    }
+  }
+}
+
+/** What `stat` tells of an entry. */
+export function infoOf(volume: Volume, entry: Entry, size: number): EntryInfo {
+  const owner = volume.times.ownerOf(entry)
+  const times = volume.times.timesOf(entry)
+  const type = entryType(entry)
+  if (owner === undefined) return { type, size, times }
+  return { type, size, times, mode: owner.mode & 0o7777, uid: owner.uid, gid: owner.gid }
+}
