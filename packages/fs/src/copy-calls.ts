@@ -6,7 +6,7 @@ import type { FsContext } from './context.js'
 import type { EntryInfo } from './engine.js'
 import { type CallName, fail } from './errors.js'
 import { childPath, isWithin, type Path, type PathLike, plainPath } from './path.js'
-import type { Call } from './scheduler.js'
+import { type Call, callOf } from './scheduler.js'
 import { DEPTH_MAX } from './tree-calls.js'
 
 /** Up to this many bytes a file is copied in one piece, and appears in one step. */
@@ -28,9 +28,13 @@ export function copyFileCall(
     *op() {
       context.changes(call)
       const info = yield* context.lookUp(source, call)
-      yield* context.enter(target, call)
-      if (info.type !== 'file') throw fail('EISDIR', call)
       const exclusive = (mode & constants.COPYFILE_EXCL) !== 0
+      yield* context.checkParent(target, call)
+      if (target.mustBeDirectory && !target.endsInDots) throw fail('EISDIR', call)
+      if (info.type !== 'file' || target.mustBeDirectory) {
+        const isThere = (yield* context.find(target, call)) !== undefined
+        throw fail(exclusive && isThere ? 'EEXIST' : 'EISDIR', call)
+      }
       yield* copyOne(context, source, info, target, exclusive)
     },
   }
@@ -97,27 +101,47 @@ export function cpCall(
   const source = context.parse(from)
   const target = context.parse(to)
   const call = { syscall: 'cp', path: source.text, dest: target.text }
-  return {
-    ...call,
-    kind: 'change',
-    *op() {
-      const changes = context.changes(call)
-      if (options.filter?.(source.text, target.text) === false) return
-      const info = yield* context.lookUp(source, call)
-      yield* context.enter(target, call)
-      if (info.type === 'directory' && options.recursive !== true) {
-        throw fail('ERR_FS_EISDIR', call, 'give recursive: true')
-      }
-      if (isWithin(source, target)) {
-        throw fail('ERR_FS_CP_EINVAL', call, 'nothing can be copied into itself')
-      }
-      for (let depth = 1; depth < target.names.length; depth++) {
-        const part = plainPath(target.names.slice(0, depth), target.text)
-        if ((yield* context.find(part, call)) === undefined) yield* changes.makeDirectory(part)
-      }
-      yield* copyEntry(context, call, options, info, plainOf(source), plainOf(target))
-    },
+  return callOf('change', call, cpOp, context, source, target, options, call)
+}
+
+function* cpOp(
+  _: boolean,
+  context: FsContext,
+  source: Path,
+  target: Path,
+  options: CopySettings,
+  call: CallName,
+): Op<void> {
+  const changes = context.changes(call)
+  if (options.filter?.(source.text, target.text) === false) return
+  const info = yield* context.lookUp(source, call)
+  const there = yield* context.find(target, call)
+  const isWithinSource = isWithin(source, target)
+  const hint = 'nothing can be copied into itself'
+  if (isWithinSource && source.names.length === target.names.length) {
+    throw fail('ERR_FS_CP_EINVAL', call, hint)
   }
+  if (there !== undefined) checkTypes(info, there, call)
+  if (isWithinSource) throw fail('ERR_FS_CP_EINVAL', call, hint)
+  if (info.type === 'directory' && options.recursive !== true) {
+    throw fail('ERR_FS_EISDIR', call, 'give recursive: true')
+  }
+  if (target.mustBeDirectory && info.type === 'file' && there === undefined) {
+    throw fail('EISDIR', call)
+  }
+  // Directories on the way to the target are made.
+  for (let depth = 1; depth < target.names.length; depth++) {
+    const part = plainPath(target.names.slice(0, depth), target.text)
+    if ((yield* context.find(part, call)) === undefined) yield* changes.makeDirectory(part)
+  }
+  yield* copyEntry(context, call, options, info, plainOf(source), plainOf(target))
+}
+
+/** @throws FsError where a directory would replace a file, or a file a directory. */
+function checkTypes(info: EntryInfo, there: EntryInfo, call: CallName): void {
+  const isDirectory = info.type === 'directory'
+  if (isDirectory === (there.type === 'directory')) return
+  throw fail(isDirectory ? 'ERR_FS_CP_DIR_TO_NON_DIR' : 'ERR_FS_CP_NON_DIR_TO_DIR', call)
 }
 
 function plainOf(path: Path): Path {
@@ -136,10 +160,8 @@ function* copyEntry(
   if (source.names.length > DEPTH_MAX) throw fail('ELOOP', call)
   const there = yield* context.find(target, call)
   const where = { ...call, path: source.text, dest: target.text }
+  if (there !== undefined) checkTypes(info, there, where)
   if (info.type === 'directory') {
-    if (there !== undefined && there.type !== 'directory') {
-      throw fail('ERR_FS_CP_DIR_TO_NON_DIR', where)
-    }
     if (there === undefined) yield* changes.makeDirectory(target)
     for (const { name, type } of yield* context.engine.list(source, false)) {
       const from = childPath(source, name)
@@ -148,7 +170,6 @@ function* copyEntry(
       yield* copyEntry(context, call, options, yield* context.engine.lookUp(from), from, to)
     }
   } else {
-    if (there?.type === 'directory') throw fail('ERR_FS_CP_NON_DIR_TO_DIR', where)
     const isExclusive = ((options.mode ?? 0) & constants.COPYFILE_EXCL) !== 0
     if (there !== undefined && (options.force === false || isExclusive)) {
       if (options.errorOnExist === true || isExclusive) throw fail('ERR_FS_CP_EEXIST', where)

@@ -2,11 +2,11 @@
 
 import { FsError, isErrno, MisuseError, type Op, type Span } from '@caravan/core'
 import type { FsContext } from './context.js'
-import { checkSignal, fail } from './errors.js'
+import { type CallName, checkSignal, fail } from './errors.js'
 import { type OpenFlags, parseFlags } from './flags.js'
 import { Handle } from './handle.js'
-import type { PathLike } from './path.js'
-import { type Call, NEEDS_CHANGE } from './scheduler.js'
+import type { Path, PathLike } from './path.js'
+import { type Call, callOf, NEEDS_CHANGE } from './scheduler.js'
 
 type Flag = string | number | undefined | null
 
@@ -15,35 +15,43 @@ export function openCall(context: FsContext, pathLike: PathLike, flag: Flag): Ca
   const path = context.parse(pathLike)
   const flags = parseFlags(flag)
   const call = { syscall: 'open', path: path.text }
-  const { engine } = context
-  function* op(): Op<Handle> {
-    if (flags.write || flags.create || flags.truncate) context.changes(call)
-    if (path.through.length > 0) yield* context.enter(path, call)
-    if (flags.create && path.mustBeDirectory) {
-      yield* context.checkParent(path, call)
-      throw fail('EISDIR', call)
-    }
-    if (flags.directory) {
-      const info = yield* engine.lookUp(path)
-      if (info.type !== 'directory') throw fail('ENOTDIR', call)
-    }
-    try {
-      const file = yield* engine.open(path, flags)
-      try {
-        // POSIX truncates whatever the access; Node's letters never ask for it without writing.
-        if (flags.truncate && file.size > 0) yield* file.truncate(0)
-      } catch (error) {
-        yield* file.close()
-        throw error
-      }
-      return context.handles.add((fd) => new Handle(fd, path, flags, file, undefined))
-    } catch (error) {
-      if (!isErrno(error, 'EISDIR') || flags.write || flags.create) throw error
-      const info = yield* engine.lookUp(path)
-      return context.handles.add((fd) => new Handle(fd, path, flags, undefined, info))
-    }
+  const kind = flags.create || flags.truncate ? 'change' : 'read'
+  return callOf(kind, call, openOp, context, path, flags, call)
+}
+
+function* openOp(
+  _: boolean,
+  context: FsContext,
+  path: Path,
+  flags: OpenFlags,
+  call: CallName,
+): Op<Handle> {
+  const { engine, handles } = context
+  if (flags.write || flags.create || flags.truncate) context.changes(call)
+  if (path.through.length > 0) yield* context.enter(path, call)
+  if (flags.create && path.mustBeDirectory) {
+    yield* context.checkParent(path, call)
+    throw fail(flags.exclusive && path.endsInDots ? 'EEXIST' : 'EISDIR', call)
   }
-  return { ...call, kind: flags.create || flags.truncate ? 'change' : 'read', op }
+  if (flags.directory) {
+    const info = yield* engine.lookUp(path)
+    if (info.type !== 'directory') throw fail('ENOTDIR', call)
+  }
+  try {
+    const file = yield* engine.open(path, flags)
+    try {
+      // POSIX truncates whatever the access; Node's letters never ask for it without writing.
+      if (flags.truncate && file.size > 0) yield* file.truncate(0)
+    } catch (error) {
+      yield* file.close()
+      throw error
+    }
+    return handles.add((fd) => new Handle(fd, path, flags, file, undefined))
+  } catch (error) {
+    if (!isErrno(error, 'EISDIR') || flags.write || flags.create) throw error
+    const info = yield* engine.lookUp(path)
+    return handles.add((fd) => new Handle(fd, path, flags, undefined, info))
+  }
 }
 
 /** Reads into `target`; from the handle's own position, which moves, where `position` is null. */
@@ -52,19 +60,26 @@ export function readCall(
   target: Uint8Array,
   position: number | null,
 ): Call<number> {
-  return {
-    kind: 'read',
-    syscall: 'read',
-    *op(mayChange) {
-      const file = handle.forReading()
-      if (file.isUnsettled && !mayChange) throw NEEDS_CHANGE
-      const at = position ?? handle.position
-      if (position !== null) return yield* file.readAt(at, target)
-      // The position moves at once: another read that begins meanwhile goes on behind this one.
-      handle.position = at + Math.max(0, Math.min(target.length, file.size - at))
-      return yield* file.readAt(at, target)
-    },
-  }
+  return callOf('read', READ, readOp, handle, target, position)
+}
+
+const READ = { syscall: 'read' }
+
+function* readOp(
+  mayChange: boolean,
+  handle: Handle,
+  target: Uint8Array,
+  position: number | null,
+): Op<number> {
+  handle.checkOpen('read')
+  if (target.length === 0) return 0
+  const file = handle.forReading()
+  if (file.isUnsettled && !mayChange) throw NEEDS_CHANGE
+  const at = position ?? handle.position
+  if (position !== null) return yield* file.readAt(at, target)
+  // The position moves at once: another read that begins meanwhile goes on behind this one.
+  handle.position = at + Math.max(0, Math.min(target.length, file.size - at))
+  return yield* file.readAt(at, target)
 }
 
 /** Spans that fill a buffer, asked for in one request. */
@@ -79,28 +94,33 @@ export function writeCall(
   pieces: readonly Uint8Array[],
   position: number | null,
 ): Call<number> {
-  return {
-    kind: 'change',
-    syscall: 'write',
-    *op() {
-      const file = handle.forWriting('write')
-      const isPositioned = position !== null && !handle.flags.append
-      const start = handle.flags.append ? file.size : (position ?? handle.position)
-      let at = start
-      try {
-        for (const piece of pieces) {
-          if (piece.length > 0) yield* file.writeAt(at, piece)
-          at += piece.length
-          if (!isPositioned) handle.position = at
-        }
-        if (handle.flags.sync) yield* file.sync()
-      } catch (error) {
-        handle.wasToldOfFailure = true
-        throw error
-      }
-      return at - start
-    },
+  return callOf('change', WRITE, writeOp, handle, pieces, position)
+}
+
+const WRITE = { syscall: 'write' }
+
+function* writeOp(
+  _: boolean,
+  handle: Handle,
+  pieces: readonly Uint8Array[],
+  position: number | null,
+): Op<number> {
+  const file = handle.forWriting('write')
+  const isPositioned = position !== null && !handle.flags.append
+  const start = handle.flags.append ? file.size : (position ?? handle.position)
+  let at = start
+  try {
+    for (const piece of pieces) {
+      if (piece.length > 0) yield* file.writeAt(at, piece)
+      at += piece.length
+      if (!isPositioned) handle.position = at
+    }
+    if (handle.flags.sync) yield* file.sync()
+  } catch (error) {
+    handle.wasToldOfFailure = true
+    throw error
   }
+  return at - start
 }
 
 export function truncateHandleCall(handle: Handle, size: number): Call<void> {
@@ -126,33 +146,31 @@ function checkSize(size: number): void {
 }
 
 export function syncCall(handle: Handle, syscall: 'fsync' | 'fdatasync'): Call<void> {
-  return {
-    kind: 'read',
-    syscall,
-    *op(mayChange) {
-      handle.checkOpen(syscall)
-      if (handle.file === undefined || !handle.file.isUnsettled) return
-      if (!mayChange) throw NEEDS_CHANGE
-      yield* handle.file.sync()
-    },
-  }
+  return callOf('read', { syscall }, syncOp, handle, syscall)
+}
+
+function* syncOp(mayChange: boolean, handle: Handle, syscall: string): Op<void> {
+  handle.checkOpen(syscall)
+  if (handle.file === undefined || !handle.file.isUnsettled) return
+  if (!mayChange) throw NEEDS_CHANGE
+  yield* handle.file.sync()
 }
 
 export function closeCall(context: FsContext, handle: Handle): Call<void> {
-  return {
-    kind: 'read',
-    syscall: 'close',
-    *op(mayChange) {
-      handle.checkOpen('close')
-      const { file } = handle
-      if (file !== undefined && !file.closesQuietly && !mayChange) throw NEEDS_CHANGE
-      context.handles.remove(handle)
-      try {
-        if (file !== undefined) yield* file.close()
-      } catch (error) {
-        if (!handle.isOldNews(error)) throw error
-      }
-    },
+  return callOf('read', CLOSE, closeOp, context, handle)
+}
+
+const CLOSE = { syscall: 'close' }
+
+function* closeOp(mayChange: boolean, context: FsContext, handle: Handle): Op<void> {
+  handle.checkOpen('close')
+  const { file } = handle
+  if (file !== undefined && !file.closesQuietly && !mayChange) throw NEEDS_CHANGE
+  context.handles.remove(handle)
+  try {
+    if (file !== undefined) yield* file.close()
+  } catch (error) {
+    if (!handle.isOldNews(error)) throw error
   }
 }
 
@@ -196,32 +214,43 @@ export function readFileCall(
   pathLike: PathLike,
   { flag, signal }: ReadFileSettings,
 ): Call<Uint8Array> {
+  const flags = flag === undefined ? PLAIN_READ : parseFlags(flag)
+  if (flags.create || flags.truncate || flags.write) {
+    return throughHandle(context, pathLike, flag, signal, (handle) => readRestCall(handle, signal))
+  }
   const path = context.parse(pathLike)
   const call = { syscall: 'open', path: path.text }
-  const flags = parseFlags(flag)
-  const checkAborted = () => checkSignal(signal)
-  function* op(mayChange: boolean): Op<Uint8Array> {
-    checkAborted()
-    if (path.through.length > 0) yield* context.enter(path, call)
-    try {
-      const bytes = yield* context.engine.readFile(path, checkAborted)
-      if (bytes !== undefined) return bytes
-    } catch (error) {
-      if (isErrno(error, 'EISDIR')) throw fail('EISDIR', { syscall: 'read' })
-      throw error
-    }
-    if (!mayChange) throw NEEDS_CHANGE
-    const file = yield* context.engine.open(path, {})
-    const bytes = new Uint8Array(file.size)
-    try {
-      yield* file.readAt(0, bytes)
-    } finally {
-      yield* file.close()
-    }
-    return bytes
+  return callOf('read', call, readFileOp, context, path, call, signal)
+}
+
+const PLAIN_READ = parseFlags('r')
+
+function* readFileOp(
+  mayChange: boolean,
+  context: FsContext,
+  path: Path,
+  call: CallName,
+  signal: AbortSignal | null | undefined,
+): Op<Uint8Array> {
+  const { engine } = context
+  checkSignal(signal)
+  if (path.through.length > 0) yield* context.enter(path, call)
+  try {
+    const bytes = yield* engine.readFile(path, () => checkSignal(signal))
+    if (bytes !== undefined) return bytes
+  } catch (error) {
+    if (isErrno(error, 'EISDIR')) throw fail('EISDIR', READ)
+    throw error
   }
-  if (!flags.create && !flags.truncate && flags.read) return { ...call, kind: 'read', op }
-  return throughHandle(context, pathLike, flag, signal, (handle) => readRestCall(handle, signal))
+  if (!mayChange) throw NEEDS_CHANGE
+  const file = yield* engine.open(path, {})
+  const bytes = new Uint8Array(file.size)
+  try {
+    yield* file.readAt(0, bytes)
+  } finally {
+    yield* file.close()
+  }
+  return bytes
 }
 
 export interface WriteFileSettings extends ReadFileSettings {
@@ -246,20 +275,26 @@ export function writeFileCall(
     )
     return { ...opened, op: (mayChange) => ignoreResult(opened.op(mayChange)) }
   }
-  return {
-    ...call,
-    kind: 'change',
-    *op() {
-      checkSignal(signal)
-      const changes = context.changes(call)
-      if (path.through.length > 0) yield* context.enter(path, call)
-      if (path.mustBeDirectory) {
-        yield* context.checkParent(path, call)
-        throw fail('EISDIR', call)
-      }
-      yield* changes.writeFile(path, data, flags)
-    },
+  return callOf('change', call, writeFileOp, context, path, data, flags, signal, call)
+}
+
+function* writeFileOp(
+  _: boolean,
+  context: FsContext,
+  path: Path,
+  data: Uint8Array,
+  flags: OpenFlags,
+  signal: AbortSignal | null | undefined,
+  call: CallName,
+): Op<void> {
+  checkSignal(signal)
+  const changes = context.changes(call)
+  if (path.through.length > 0) yield* context.enter(path, call)
+  if (path.mustBeDirectory) {
+    yield* context.checkParent(path, call)
+    throw fail(flags.exclusive && path.endsInDots ? 'EEXIST' : 'EISDIR', call)
   }
+  yield* changes.writeFile(path, data, flags)
 }
 
 function isWholeWrite(flags: OpenFlags): boolean {

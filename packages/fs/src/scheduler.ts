@@ -22,6 +22,21 @@ export interface Call<T> extends CallName {
   op(mayChange: boolean): Op<T>
 }
 
+/**
+ * A call of an operation with its arguments.
+ *
+ * The operation is a function of its module, not a generator made for the call: each of those has
+ * a prototype and a hidden class of its own, which costs more than most calls do (2 µs).
+ */
+export function callOf<A extends readonly unknown[], T>(
+  kind: 'read' | 'change',
+  { syscall, path, dest }: CallName,
+  op: (mayChange: boolean, ...args: A) => Op<T>,
+  ...args: A
+): Call<T> {
+  return { kind, syscall, path, dest, op: (mayChange) => op(mayChange, ...args) }
+}
+
 /** Thrown inside the face by a read that has to go as a change; it never leaves it. */
 export const NEEDS_CHANGE: unique symbol = Symbol('needs to go as a change')
 

@@ -373,6 +373,7 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> {
   ): number {
     const handle = this.handle(fd, 'read')
     const args = readArguments(buffer, offset, length, position)
+    if (args.target.length === 0) return 0
     const file = handle.forReading()
     const at = args.position ?? handle.position
     const found = file.readNow(at, args.target)

@@ -5,8 +5,8 @@ import { constants } from './constants.js'
 import type { FsContext } from './context.js'
 import type { EntryInfo, ListedName, SpaceInfo } from './engine.js'
 import { type CallName, fail } from './errors.js'
-import { absoluteText, childPath, isWithin, type Path, type PathLike, plainPath } from './path.js'
-import type { Call } from './scheduler.js'
+import { absoluteText, childPath, type Path, type PathLike, plainPath } from './path.js'
+import { type Call, callOf } from './scheduler.js'
 
 /** Directories in each other, beyond which a tree is taken to lead into itself. */
 export const DEPTH_MAX = 1000
@@ -14,7 +14,11 @@ export const DEPTH_MAX = 1000
 export function statCall(context: FsContext, path: PathLike, syscall: string): Call<EntryInfo> {
   const parsed = context.parse(path)
   const call = { syscall, path: parsed.text }
-  return { ...call, kind: 'read', op: () => context.lookUp(parsed, call) }
+  return callOf('read', call, lookUpOp, context, parsed, call)
+}
+
+function lookUpOp(_: boolean, context: FsContext, path: Path, call: CallName): Op<EntryInfo> {
+  return path.through.length > 0 ? context.lookUp(path, call) : context.engine.lookUp(path)
 }
 
 export function accessCall(context: FsContext, path: PathLike, mode: number): Call<void> {
@@ -32,15 +36,20 @@ export function accessCall(context: FsContext, path: PathLike, mode: number): Ca
 }
 
 /** Where a path leads, from the root. */
-export function realpathCall(context: FsContext, path: PathLike): Call<string> {
-  const { op, ...call } = statCall(context, path, 'realpath')
-  return {
-    ...call,
-    *op() {
-      yield* op(false)
-      return absoluteText(context.parse(path).names)
-    },
-  }
+export function realpathCall(context: FsContext, pathLike: PathLike): Call<string> {
+  const path = context.parse(pathLike)
+  const call = { syscall: 'realpath', path: path.text }
+  return callOf('read', call, realpathOp, context, path, call)
+}
+
+function* realpathOp(
+  _: boolean,
+  context: FsContext,
+  path: Path,
+  call: CallName,
+): Op<string> {
+  yield* context.lookUp(path, call)
+  return absoluteText(path.names)
 }
 
 /** No entry is a link: one that is there cannot be read as such. */
@@ -101,14 +110,18 @@ export function listCall(
 ): Call<Listed> {
   const path = context.parse(pathLike)
   const call = { syscall, path: path.text }
-  return {
-    ...call,
-    kind: 'read',
-    *op() {
-      if (path.through.length > 0) yield* context.enter(path, call)
-      return { path, entries: yield* context.engine.list(path, recursive) }
-    },
-  }
+  return callOf('read', call, listOp, context, path, call, recursive)
+}
+
+function* listOp(
+  _: boolean,
+  context: FsContext,
+  path: Path,
+  call: CallName,
+  recursive: boolean,
+): Op<Listed> {
+  if (path.through.length > 0) yield* context.enter(path, call)
+  return { path, entries: yield* context.engine.list(path, recursive) }
 }
 
 /** @returns the first directory that it made, where `recursive`. */
@@ -119,29 +132,44 @@ export function mkdirCall(
 ): Call<string | undefined> {
   const path = context.parse(pathLike)
   const call = { syscall: 'mkdir', path: path.text }
-  return {
-    ...call,
-    kind: 'change',
-    *op() {
-      const changes = context.changes(call)
-      if (!recursive) {
-        yield* context.enter(path, call)
-        if (path.names.length === 0) throw fail('EEXIST', call)
-        yield* changes.makeDirectory(path)
-        return undefined
-      }
-      let first: string | undefined
-      for (let depth = 1; depth <= path.names.length; depth++) {
-        const part = plainPath(path.names.slice(0, depth), path.text)
-        const info = yield* context.find(part, call)
-        if (info?.type === 'directory') continue
-        if (info !== undefined) throw fail(depth < path.names.length ? 'ENOTDIR' : 'EEXIST', call)
-        yield* changes.makeDirectory(part)
-        first ??= absoluteText(part.names)
-      }
-      return first
-    },
+  return callOf('change', call, recursive ? mkdirTreeOp : mkdirOp, context, path, call)
+}
+
+function* mkdirOp(
+  _: boolean,
+  context: FsContext,
+  path: Path,
+  call: CallName,
+): Op<string | undefined> {
+  const changes = context.changes(call)
+  if (path.through.length > 0) yield* context.enter(path, call)
+  if (path.names.length === 0) throw fail('EEXIST', call)
+  // A slash at the end asks for nothing that is not made here.
+  yield* changes.makeDirectory({ ...path, mustBeDirectory: false })
+  return undefined
+}
+
+function* mkdirTreeOp(
+  _: boolean,
+  context: FsContext,
+  path: Path,
+  call: CallName,
+): Op<string | undefined> {
+  const changes = context.changes(call)
+  let first: string | undefined
+  // What `..` takes back is made too.
+  for (const names of [...path.through, path.names]) {
+    for (let depth = 1; depth <= names.length; depth++) {
+      const part = plainPath(names.slice(0, depth), path.text)
+      const info = yield* context.find(part, call)
+      if (info?.type === 'directory') continue
+      const isLast = names === path.names && depth === names.length
+      if (info !== undefined) throw fail(isLast && !path.mustBeDirectory ? 'EEXIST' : 'ENOTDIR', call)
+      yield* changes.makeDirectory(part)
+      first ??= absoluteText(part.names)
+    }
   }
+  return first
 }
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
@@ -188,16 +216,14 @@ export function removeCall(context: FsContext, pathLike: PathLike): Call<void> {
 export function unlinkCall(context: FsContext, pathLike: PathLike): Call<void> {
   const path = context.parse(pathLike)
   const call = { syscall: 'unlink', path: path.text }
-  return {
-    ...call,
-    kind: 'change',
-    *op() {
-      const changes = context.changes(call)
-      const info = yield* context.lookUp(path, call)
-      if (info.type === 'directory') throw fail('EISDIR', call)
-      yield* changes.remove(path)
-    },
-  }
+  return callOf('change', call, unlinkOp, context, path, call)
+}
+
+function* unlinkOp(_: boolean, context: FsContext, path: Path, call: CallName): Op<void> {
+  const changes = context.changes(call)
+  const info = yield* context.lookUp(path, call)
+  if (info.type === 'directory') throw fail('EISDIR', call)
+  yield* changes.remove(path)
 }
 
 export function rmdirCall(context: FsContext, pathLike: PathLike): Call<void> {
@@ -240,6 +266,7 @@ export function rmCall(context: FsContext, pathLike: PathLike, options: RmSettin
       }
       if (info.type === 'directory') {
         if (options.recursive !== true) throw fail('ERR_FS_EISDIR', call, 'give recursive: true')
+        if (path.endsInDots && path.names.length > 0) throw fail('EINVAL', call)
         yield* removeContents(context, path, call)
         if (path.names.length === 0) return
       }
@@ -272,17 +299,21 @@ export function renameCall(context: FsContext, from: PathLike, to: PathLike): Ca
   const source = context.parse(from)
   const target = context.parse(to)
   const call = { syscall: 'rename', path: source.text, dest: target.text }
-  return {
-    ...call,
-    kind: 'change',
-    *op() {
-      const changes = context.changes(call)
-      yield* context.enter(source, call)
-      yield* context.enter(target, call)
-      if (source.endsInDots || target.endsInDots) throw fail('EBUSY', call)
-      yield* changes.rename(source, target)
-    },
-  }
+  return callOf('change', call, renameOp, context, source, target, call)
+}
+
+function* renameOp(
+  _: boolean,
+  context: FsContext,
+  source: Path,
+  target: Path,
+  call: CallName,
+): Op<void> {
+  const changes = context.changes(call)
+  yield* context.checkParent(source, call)
+  yield* context.checkParent(target, call)
+  if (source.endsInDots || target.endsInDots) throw fail('EBUSY', call)
+  yield* changes.rename(source, target)
 }
 
 export function setTimesCall(
@@ -314,9 +345,4 @@ export function spaceCall(context: FsContext, path: PathLike): Call<SpaceInfo> {
       return yield* context.engine.space()
     },
   }
-}
-
-/** True where `to` lies in `from`, or is it. */
-export function leadsInto(context: FsContext, from: PathLike, to: PathLike): boolean {
-  return isWithin(context.parse(from), context.parse(to))
 }

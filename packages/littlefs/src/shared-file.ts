@@ -61,23 +61,24 @@ export class SharedFile implements EngineFile {
   }
 
   *writeAt(position: number, data: Uint8Array): Op<void> {
-    const { file, volume } = this
-    yield* volume.change('write', function* () {
-      file.refresh()
-      // Where it is, not where a handle of the library would let it be: beyond the limit it says so.
-      file.position = position
-      yield* file.write(data)
-    })
-    volume.times.touch(this.entry)
+    yield* this.volume.change('write', () => this.writeNow(position, data))
+    this.volume.times.touch(this.entry)
+  }
+
+  private writeNow(position: number, data: Uint8Array): Op<number> {
+    this.file.refresh()
+    this.file.position = position
+    return this.file.write(data)
   }
 
   *truncate(size: number): Op<void> {
-    const { file, volume } = this
-    yield* volume.change('ftruncate', function* () {
-      file.refresh()
-      yield* file.truncate(size)
-    })
-    volume.times.touch(this.entry)
+    yield* this.volume.change('ftruncate', () => this.truncateNow(size))
+    this.volume.times.touch(this.entry)
+  }
+
+  private truncateNow(size: number): Op<void> {
+    this.file.refresh()
+    return this.file.truncate(size)
   }
 
   *sync(): Op<void> {
