@@ -16,6 +16,7 @@ export default defineConfig({
       'packages/*/src/**/*.test.ts',
       'packages/*/test/**/*.test.ts',
       'scripts/**/*.test.ts',
+      'examples/**/*.test.ts',
       'bench/*.test.ts',
     ],
     maxWorkers: 2,

@@ -12,7 +12,7 @@ import {
   MisuseError,
 } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
-import type { ReferenceFS, MountOptions } from '@caravan/littlefs'
+import type { MountOptions, ReferenceFS } from '@caravan/littlefs'
 import * as drive from '../golden/littlefs/mode.js'
 import { mutate, type Target } from './mutate.js'
 import { Random } from './random.js'

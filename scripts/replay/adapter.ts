@@ -9,9 +9,9 @@ import type { BlockDevice } from '@caravan/core'
 import {
   type FileHandle,
   type FormatOptions,
-  ReferenceFS,
   type MountOptions,
   type OpenOptions,
+  ReferenceFS,
 } from '@caravan/littlefs'
 import { AsynchronousDevice } from '../golden/littlefs/devices.js'
 import * as drive from '../golden/littlefs/mode.js'

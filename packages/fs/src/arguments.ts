@@ -15,7 +15,7 @@ export interface ReadWindow {
 }
 
 /** What a read fills, and from where. */
-export interface ReadArguments {
+interface ReadArguments {
   /** As it was given. */
   readonly buffer: ArrayBufferView
   readonly target: Uint8Array
@@ -68,12 +68,12 @@ function checkWindow(offset: number, length: number, size: number): void {
   )
 }
 
-export function positionOf(position: PositionLike): number | null {
+function positionOf(position: PositionLike): number | null {
   if (position === null || position === undefined || position < 0) return null
   return Number(position)
 }
 
-export interface WriteArguments {
+interface WriteArguments {
   readonly bytes: Uint8Array
   readonly position: number | null
 }

@@ -8,7 +8,7 @@ export const asyncDispose: typeof Symbol.asyncDispose =
 export function answer<T>(
   start: () => Promise<T>,
   callback: ((error: unknown, result?: T) => void) | undefined,
-): Promise<T> | void {
+): Promise<T> | undefined {
   if (callback === undefined) return start()
   start().then(
     (result) => queueMicrotask(() => callback(null, result)),

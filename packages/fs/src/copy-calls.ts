@@ -70,10 +70,10 @@ function* copyOne(
         at += count
       }
     } finally {
-      yield* to.close()
+      yield* to.close(true)
     }
   } finally {
-    yield* from.close()
+    yield* from.close(false)
   }
 }
 

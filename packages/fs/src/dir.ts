@@ -16,7 +16,9 @@ export class Dir implements AsyncIterable<Dirent> {
   /** The next entry; `null` behind the last. */
   read(): Promise<Dirent | null>
   read(callback: (error: unknown, entry?: Dirent | null) => void): void
-  read(callback?: (error: unknown, entry?: Dirent | null) => void): Promise<Dirent | null> | void {
+  read(
+    callback?: (error: unknown, entry?: Dirent | null) => void,
+  ): Promise<Dirent | null> | undefined {
     return answer(async () => this.readSync(), callback)
   }
 
@@ -27,7 +29,7 @@ export class Dir implements AsyncIterable<Dirent> {
 
   close(): Promise<void>
   close(callback: (error: unknown) => void): void
-  close(callback?: (error: unknown) => void): Promise<void> | void {
+  close(callback?: (error: unknown) => void): Promise<void> | undefined {
     return answer(async () => this.closeSync(), callback)
   }
 

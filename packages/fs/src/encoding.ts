@@ -58,7 +58,7 @@ export function decodeText(bytes: Uint8Array, encoding: string): string {
   }
 }
 
-export function encodeText(text: string, encoding: string): Uint8Array {
+function encodeText(text: string, encoding: string): Uint8Array {
   switch (canonical(encoding)) {
     case 'utf8':
       return encoder.encode(text)
@@ -82,7 +82,10 @@ export function encodeText(text: string, encoding: string): Uint8Array {
     }
     case 'base64':
     case 'base64url': {
-      const digits = text.replaceAll('-', '+').replaceAll('_', '/').replace(/[^A-Za-z0-9+/]/g, '')
+      const digits = text
+        .replaceAll('-', '+')
+        .replaceAll('_', '/')
+        .replace(/[^A-Za-z0-9+/]/g, '')
       const whole = digits.length % 4 === 1 ? digits.slice(0, -1) : digits
       return byteStringToBytes(atob(whole))
     }

@@ -70,7 +70,7 @@ export interface EngineFile {
   /** True where a read or a close would write: it must then go as a change. */
   readonly isUnsettled: boolean
   /** True where closing writes nothing and gives nothing back. */
-  readonly closesQuietly: boolean
+  closesQuietly(saves: boolean): boolean
   /** @returns bytes read: fewer than asked for at the end of the file. */
   readAt(position: number, target: Uint8Array): Op<number>
   /** Writes all; a gap before it reads as zeros. */
@@ -79,8 +79,11 @@ export interface EngineFile {
   /** @throws FsError `EIO` where an earlier write failed and what was written is lost. */
   sync(): Op<void>
   setTimes(atimeNs: bigint, mtimeNs: bigint): Op<void>
-  /** Syncs, and ends this use; also where it throws. */
-  close(): Op<void>
+  /**
+   * Ends this use, also where it throws. What was written is synced where `saves` says so, and with
+   * the last use.
+   */
+  close(saves: boolean): Op<void>
 }
 
 /** The half that changes a filesystem. */

@@ -43,7 +43,7 @@ function* openOp(
       // POSIX truncates whatever the access; Node's letters never ask for it without writing.
       if (flags.truncate && file.size > 0) yield* file.truncate(0)
     } catch (error) {
-      yield* file.close()
+      yield* file.close(true)
       throw error
     }
     return handles.add((fd) => new Handle(fd, path, flags, file, undefined))
@@ -54,13 +54,17 @@ function* openOp(
   }
 }
 
+function onHandle<T>(handle: Handle, call: Call<T>): Call<T> {
+  return { ...call, handle }
+}
+
 /** Reads into `target`; from the handle's own position, which moves, where `position` is null. */
 export function readCall(
   handle: Handle,
   target: Uint8Array,
   position: number | null,
 ): Call<number> {
-  return callOf('read', READ, readOp, handle, target, position)
+  return onHandle(handle, callOf('read', READ, readOp, handle, target, position))
 }
 
 const READ = { syscall: 'read' }
@@ -94,7 +98,7 @@ export function writeCall(
   pieces: readonly Uint8Array[],
   position: number | null,
 ): Call<number> {
-  return callOf('change', WRITE, writeOp, handle, pieces, position)
+  return onHandle(handle, callOf('change', WRITE, writeOp, handle, pieces, position))
 }
 
 const WRITE = { syscall: 'write' }
@@ -109,6 +113,7 @@ function* writeOp(
   const isPositioned = position !== null && !handle.flags.append
   const start = handle.flags.append ? file.size : (position ?? handle.position)
   let at = start
+  handle.hasWritten = true
   try {
     for (const piece of pieces) {
       if (piece.length > 0) yield* file.writeAt(at, piece)
@@ -125,11 +130,13 @@ function* writeOp(
 
 export function truncateHandleCall(handle: Handle, size: number): Call<void> {
   return {
+    handle,
     kind: 'change',
     syscall: 'ftruncate',
     *op() {
       const file = handle.forWriting('ftruncate')
       checkSize(size)
+      handle.hasWritten = true
       try {
         yield* file.truncate(Math.max(0, size))
       } catch (error) {
@@ -146,7 +153,7 @@ function checkSize(size: number): void {
 }
 
 export function syncCall(handle: Handle, syscall: 'fsync' | 'fdatasync'): Call<void> {
-  return callOf('read', { syscall }, syncOp, handle, syscall)
+  return onHandle(handle, callOf('read', { syscall }, syncOp, handle, syscall))
 }
 
 function* syncOp(mayChange: boolean, handle: Handle, syscall: string): Op<void> {
@@ -157,7 +164,7 @@ function* syncOp(mayChange: boolean, handle: Handle, syscall: string): Op<void> 
 }
 
 export function closeCall(context: FsContext, handle: Handle): Call<void> {
-  return callOf('read', CLOSE, closeOp, context, handle)
+  return onHandle(handle, callOf('read', CLOSE, closeOp, context, handle))
 }
 
 const CLOSE = { syscall: 'close' }
@@ -165,10 +172,10 @@ const CLOSE = { syscall: 'close' }
 function* closeOp(mayChange: boolean, context: FsContext, handle: Handle): Op<void> {
   handle.checkOpen('close')
   const { file } = handle
-  if (file !== undefined && !file.closesQuietly && !mayChange) throw NEEDS_CHANGE
+  if (file !== undefined && !file.closesQuietly(handle.hasWritten) && !mayChange) throw NEEDS_CHANGE
   context.handles.remove(handle)
   try {
-    if (file !== undefined) yield* file.close()
+    if (file !== undefined) yield* file.close(handle.hasWritten)
   } catch (error) {
     if (!handle.isOldNews(error)) throw error
   }
@@ -176,6 +183,7 @@ function* closeOp(mayChange: boolean, context: FsContext, handle: Handle): Op<vo
 
 export function setHandleTimesCall(handle: Handle, atimeNs: bigint, mtimeNs: bigint): Call<void> {
   return {
+    handle,
     kind: 'change',
     syscall: 'futime',
     *op() {
@@ -188,6 +196,7 @@ export function setHandleTimesCall(handle: Handle, atimeNs: bigint, mtimeNs: big
 /** What is left of a file behind the handle's position. */
 export function readRestCall(handle: Handle, signal?: AbortSignal | null): Call<Uint8Array> {
   return {
+    handle,
     kind: 'read',
     syscall: 'read',
     *op(mayChange) {
@@ -203,7 +212,7 @@ export function readRestCall(handle: Handle, signal?: AbortSignal | null): Call<
   }
 }
 
-export interface ReadFileSettings {
+interface ReadFileSettings {
   readonly flag?: Flag
   readonly signal?: AbortSignal | null | undefined
 }
@@ -248,12 +257,12 @@ function* readFileOp(
   try {
     yield* file.readAt(0, bytes)
   } finally {
-    yield* file.close()
+    yield* file.close(false)
   }
   return bytes
 }
 
-export interface WriteFileSettings extends ReadFileSettings {
+interface WriteFileSettings extends ReadFileSettings {
   /** Kept for what Node's own has: a close syncs anyway. */
   readonly flush?: boolean | undefined
 }

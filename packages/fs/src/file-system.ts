@@ -11,8 +11,8 @@
 
 import { FsError, MisuseError } from '@caravan/core'
 import { readArguments, writeArguments } from './arguments.js'
-import { constants } from './constants.js'
 import { answer } from './asynchronous.js'
+import { constants } from './constants.js'
 import { Dir } from './dir.js'
 import { viewBytes } from './encoding.js'
 import { closeCall, openCall, readCall, writeCall } from './file-calls.js'
@@ -43,7 +43,7 @@ type Hybrid<F> = F extends (...args: infer A) => Promise<infer R>
 type Call<B extends Uint8Array, Name extends keyof FsPromises<B>> = Hybrid<FsPromises<B>[Name]>
 
 /** Calls on descriptors have no promise form in Node; without a callback they give one here. */
-type Descriptor<R> = (fd: number, ...args: readonly unknown[]) => Promise<R> | void
+type Descriptor<R> = (fd: number, ...args: readonly unknown[]) => Promise<R> | undefined
 
 /** `createReadStream` and `createWriteStream`. */
 export interface StreamOptions extends StreamRange {
@@ -118,7 +118,7 @@ export class FileSystem<Bytes extends Uint8Array = Uint8Array> extends SyncFs<By
   open(path: PathLike, callback: Callback<number>): void
   open(path: PathLike, flags: string | number, callback: Callback<number>): void
   open(path: PathLike, flags: string | number, mode: unknown, callback: Callback<number>): void
-  open(path: PathLike, ...rest: unknown[]): Promise<FileHandle<Bytes>> | void {
+  open(path: PathLike, ...rest: unknown[]): Promise<FileHandle<Bytes>> | undefined {
     const callback = takeCallback(rest) as Callback<number> | undefined
     const flags = rest[0] as string | number | undefined
     if (callback === undefined) return this.promises.open(path, flags)
@@ -126,7 +126,7 @@ export class FileSystem<Bytes extends Uint8Array = Uint8Array> extends SyncFs<By
     answer(async () => (await scheduler.run(openCall(context, path, flags))).fd, asDone(callback))
   }
 
-  close(fd: number, callback?: (error: unknown) => void): Promise<void> | void {
+  close(fd: number, callback?: (error: unknown) => void): Promise<void> | undefined {
     const { context, scheduler } = this.mount
     return answer(
       async () => scheduler.run(closeCall(context, context.handles.get(fd, 'close'))),
@@ -135,7 +135,7 @@ export class FileSystem<Bytes extends Uint8Array = Uint8Array> extends SyncFs<By
   }
 
   /** The callback takes the count of bytes, and the buffer. */
-  read(fd: number, ...args: unknown[]): Promise<number> | void {
+  read(fd: number, ...args: unknown[]): Promise<number> | undefined {
     const callback = takeCallback(args)
     const { buffer, target, position } = readArguments(
       args[0],
@@ -153,7 +153,7 @@ export class FileSystem<Bytes extends Uint8Array = Uint8Array> extends SyncFs<By
   }
 
   /** The callback takes the count of bytes, and what was written. */
-  write(fd: number, data: unknown, ...args: unknown[]): Promise<number> | void {
+  write(fd: number, data: unknown, ...args: unknown[]): Promise<number> | undefined {
     const callback = takeCallback(args)
     const { bytes, position } = writeArguments(data, args[0], args[1], args[2])
     return this.onDescriptor(
@@ -169,7 +169,7 @@ export class FileSystem<Bytes extends Uint8Array = Uint8Array> extends SyncFs<By
     fd: number,
     buffers: readonly ArrayBufferView[],
     ...args: unknown[]
-  ): Promise<number> | void {
+  ): Promise<number> | undefined {
     const callback = takeCallback(args)
     const position = args[0] as number | null | undefined
     return answer(
@@ -186,7 +186,7 @@ export class FileSystem<Bytes extends Uint8Array = Uint8Array> extends SyncFs<By
     fd: number,
     buffers: readonly ArrayBufferView[],
     ...args: unknown[]
-  ): Promise<number> | void {
+  ): Promise<number> | undefined {
     const callback = takeCallback(args)
     const at = typeof args[0] === 'number' ? args[0] : null
     const pieces = buffers.map(viewBytes)
@@ -205,7 +205,7 @@ export class FileSystem<Bytes extends Uint8Array = Uint8Array> extends SyncFs<By
     makeCall: (handle: Handle) => ReturnType<typeof readCall>,
     second: unknown,
     callback: AnyCallback | undefined,
-  ): Promise<number> | void {
+  ): Promise<number> | undefined {
     const { context, scheduler } = this.mount
     return answer(
       async () => scheduler.run(makeCall(context.handles.get(fd, syscall))),
@@ -216,7 +216,7 @@ export class FileSystem<Bytes extends Uint8Array = Uint8Array> extends SyncFs<By
   /** The callback takes only whether it is there, as in Node. */
   exists(path: PathLike): Promise<boolean>
   exists(path: PathLike, callback: (exists: boolean) => void): void
-  exists(path: PathLike, callback?: (exists: boolean) => void): Promise<boolean> | void {
+  exists(path: PathLike, callback?: (exists: boolean) => void): Promise<boolean> | undefined {
     const found = this.promises.access(path).then(
       () => true,
       () => false,
@@ -334,10 +334,7 @@ for (const [name, method] of Object.entries(HANDLE_METHODS)) {
   })
 }
 
-function define(
-  name: string,
-  start: (fs: FileSystem, args: unknown[]) => Promise<unknown>,
-): void {
+function define(name: string, start: (fs: FileSystem, args: unknown[]) => Promise<unknown>): void {
   Object.defineProperty(FileSystem.prototype, name, {
     configurable: true,
     writable: true,

@@ -11,6 +11,10 @@ export class Handle {
   /** Where the next read or write without a position begins. */
   position = 0
   isOpen = true
+  /** Changes through it that have not ended: see `CallOrder`. */
+  pendingChanges = 0
+  /** True once it has changed the file. */
+  hasWritten = false
   /** True once a write of this handle failed: whoever made it was told. */
   wasToldOfFailure = false
 

@@ -60,7 +60,7 @@ export interface CpOptions extends Omit<CopySettings, 'filter'> {
 }
 
 /** Makes the handles that `open` gives. */
-export type MakeHandle<Bytes extends Uint8Array> = (handle: Handle) => FileHandle<Bytes>
+type MakeHandle<Bytes extends Uint8Array> = (handle: Handle) => FileHandle<Bytes>
 
 export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
   readonly constants = constants

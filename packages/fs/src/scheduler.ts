@@ -12,12 +12,19 @@ import { type BlockDevice, FsError, MisuseError, type Op, run, runSync } from '@
 import type { FsEngine } from './engine.js'
 import { asFailureOf, type CallName } from './errors.js'
 
+/** Changes that were asked for with a promise and have not ended: what follows goes behind them. */
+export interface CallOrder {
+  pendingChanges: number
+}
+
 /** An operation and how it goes: beside others, or alone. */
 export interface Call<T> extends CallName {
   readonly kind: 'read' | 'change'
+  /** Of calls on an open file: they keep the order in which they were made. */
+  readonly handle?: CallOrder | undefined
   /**
    * @param mayChange false for a read. A read that finds that it has to write throws
-   *   {@link NEEDS_CHANGE}, and is run again, alone.
+   *   `NEEDS_CHANGE`, and is run again, alone.
    */
   op(mayChange: boolean): Op<T>
 }
@@ -58,14 +65,21 @@ export class Scheduler {
   ) {}
 
   async run<T>(call: Call<T>): Promise<T> {
+    const { handle } = call
     try {
-      if (call.kind === 'change') return await this.change(() => call.op(true))
-      try {
-        return await this.read(call.op(false))
-      } catch (error) {
-        if (error !== NEEDS_CHANGE) throw error
+      if (call.kind === 'read' && (handle === undefined || handle.pendingChanges === 0)) {
+        try {
+          return await this.read(call.op(false))
+        } catch (error) {
+          if (error !== NEEDS_CHANGE) throw error
+        }
       }
-      return await this.change(() => call.op(true))
+      if (handle !== undefined) handle.pendingChanges++
+      try {
+        return await this.change(() => call.op(true))
+      } finally {
+        if (handle !== undefined) handle.pendingChanges--
+      }
     } catch (error) {
       throw asFailureOf(call, error)
     }

@@ -179,13 +179,16 @@ export class StatFs<N extends number | bigint = number> {
   ) {}
 }
 
-export function statFsOf(magic: number, space: SpaceInfo, bigint: boolean): StatFs | StatFs<bigint> {
+export function statFsOf(
+  magic: number,
+  space: SpaceInfo,
+  bigint: boolean,
+): StatFs | StatFs<bigint> {
   const { blockSize, blockCount, freeBlocks } = space
   if (!bigint) return new StatFs(magic, blockSize, blockCount, freeBlocks, freeBlocks, 0, 0)
   const free = BigInt(freeBlocks)
   return new StatFs(BigInt(magic), BigInt(blockSize), BigInt(blockCount), free, free, 0n, 0n)
 }
-
 
 /** An entry of a directory. */
 export class Dirent<Name extends string | Uint8Array = string> extends TypeQuestions {

@@ -20,7 +20,7 @@ export class FileTimes {
 }
 
 /** In two parts, so that a double keeps the microseconds. */
-export function nsToMs(ns: bigint): number {
+function nsToMs(ns: bigint): number {
   return Number(ns / 1_000_000n) + Number(ns % 1_000_000n) / 1e6
 }
 

@@ -42,12 +42,7 @@ export function realpathCall(context: FsContext, pathLike: PathLike): Call<strin
   return callOf('read', call, realpathOp, context, path, call)
 }
 
-function* realpathOp(
-  _: boolean,
-  context: FsContext,
-  path: Path,
-  call: CallName,
-): Op<string> {
+function* realpathOp(_: boolean, context: FsContext, path: Path, call: CallName): Op<string> {
   yield* context.lookUp(path, call)
   return absoluteText(path.names)
 }
@@ -164,7 +159,8 @@ function* mkdirTreeOp(
       const info = yield* context.find(part, call)
       if (info?.type === 'directory') continue
       const isLast = names === path.names && depth === names.length
-      if (info !== undefined) throw fail(isLast && !path.mustBeDirectory ? 'EEXIST' : 'ENOTDIR', call)
+      if (info !== undefined)
+        throw fail(isLast && !path.mustBeDirectory ? 'EEXIST' : 'ENOTDIR', call)
       yield* changes.makeDirectory(part)
       first ??= absoluteText(part.names)
     }
@@ -194,21 +190,6 @@ export function mkdtempCall(context: FsContext, prefix: string): Call<string> {
           if (!isErrno(error, 'EEXIST')) throw error
         }
       }
-    },
-  }
-}
-
-/** Removes a file or an empty directory, without asking which. */
-export function removeCall(context: FsContext, pathLike: PathLike): Call<void> {
-  const path = context.parse(pathLike)
-  const call = { syscall: 'rm', path: path.text }
-  return {
-    ...call,
-    kind: 'change',
-    *op() {
-      const changes = context.changes(call)
-      yield* context.enter(path, call)
-      yield* changes.remove(path)
     },
   }
 }
@@ -243,7 +224,7 @@ export function rmdirCall(context: FsContext, pathLike: PathLike): Call<void> {
   }
 }
 
-export interface RmSettings {
+interface RmSettings {
   readonly recursive?: boolean | undefined
   readonly force?: boolean | undefined
 }

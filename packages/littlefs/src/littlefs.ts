@@ -4,7 +4,13 @@
  */
 
 import { type BlockDevice, run, runSync } from '@caravan/core'
-import { type FaceOptions, FileSystem, Mount, type PathLike, type UnmountOptions } from '@caravan/fs'
+import {
+  type FaceOptions,
+  FileSystem,
+  Mount,
+  type PathLike,
+  type UnmountOptions,
+} from '@caravan/fs'
 import { LittlefsEngine } from './engine.js'
 import type { FileHandle } from './file-handle.js'
 import type { FormatOptions } from './format-volume.js'
@@ -147,10 +153,7 @@ export class LittleFS extends FileSystem {
    * A file in pieces of at most `pieceSize` bytes (64 KiB where not said), one at a time in memory.
    * All are of the file as it was at the first, as it stands on the device.
    */
-  readFileInPieces(
-    path: PathLike,
-    pieceSize?: number,
-  ): AsyncGenerator<Uint8Array, void, void> {
+  readFileInPieces(path: PathLike, pieceSize?: number): AsyncGenerator<Uint8Array, void, void> {
     return this.reference.readFileInPieces(this.resolved(path), pieceSize)
   }
 
@@ -182,10 +185,7 @@ export class LittleFS extends FileSystem {
   }
 
   /** {@link readEntry} in pieces. */
-  readEntryInPieces(
-    walked: WalkEntry,
-    pieceSize?: number,
-  ): AsyncGenerator<Uint8Array, void, void> {
+  readEntryInPieces(walked: WalkEntry, pieceSize?: number): AsyncGenerator<Uint8Array, void, void> {
     return this.reference.readEntryInPieces(walked, pieceSize)
   }
 

@@ -26,11 +26,7 @@ export function viewOf(
 }
 
 /** Mounts what a view shows; read-only where the device is. */
-export function mountOn(
-  view: BlockDevice,
-  options: MountOptions,
-  times?: TimeOptions,
-): Op<Volume> {
+export function mountOn(view: BlockDevice, options: MountOptions, times?: TimeOptions): Op<Volume> {
   const readOnly = options.readOnly ?? view.readOnly
   return mountVolume(view.geometry, { ...options, readOnly }, times)
 }

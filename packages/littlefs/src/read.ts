@@ -89,7 +89,7 @@ export function* readFile(volume: Volume, path: AnyPath): Op<Uint8Array> {
   return yield* readWhole(volume, yield* requireFile(volume, path))
 }
 
-export function* readWhole(volume: Volume, entry: Entry): Op<Uint8Array> {
+function* readWhole(volume: Volume, entry: Entry): Op<Uint8Array> {
   const bytes = new Uint8Array(yield* readableSize(volume, entry))
   yield* readFileAt(volume.layout, entry, 0, bytes)
   return bytes

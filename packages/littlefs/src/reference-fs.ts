@@ -7,20 +7,13 @@
  * until it is synced, and times are no business of it.
  */
 
-import {
-  type BlockDevice,
-  MisuseError,
-  type Op,
-  run,
-  runSync,
-  withBlockSize,
-} from '@caravan/core'
+import { type BlockDevice, MisuseError, type Op, run, runSync, withBlockSize } from '@caravan/core'
 import { FileHandle } from './file-handle.js'
 import { type FormatOptions, formatVolume } from './format-volume.js'
 import { type ImageEntry, prepareEntry } from './image-entry.js'
 import type { MountOptions } from './mount.js'
-import type { AnyPath } from './path.js'
 import { mountOn, viewOf } from './mounting.js'
+import type { AnyPath } from './path.js'
 import { findBlockSize } from './probe.js'
 import { ReadFace } from './read-face.js'
 import { TreeBuilder } from './tree-builder.js'

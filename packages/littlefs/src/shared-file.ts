@@ -8,8 +8,8 @@ import type { EngineFile, EntryInfo } from '@caravan/fs'
 import { entryType } from './directory.js'
 import type { Entry } from './metadata-pair.js'
 import { OpenFile } from './open-file.js'
-import { changeTimes } from './write.js'
 import type { Volume } from './volume.js'
+import { changeTimes } from './write.js'
 
 export class SharedFile implements EngineFile {
   readonly file: OpenFile
@@ -43,8 +43,8 @@ export class SharedFile implements EngineFile {
     return this.file.isUnsettled
   }
 
-  get closesQuietly(): boolean {
-    return this.useCount > 1 ? !this.file.isUnsettled : this.file.closesQuietly
+  closesQuietly(saves: boolean): boolean {
+    return this.useCount > 1 ? !(saves && this.file.isUnsettled) : this.file.closesQuietly
   }
 
   readNow(position: number, target: Uint8Array): number | readonly Span[] | undefined {
@@ -91,23 +91,21 @@ export class SharedFile implements EngineFile {
     yield* changeTimes(this.volume, this.entry, atimeNs, mtimeNs)
   }
 
-  *close(): Op<void> {
-    const isLast = --this.useCount === 0
+  *close(saves: boolean): Op<void> {
     const { file, volume } = this
-    const failed = file.hasFailed
+    const isQuiet = this.closesQuietly(saves)
+    const isLast = --this.useCount === 0
+    const hadFailed = file.hasFailed
     try {
-      if (file.closesQuietly || (!isLast && !file.isUnsettled)) {
-        if (isLast) yield* file.close()
-      } else {
-        yield* volume.change('close', () => (isLast ? file.close() : file.sync()))
-      }
+      if (isLast) yield* isQuiet ? file.close() : volume.change('close', () => file.close())
+      else if (!isQuiet) yield* volume.change('fsync', () => file.sync())
     } catch (error) {
       if (isLast) file.abandon()
       throw error
     } finally {
       if (isLast) this.onLastClose()
     }
-    if (failed && isLast) {
+    if (hadFailed && isLast) {
       const hint = 'an earlier write failed, so nothing since the last sync was saved'
       throw new FsError('EIO', { syscall: 'close', hint })
     }

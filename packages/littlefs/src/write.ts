@@ -18,7 +18,7 @@ import { TagType } from './format/tag.js'
 import { isTimeAttribute } from './format/time-attribute.js'
 import { type Entry, type MetadataPair, pairKey } from './metadata-pair.js'
 import { OpenFile } from './open-file.js'
-import { type Path, type AnyPath, parsePath } from './path.js'
+import { type AnyPath, type Path, parsePath } from './path.js'
 import { commit, makeConsistent as finishWhatWasCut } from './thread.js'
 import {
   checkName,
@@ -134,7 +134,11 @@ export function* writeFile(volume: Volume, pathLike: AnyPath, data: Uint8Array):
       yield* volume.syncData()
     }
     if (entry === undefined) {
-      const created = yield* createEntry(volume, directory as Directory, newFile(volume, path, struct))
+      const created = yield* createEntry(
+        volume,
+        directory as Directory,
+        newFile(volume, path, struct),
+      )
       rememberBlocks(created, struct, writer)
       return
     }

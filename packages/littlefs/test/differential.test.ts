@@ -10,8 +10,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { propertyParameters } from '@caravan/testkit'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { freshDevice, mountForNode } from './node-face.js'
 import { type Outcome, PromiseRun, program, type Step, SyncRun } from './fs-program.js'
+import { freshDevice, mountForNode } from './node-face.js'
 
 /** Where ours is not the host's: a name, the reason, and how to tell. */
 const DIFFERENCES: readonly {

@@ -11,7 +11,12 @@ import { LittleFS } from '../src/index.js'
 import { extractTree, freshDevice } from './node-face.js'
 
 const FILES = 300
-const author = { name: 'A. Writer', email: 'writer@example.org', timestamp: 1_700_000_000, timezoneOffset: 0 }
+const author = {
+  name: 'A. Writer',
+  email: 'writer@example.org',
+  timestamp: 1_700_000_000,
+  timezoneOffset: 0,
+}
 const dir = '/repo'
 
 let folder = ''
@@ -22,7 +27,20 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** The face as a program with callbacks knows it: no `promises` that would be taken instead. */
 function withCallbacks(fs: NodeFileSystem) {
-  const names = ['readFile', 'writeFile', 'unlink', 'readdir', 'mkdir', 'rmdir', 'stat', 'lstat', 'readlink', 'symlink', 'chmod', 'rm'] as const
+  const names = [
+    'readFile',
+    'writeFile',
+    'unlink',
+    'readdir',
+    'mkdir',
+    'rmdir',
+    'stat',
+    'lstat',
+    'readlink',
+    'symlink',
+    'chmod',
+    'rm',
+  ] as const
   return Object.fromEntries(names.map((name) => [name, fs[name].bind(fs)]))
 }
 
@@ -46,10 +64,16 @@ describe.each(FORMS)('isomorphic-git, handed our fs with %s', (form, shape) => {
     await git.init({ fs, dir, defaultBranch: 'main' })
     const paths = Array.from({ length: FILES }, (_, i) => `src/part${i % 12}/file${i}.txt`)
     for (let i = 0; i < 12; i++) await lfs.mkdir(`${dir}/src/part${i}`, { recursive: true })
-    await Promise.all(paths.map((path, i) => lfs.writeFile(`${dir}/${path}`, `file ${i}\n`.repeat(i))))
+    await Promise.all(
+      paths.map((path, i) => lfs.writeFile(`${dir}/${path}`, `file ${i}\n`.repeat(i))),
+    )
     await git.add({ fs, dir, filepath: '.' })
     const first = await git.commit({ ...repo, message: 'all of it' })
-    expect((await git.statusMatrix({ fs, dir })).every(([, head, work, stage]) => head + work + stage === 3)).toBe(true)
+    expect(
+      (await git.statusMatrix({ fs, dir })).every(
+        ([, head, work, stage]) => head + work + stage === 3,
+      ),
+    ).toBe(true)
 
     await git.branch({ fs, dir, ref: 'side' })
     await git.checkout({ fs, dir, ref: 'side' })
@@ -105,7 +129,12 @@ describe.each(FORMS)('isomorphic-git, handed our fs with %s', (form, shape) => {
     const fs = shape(nodeFs(lfs)) as Parameters<typeof git.init>[0]['fs']
     const [commit] = await git.log({ fs, dir: '/packed' })
     expect(commit?.commit.message).toBe('packed\n')
-    const { blob } = await git.readBlob({ fs, dir: '/packed', oid: commit?.oid as string, filepath: 'f150' })
+    const { blob } = await git.readBlob({
+      fs,
+      dir: '/packed',
+      oid: commit?.oid as string,
+      filepath: 'f150',
+    })
     expect(Buffer.from(blob).toString()).toBe('150\n'.repeat(151))
     await git.checkout({ fs, dir: '/packed', ref: 'main', force: true })
     expect(await lfs.readFile('/packed/f7', 'utf8')).toBe('7\n'.repeat(8))

@@ -88,9 +88,12 @@ describe('without memory for caches', () => {
     const fs = ReferenceFS.mountSync(device)
     const fsWithout = ReferenceFS.mountSync(small, NO_CACHE)
     expect(change(fsWithout)).toEqual(change(fs))
-    const pictures = [fs, fsWithout, ReferenceFS.mountSync(device), ReferenceFS.mountSync(small)].map(
-      (each) => pictureOf(each).slice(0, -1),
-    )
+    const pictures = [
+      fs,
+      fsWithout,
+      ReferenceFS.mountSync(device),
+      ReferenceFS.mountSync(small),
+    ].map((each) => pictureOf(each).slice(0, -1))
     for (const picture of pictures) expect(picture).toEqual(pictures[0])
     expect(fs.dfSync()).toEqual(fsWithout.dfSync())
     const { blockSize, blockCount, progSize, eraseValue } = manifestOf(name)

@@ -5,7 +5,7 @@
  */
 
 import { FsError } from '@caravan/core'
-import { ReferenceFS, type MountOptions } from '@caravan/littlefs'
+import { type MountOptions, ReferenceFS } from '@caravan/littlefs'
 import {
   CrashDevice,
   checkLittlefs,

@@ -3,7 +3,7 @@
 import { FormatError } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { describe, expect, it } from 'vitest'
-import { ReferenceFS, type MountOptions } from '../src/index.js'
+import { type MountOptions, ReferenceFS } from '../src/index.js'
 import { cleanNames, deviceOf, imageOf, manifestOf } from './golden-images.js'
 
 const thrown = (call: () => unknown): unknown => {

@@ -322,7 +322,9 @@ describe('every call', () => {
     const device = new LateDevice(deviceOf('corrupt-none'))
     const needsAsync = expect.objectContaining({ name: 'MisuseError', code: 'NEEDS_ASYNC' })
     expect(() => ReferenceFS.mountSync(device)).toThrow(needsAsync)
-    expect(() => ReferenceFS.formatSync(new LateDevice(deviceOf('fresh-512-ff')))).toThrow(needsAsync)
+    expect(() => ReferenceFS.formatSync(new LateDevice(deviceOf('fresh-512-ff')))).toThrow(
+      needsAsync,
+    )
     const fs = await ReferenceFS.mount(device)
     expect(() => fs.readFileSync('/big.bin')).toThrow(needsAsync)
     expect(await fs.readFile('/note')).toHaveLength(13)

@@ -5,7 +5,7 @@
  */
 
 import type { BlockDevice } from '@caravan/core'
-import { ReferenceFS, type MountOptions, type WalkEntry } from '@caravan/littlefs'
+import { type MountOptions, ReferenceFS, type WalkEntry } from '@caravan/littlefs'
 import { AsynchronousDevice } from './devices.js'
 
 export const MODES = ['sync', 'async'] as const
@@ -45,7 +45,11 @@ export function readFileInPieces(
   return mode === 'sync' ? fs.readFileInPiecesSync(path) : fs.readFileInPieces(path)
 }
 
-export async function readdir(mode: Mode, fs: ReferenceFS, path: Uint8Array): Promise<Uint8Array[]> {
+export async function readdir(
+  mode: Mode,
+  fs: ReferenceFS,
+  path: Uint8Array,
+): Promise<Uint8Array[]> {
   const options = { encoding: 'buffer' } as const
   return mode === 'sync' ? fs.readdirSync(path, options) : fs.readdir(path, options)
 }
