@@ -190,8 +190,9 @@ export class FileHandle<Bytes extends Uint8Array = Uint8Array> {
     refusePermissions(this.host.mount.context, { syscall: 'fchown' })
   }
 
-  /** Saves what was written, and ends the use of the handle. */
+  /** Saves what was written, and ends the use of the handle. Closed once more it stays closed. */
   async close(): Promise<void> {
+    if (!this.handle.isOpen) return
     return this.scheduler.run(closeCall(this.host.mount.context, this.handle))
   }
 

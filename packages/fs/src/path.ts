@@ -76,6 +76,8 @@ export function parsePosixPath(path: PathLike): Path {
       names.push(part)
     }
   }
+  // An empty path names nothing: not even the root.
+  if (bytes === '') return { ...plainPath([''], text), mustExist: true }
   const isRoot = names.length === 0
   return {
     names,

@@ -1,5 +1,6 @@
 /** `fs.promises`: every call as `node:fs/promises` has it. */
 
+import { isErrno } from '@caravan/core'
 import { encodingOf, optionsObject, timeArgument } from './arguments.js'
 import { constants } from './constants.js'
 import { type CopySettings, copyFileCall, cpCall } from './copy-calls.js'
@@ -51,6 +52,7 @@ import {
 type Flags = string | number
 type WithTypes = { readonly withFileTypes: true }
 type Encoded = { readonly encoding: 'buffer' }
+type Missing = StatOptions & { readonly throwIfNoEntry: false }
 
 export interface CpOptions extends Omit<CopySettings, 'filter'> {
   /** False leaves out an entry and all in it. */
@@ -82,16 +84,29 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
     return this.call(accessCall(this.context, path, mode))
   }
 
+  stat(path: PathLike, options: Missing): Promise<Stats | undefined>
   stat(path: PathLike, options: StatOptions & { readonly bigint: true }): Promise<BigIntStats>
   stat(path: PathLike, options?: StatOptions): Promise<Stats>
-  async stat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats> {
-    return statsOf(this.context, await this.call(statCall(this.context, path, 'stat')), options)
+  async stat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats | undefined> {
+    return this.statAs('stat', path, options)
   }
 
+  lstat(path: PathLike, options: Missing): Promise<Stats | undefined>
   lstat(path: PathLike, options: StatOptions & { readonly bigint: true }): Promise<BigIntStats>
   lstat(path: PathLike, options?: StatOptions): Promise<Stats>
-  async lstat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats> {
-    return statsOf(this.context, await this.call(statCall(this.context, path, 'lstat')), options)
+  async lstat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats | undefined> {
+    return this.statAs('lstat', path, options)
+  }
+
+  private async statAs(syscall: string, path: PathLike, options: StatOptions | undefined) {
+    try {
+      const info = await this.call(statCall(this.context, path, syscall))
+      return statsOf(this.context, info, options)
+    } catch (error) {
+      const isMissing = isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')
+      if (options?.throwIfNoEntry === false && isMissing) return undefined
+      throw error
+    }
   }
 
   statfs(path: PathLike, options: { readonly bigint: true }): Promise<StatFs<bigint>>

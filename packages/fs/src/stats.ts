@@ -162,7 +162,7 @@ export class BigIntStats extends TypeQuestions {
 /** What `stat({ bigint: true })` asks for. */
 export interface StatOptions {
   readonly bigint?: boolean | undefined
-  /** Only `statSync`: `false` gives `undefined` for what is not there. */
+  /** `false` gives `undefined` for what is not there. */
   readonly throwIfNoEntry?: boolean | undefined
 }
 

@@ -15,6 +15,7 @@ import {
 import { FileHandle, type HandleHost } from '../file-handle.js'
 import { FileSystem, type StreamOptions } from '../file-system.js'
 import type { Handle } from '../handle.js'
+import type { Mount } from '../mount.js'
 import type { PathLike } from '../path.js'
 import type { SyncFs } from '../sync-fs.js'
 import type { StreamRange } from '../web-streams.js'
@@ -60,6 +61,13 @@ export class NodeFileHandle extends FileHandle<Buffer> {
 }
 
 export class NodeFileSystem extends FileSystem<Buffer> {
+  constructor(mount: Mount) {
+    super(mount)
+    // Node's calls need no object: programs take them off it.
+    bindMethods(this)
+    bindMethods(this.promises)
+  }
+
   protected override wrapBytes(bytes: Uint8Array): Buffer {
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
@@ -77,6 +85,24 @@ export class NodeFileSystem extends FileSystem<Buffer> {
       typeof createWriteStream
     >[1]
     return createWriteStream(path as NodePathLike, settings)
+  }
+}
+
+/** Makes the methods of an object's classes its own, bound to it. */
+function bindMethods(object: object): void {
+  const methods = object as Record<string, unknown>
+  for (let at = Object.getPrototypeOf(object); at !== null && at !== Object.prototype; ) {
+    for (const name of Object.getOwnPropertyNames(at)) {
+      const { value } = Object.getOwnPropertyDescriptor(at, name) ?? {}
+      if (typeof value !== 'function' || name === 'constructor') continue
+      if (Object.hasOwn(object, name)) continue
+      Object.defineProperty(object, name, {
+        value: (methods[name] as CallableFunction).bind(object),
+        writable: true,
+        configurable: true,
+      })
+    }
+    at = Object.getPrototypeOf(at)
   }
 }
 
