@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: {
     // Tests run on the sources: what fails is shown where it is written.
     alias: [
-      { find: /^@caravan\/device\/node$/, replacement: `${packages}device/src/node/index.ts` },
+      { find: /^@caravan\/(device|fs)\/node$/, replacement: `${packages}$1/src/node/index.ts` },
       { find: /^@caravan\/([a-z]+)$/, replacement: `${packages}$1/src/index.ts` },
     ],
   },
@@ -16,6 +16,7 @@ export default defineConfig({
       'packages/*/src/**/*.test.ts',
       'packages/*/test/**/*.test.ts',
       'scripts/**/*.test.ts',
+      'examples/**/*.test.ts',
       'bench/*.test.ts',
     ],
     maxWorkers: 2,

@@ -125,7 +125,7 @@ function readEach(place: Place, fullCount: number): Run {
     work() {
       sum = 0
       for (let i = 0; i < paths.length; i++) {
-        const file = fs.openSync(paths[i] as string)
+        const file = fs.openEngineFileSync(paths[i] as string)
         sum += file.readSync(target)
         file.closeSync()
       }

@@ -63,7 +63,7 @@ function writeLarge(place: Place): Run {
     amount: content.length / MEGABYTE,
     before() {
       fs = makeFilesystem(place)
-      file = fs.openSync('/large', { write: true, create: true })
+      file = fs.openEngineFileSync('/large', { write: true, create: true })
     },
     work() {
       for (let i = 0; i < chunks.length; i++) file.writeSync(chunks[i] as Uint8Array)
@@ -88,7 +88,7 @@ function readLarge(place: Place, pieceBytes: number): Run {
   return {
     amount: content.length / MEGABYTE,
     work() {
-      const file = fs.openSync('/large')
+      const file = fs.openEngineFileSync('/large')
       for (let i = 0; i < pieces.length; i++) file.readSync(pieces[i] as Uint8Array)
       file.closeSync()
     },
@@ -107,7 +107,7 @@ function readAtRandom(place: Place): Run {
   const { fs, content } = makeLargeFile(place)
   const positions = randomPositions(place, content.length)
   const target = new Uint8Array(Math.min(CHUNK_BYTES, content.length))
-  const file = fs.openSync('/large')
+  const file = fs.openEngineFileSync('/large')
   return {
     amount: positions.length,
     work() {
@@ -132,7 +132,7 @@ function appendAndSync(place: Place): Run {
     amount: count,
     before() {
       fs = makeFilesystem(place)
-      file = fs.openSync('/log', { append: true, create: true })
+      file = fs.openEngineFileSync('/log', { append: true, create: true })
     },
     work() {
       for (let i = 0; i < count; i++) {
@@ -160,7 +160,7 @@ function overwrite(place: Place): Run {
     amount: count,
     work() {
       for (let i = 0; i < count; i++) {
-        const file = fs.openSync('/file', { read: true, write: true })
+        const file = fs.openEngineFileSync('/file', { read: true, write: true })
         file.seek(middle)
         file.writeSync(record)
         file.closeSync()

@@ -39,7 +39,7 @@ function writeLarge(place: Place): Run {
     amount: content.length / MEGABYTE,
     async before() {
       fs = await makeFilesystem(place)
-      file = await fs.open('/large', { write: true, create: true })
+      file = await fs.openEngineFile('/large', { write: true, create: true })
     },
     async work() {
       for (const chunk of chunks) await file.write(chunk)
@@ -63,7 +63,7 @@ async function readLarge(place: Place): Promise<Run> {
   return {
     amount: content.length / MEGABYTE,
     async work() {
-      const file = await fs.open('/large')
+      const file = await fs.openEngineFile('/large')
       for (const piece of pieces) await file.read(piece)
       await file.close()
     },
@@ -75,7 +75,7 @@ async function readAtRandom(place: Place): Promise<Run> {
   const { fs, content } = await makeLargeFile(place)
   const positions = randomPositions(place, content.length)
   const target = new Uint8Array(Math.min(CHUNK_BYTES, content.length))
-  const file = await fs.open('/large')
+  const file = await fs.openEngineFile('/large')
   return {
     amount: positions.length,
     async work() {

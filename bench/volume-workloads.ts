@@ -203,7 +203,7 @@ function readBack(place: Place): Run {
     work() {
       const fs = LittleFS.mountSync(place.device, place.options)
       for (let i = 0; i < files.length; i++) {
-        const file = fs.openSync((files[i] as PackedFile).path)
+        const file = fs.openEngineFileSync((files[i] as PackedFile).path)
         file.readSync(targets[i] as Uint8Array)
         file.closeSync()
       }

@@ -12,7 +12,7 @@ import {
   MisuseError,
 } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
-import type { LittleFS, MountOptions } from '@caravan/littlefs'
+import type { MountOptions, ReferenceFS } from '@caravan/littlefs'
 import * as drive from '../golden/littlefs/mode.js'
 import { mutate, type Target } from './mutate.js'
 import { Random } from './random.js'
@@ -96,7 +96,7 @@ async function readAll(
       note(what, error)
     }
   }
-  let fs: LittleFS
+  let fs: ReferenceFS
   try {
     fs = await drive.mount(mode, device, options)
   } catch (error) {

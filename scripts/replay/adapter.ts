@@ -9,9 +9,9 @@ import type { BlockDevice } from '@caravan/core'
 import {
   type FileHandle,
   type FormatOptions,
-  LittleFS,
   type MountOptions,
   type OpenOptions,
+  ReferenceFS,
 } from '@caravan/littlefs'
 import { AsynchronousDevice } from '../golden/littlefs/devices.js'
 import * as drive from '../golden/littlefs/mode.js'
@@ -30,7 +30,7 @@ export interface Handle {
 
 /** A mounted filesystem that can be written to, in either mode. */
 export interface Volume {
-  readonly fs: LittleFS
+  readonly fs: ReferenceFS
   mkdir(path: string): Promise<void>
   remove(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
@@ -52,8 +52,8 @@ export async function format(
   device: BlockDevice,
   options: FormatOptions,
 ): Promise<void> {
-  if (mode === 'sync') LittleFS.formatSync(device, options)
-  else await LittleFS.format(new AsynchronousDevice(device), options)
+  if (mode === 'sync') ReferenceFS.formatSync(device, options)
+  else await ReferenceFS.format(new AsynchronousDevice(device), options)
 }
 
 export async function mountVolume(
@@ -65,7 +65,7 @@ export async function mountVolume(
   return mode === 'sync' ? syncVolume(fs) : asyncVolume(fs)
 }
 
-function syncVolume(fs: LittleFS): Volume {
+function syncVolume(fs: ReferenceFS): Volume {
   return {
     fs,
     mkdir: async (path) => fs.mkdirSync(path),
@@ -84,7 +84,7 @@ function syncVolume(fs: LittleFS): Volume {
   }
 }
 
-function asyncVolume(fs: LittleFS): Volume {
+function asyncVolume(fs: ReferenceFS): Volume {
   return {
     fs,
     mkdir: (path) => fs.mkdir(path),

@@ -85,7 +85,10 @@ export async function listEntries(fs: LittleFS, path: Uint8Array): Promise<Entry
   const first = await lookUp(fs, path)
   if (first.type !== 'directory') return [first]
   const entries: Entry[] = []
-  const found = await fs.readdir(enginePath(path), { encoding: 'buffer', withFileTypes: true })
+  const found = await fs.reference.readdir(enginePath(path), {
+    encoding: 'buffer',
+    withFileTypes: true,
+  })
   for (const { name, type, size } of found) {
     const entry = { path: joinPath(path, name), name, depth: 1, type, size }
     const error = checkReachable(name)

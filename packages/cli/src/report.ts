@@ -88,6 +88,7 @@ function describeFs(error: FsError): string {
     case 'ENOTDIR':
       if (error.syscall !== undefined && CHANGES.includes(error.syscall)) return error.message
       return 'not a directory. For the content of a file use `caravan cat` or `caravan get`.'
+    case 'ERR_FS_EISDIR':
     case 'EISDIR':
       if (error.syscall === 'rm') return 'a directory. Remove it, and all that is in it, with -r.'
       if (error.syscall === 'rename') return error.message

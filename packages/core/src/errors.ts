@@ -56,6 +56,7 @@ const ERRNO = {
   EIO: [5, 'i/o error'],
   EBADF: [9, 'bad file descriptor'],
   EAGAIN: [11, 'resource temporarily unavailable'],
+  EACCES: [13, 'permission denied'],
   EBUSY: [16, 'resource busy or locked'],
   EEXIST: [17, 'file already exists'],
   EXDEV: [18, 'cross-device link not permitted'],
@@ -71,6 +72,13 @@ const ERRNO = {
   ELOOP: [40, 'too many symbolic links encountered'],
   ENODATA: [61, 'no data available'],
   ENOTSUP: [95, 'operation not supported on socket'],
+  // Codes of Node's own, with the numbers that it gives them.
+  ERR_FS_EISDIR: [21, 'path is a directory'],
+  ERR_FS_CP_EINVAL: [22, 'invalid source or destination of a copy'],
+  ERR_FS_CP_EEXIST: [17, 'target already exists'],
+  ERR_FS_CP_DIR_TO_NON_DIR: [20, 'cannot overwrite a file with a directory'],
+  ERR_FS_CP_NON_DIR_TO_DIR: [21, 'cannot overwrite a directory with a file'],
+  ERR_DIR_CLOSED: [9, 'directory handle was closed'],
 } as const
 
 /** An error code as Node spells it. */
@@ -94,6 +102,8 @@ export class FsError extends CaravanError {
   readonly syscall: string | undefined
   readonly path: string | undefined
   readonly dest: string | undefined
+  /** What to do about it, as it stands in the message. */
+  readonly hint: string | undefined
 
   constructor(
     readonly code: Errno,
@@ -107,6 +117,7 @@ export class FsError extends CaravanError {
     this.syscall = details.syscall
     this.path = details.path
     this.dest = details.dest
+    this.hint = details.hint
   }
 }
 

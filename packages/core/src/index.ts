@@ -1,4 +1,10 @@
 export {
+  byteString,
+  byteStringToBytes,
+  byteStringToText,
+  textToByteString,
+} from './byte-string.js'
+export {
   type Answer,
   type BlockDevice,
   checkBlocks,

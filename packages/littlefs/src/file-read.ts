@@ -87,6 +87,22 @@ export function* readBlocksAt(
   return length
 }
 
+/** The spans of a read that lies in the file, where all of its few blocks are known. */
+export function knownSpans(
+  layout: Layout,
+  blocks: FileBlocks,
+  position: number,
+  target: Uint8Array,
+): readonly Span[] | undefined {
+  const first = blockIndexAt(position, layout.blockSize)
+  const last = blockIndexAt(position + target.length - 1, layout.blockSize)
+  if (last - first >= REQUEST_SPANS) return undefined
+  for (let index = first; index <= last; index++) {
+    if (blocks.get(index) === undefined) return undefined
+  }
+  return planSpans(layout, blocks, first, last, position, target, target.length)
+}
+
 /** One span a block, each filling its part of `target`. */
 function planSpans(
   layout: Layout,

@@ -1,5 +1,6 @@
 export { FileHandle, type SeekOrigin } from './file-handle.js'
 export type { Crc32 } from './format/crc32.js'
+export type { TimeDialect } from './format/time-attribute.js'
 export type { FormatOptions } from './format-volume.js'
 export {
   type BuildOptions,
@@ -10,11 +11,21 @@ export {
 } from './image.js'
 export type { ExtractedEntry, ImageEntry } from './image-entry.js'
 export type { ImagePlan, PlanProblem } from './image-plan.js'
-export { LittleFS, type MkdirOptions, type RmOptions } from './littlefs.js'
-export type { MountOptions } from './mount.js'
-export type { PathLike } from './path.js'
-export { Dirent, type Space, Stats, type WalkEntry } from './read.js'
-export type { FilesystemInfo, ReaddirOptions } from './read-face.js'
+export { LittleFS, type LittleFSOptions } from './littlefs.js'
+export type { MountOptions, TimesOption } from './mount.js'
+export type { AnyPath, Path, PathLike } from './path.js'
+export {
+  Dirent as ReferenceDirent,
+  type Space,
+  Stats as ReferenceStats,
+  type WalkEntry,
+} from './read.js'
+export type { FilesystemInfo, ReaddirOptions as ReferenceReaddirOptions } from './read-face.js'
+export {
+  type MkdirOptions as ReferenceMkdirOptions,
+  ReferenceFS,
+  type RmOptions as ReferenceRmOptions,
+} from './reference-fs.js'
 export type { BlockUse } from './traverse.js'
 export type { DiskVersion } from './volume.js'
 export type { OpenOptions } from './write.js'

@@ -37,6 +37,29 @@ export class KeptBlocks {
     return blockSize <= BLOCK_MAX_BYTES && length < 2 * blockSize
   }
 
+  /** True for a read that goes on where the last one ended. */
+  follows(position: number): boolean {
+    return position === this.end
+  }
+
+  /** A read past what is kept here ended there. */
+  passed(end: number): void {
+    this.end = end
+  }
+
+  /** {@link read} where all of it is kept; `undefined` where it is not. */
+  readNow(
+    blocks: FileBlocks,
+    size: number,
+    position: number,
+    target: Uint8Array,
+  ): number | undefined {
+    const length = Math.max(0, Math.min(target.length, size - position))
+    if (this.copy(blocks, position, target, 0, length) < length) return undefined
+    this.end = position + length
+    return length
+  }
+
   /** Reads of a file of `size` bytes. @returns bytes read. */
   *read(blocks: FileBlocks, size: number, position: number, target: Uint8Array): Op<number> {
     const { blockSize } = this.volume.layout

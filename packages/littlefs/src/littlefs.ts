@@ -1,76 +1,74 @@
 /**
- * LittleFS: a mounted filesystem as a program uses it, each call as a promise and as `...Sync`.
- *
- * Both forms of a call run one operation of the engine. Errors have the codes and messages of
- * `node:fs`.
+ * LittleFS: a mounted littlefs as a program uses it: `node:fs` (see `FileSystem` of `@caravan/fs`),
+ * and beside it what littlefs alone has, each as a promise and as `...Sync`.
  */
 
+import { type BlockDevice, run, runSync } from '@caravan/core'
 import {
-  type BlockDevice,
-  FormatError,
-  MisuseError,
-  type Op,
-  run,
-  runSync,
-  withBlockSize,
-} from '@caravan/core'
-import { FileHandle } from './file-handle.js'
-import { type FormatOptions, formatVolume } from './format-volume.js'
-import { type ImageEntry, prepareEntry } from './image-entry.js'
-import { type MountOptions, mountVolume } from './mount.js'
-import type { PathLike } from './path.js'
+  type FaceOptions,
+  FileSystem,
+  Mount,
+  type PathLike,
+  type UnmountOptions,
+} from '@caravan/fs'
+import { LittlefsEngine } from './engine.js'
+import type { FileHandle } from './file-handle.js'
+import type { FormatOptions } from './format-volume.js'
+import type { ImageEntry } from './image-entry.js'
+import type { MountOptions, TimesOption } from './mount.js'
+import { mountOn, viewOf } from './mounting.js'
+import type { Path } from './path.js'
 import { findBlockSize } from './probe.js'
-import { ReadFace } from './read-face.js'
-import { TreeBuilder } from './tree-builder.js'
-import { noSuperblock } from './volume.js'
-import {
-  appendFile,
-  changeAttribute,
-  collectGarbage,
-  grow,
-  makeConsistent,
-  makeDirectory,
-  type OpenOptions,
-  openFile,
-  remove,
-  removeTree,
-  rename,
-  truncate,
-  writeFile,
-} from './write.js'
+import type { Space, WalkEntry } from './read.js'
+import type { FilesystemInfo } from './read-face.js'
+import { ReferenceFS } from './reference-fs.js'
+import type { BlockUse } from './traverse.js'
+import type { Volume } from './volume.js'
+import type { OpenOptions } from './write.js'
 
-export interface MkdirOptions {
-  /** Makes missing directories on the way, and takes one that is there already. */
-  readonly recursive?: boolean
+export interface LittleFSOptions extends MountOptions, FaceOptions {
+  /**
+   * Which attribute holds the time of a file's last change: written with every change, in the
+   * dialect of a platform (docs/fs.md). `'auto'` is that which the image has; images without any get
+   * none. Default `'auto'`.
+   */
+  readonly times?: TimesOption
 }
 
-export interface RmOptions {
-  /** Also what is in a directory: one entry at a time, so that a power cut leaves the rest. */
-  readonly recursive?: boolean
-  /** Missing is fine. */
-  readonly force?: boolean
-}
+export class LittleFS extends FileSystem {
+  /** The same mount as the C library shows it: its paths, its handles. */
+  readonly reference: ReferenceFS
+  private readonly engine: LittlefsEngine
 
-const encoder = new TextEncoder()
+  private constructor(
+    readonly device: BlockDevice,
+    volume: Volume,
+    options: LittleFSOptions,
+  ) {
+    const engine = new LittlefsEngine(volume)
+    const mount = new Mount(device, engine, options)
+    super(mount)
+    this.engine = engine
+    this.reference = new ReferenceFS(device, volume, options, mount.scheduler)
+  }
 
-export class LittleFS extends ReadFace {
   /**
    * Mounts a device. Nothing is written before the first change.
    *
    * @throws FormatError `NOT_LITTLEFS`, `CORRUPT_PAIR`, `TAIL_CYCLE`, `UNSUPPORTED_VERSION`,
    *   `UNSUPPORTED_LIMIT`, `WRONG_GEOMETRY`; DeviceError what the device cannot do.
    */
-  static async mount(device: BlockDevice, options: MountOptions = {}): Promise<LittleFS> {
+  static async mount(device: BlockDevice, options: LittleFSOptions = {}): Promise<LittleFS> {
     const blockSize = options.blockSize ?? (await run(findBlockSize(device.geometry), device))
     const view = viewOf(device, blockSize, options)
-    return new LittleFS(view, await run(mountOn(view, options), view), options)
+    return new LittleFS(view, await run(mountOn(view, options, timesOf(options)), view), options)
   }
 
   /** @throws as {@link LittleFS.mount}; MisuseError where the device answers with promises. */
-  static mountSync(device: BlockDevice, options: MountOptions = {}): LittleFS {
+  static mountSync(device: BlockDevice, options: LittleFSOptions = {}): LittleFS {
     const blockSize = options.blockSize ?? runSync(findBlockSize(device.geometry), device)
     const view = viewOf(device, blockSize, options)
-    return new LittleFS(view, runSync(mountOn(view, options), view), options)
+    return new LittleFS(view, runSync(mountOn(view, options, timesOf(options)), view), options)
   }
 
   /**
@@ -78,116 +76,117 @@ export class LittleFS extends ReadFace {
    *
    * @throws FormatError `WRONG_GEOMETRY`, DeviceError.
    */
-  static async format(device: BlockDevice, options: FormatOptions = {}): Promise<void> {
-    const view = withBlockSize(device, options.blockSize ?? device.geometry.blockSize)
-    await run(formatVolume(view.geometry, options), view)
+  static format(device: BlockDevice, options: FormatOptions = {}): Promise<void> {
+    return ReferenceFS.format(device, options)
   }
 
   static formatSync(device: BlockDevice, options: FormatOptions = {}): void {
-    const view = withBlockSize(device, options.blockSize ?? device.geometry.blockSize)
-    runSync(formatVolume(view.geometry, options), view)
+    ReferenceFS.formatSync(device, options)
   }
 
-  /** Opens a file. Close the handle: what was written is saved by `sync` and `close` alone. */
-  async open(path: PathLike, options: OpenOptions = { read: true }): Promise<FileHandle> {
-    const op = () => openFile(this.volume, path, options)
-    return new FileHandle(
-      this.runner,
-      await (mayChange(options) ? this.change(op) : this.run(op())),
-    )
+  info(): FilesystemInfo {
+    return this.reference.info()
   }
 
-  openSync(path: PathLike, options: OpenOptions = { read: true }): FileHandle {
-    const op = () => openFile(this.volume, path, options)
-    return new FileHandle(
-      this.runner,
-      mayChange(options) ? this.changeSync(op) : this.runSync(op()),
-    )
+  // Attributes
+
+  /** @throws FsError `ENODATA` where it has no attribute of that type (0 to 255). */
+  async getAttribute(path: PathLike, type: number): Promise<Uint8Array> {
+    return this.reference.getAttribute(this.resolved(path), type)
   }
 
-  /**
-   * Writes a whole file, made where missing: after a power cut it is the old one or the new one.
-   * Text is written as UTF-8.
-   */
-  async writeFile(path: PathLike, data: Uint8Array | string): Promise<void> {
-    const bytes = bytesOf(data)
-    return this.change(() => writeFile(this.volume, path, bytes))
+  getAttributeSync(path: PathLike, type: number): Uint8Array {
+    return this.reference.getAttributeSync(this.resolved(path), type)
   }
 
-  writeFileSync(path: PathLike, data: Uint8Array | string): void {
-    this.changeSync(() => writeFile(this.volume, path, bytesOf(data)))
+  /** All attributes by type, ascending. */
+  async getAttributes(path: PathLike): Promise<Map<number, Uint8Array>> {
+    return this.reference.getAttributes(this.resolved(path))
   }
 
-  /** Adds to the end of a file, made where missing. */
-  async appendFile(path: PathLike, data: Uint8Array | string): Promise<void> {
-    const bytes = bytesOf(data)
-    return this.change(() => appendFile(this.volume, path, bytes))
-  }
-
-  appendFileSync(path: PathLike, data: Uint8Array | string): void {
-    this.changeSync(() => appendFile(this.volume, path, bytesOf(data)))
-  }
-
-  /** Cuts a file off at a size in bytes, or fills it up with zeros. */
-  async truncate(path: PathLike, size = 0): Promise<void> {
-    return this.change(() => truncate(this.volume, path, size))
-  }
-
-  truncateSync(path: PathLike, size = 0): void {
-    this.changeSync(() => truncate(this.volume, path, size))
-  }
-
-  async mkdir(path: PathLike, options: MkdirOptions = {}): Promise<void> {
-    return this.change(() => makeDirectory(this.volume, path, options.recursive === true))
-  }
-
-  mkdirSync(path: PathLike, options: MkdirOptions = {}): void {
-    this.changeSync(() => makeDirectory(this.volume, path, options.recursive === true))
-  }
-
-  /** Removes a file or an empty directory. */
-  async remove(path: PathLike): Promise<void> {
-    return this.change(() => remove(this.volume, path))
-  }
-
-  removeSync(path: PathLike): void {
-    this.changeSync(() => remove(this.volume, path))
-  }
-
-  /** Removes a file; with `recursive` a directory and what is in it. */
-  async rm(path: PathLike, options: RmOptions = {}): Promise<void> {
-    return this.change(() => removeTree(this.volume, path, options))
-  }
-
-  rmSync(path: PathLike, options: RmOptions = {}): void {
-    this.changeSync(() => removeTree(this.volume, path, options))
-  }
-
-  /** Renames, in place of a file or an empty directory of that name: in one step. */
-  async rename(from: PathLike, to: PathLike): Promise<void> {
-    return this.change(() => rename(this.volume, from, to))
-  }
-
-  renameSync(from: PathLike, to: PathLike): void {
-    this.changeSync(() => rename(this.volume, from, to))
+  getAttributesSync(path: PathLike): Map<number, Uint8Array> {
+    return this.reference.getAttributesSync(this.resolved(path))
   }
 
   /** Sets the user attribute of a type from 0 to 255. */
   async setAttribute(path: PathLike, type: number, value: Uint8Array): Promise<void> {
-    return this.change(() => changeAttribute(this.volume, path, type, value))
+    return this.reference.setAttribute(this.resolved(path), type, value)
   }
 
   setAttributeSync(path: PathLike, type: number, value: Uint8Array): void {
-    this.changeSync(() => changeAttribute(this.volume, path, type, value))
+    this.reference.setAttributeSync(this.resolved(path), type, value)
   }
 
   /** Removes an attribute; one that is not there is fine. */
   async removeAttribute(path: PathLike, type: number): Promise<void> {
-    return this.change(() => changeAttribute(this.volume, path, type, undefined))
+    return this.reference.removeAttribute(this.resolved(path), type)
   }
 
   removeAttributeSync(path: PathLike, type: number): void {
-    this.changeSync(() => changeAttribute(this.volume, path, type, undefined))
+    this.reference.removeAttributeSync(this.resolved(path), type)
+  }
+
+  // Files as the C library has them
+
+  /**
+   * Opens a file as the C library does: the handle has a position to seek, and sees its own version
+   * of the file until it is synced.
+   */
+  async openEngineFile(path: PathLike, options?: OpenOptions): Promise<FileHandle> {
+    return this.reference.open(this.resolved(path), options)
+  }
+
+  openEngineFileSync(path: PathLike, options?: OpenOptions): FileHandle {
+    return this.reference.openSync(this.resolved(path), options)
+  }
+
+  /** Removes a file or an empty directory. */
+  async remove(path: PathLike): Promise<void> {
+    return this.reference.remove(this.resolved(path))
+  }
+
+  removeSync(path: PathLike): void {
+    this.reference.removeSync(this.resolved(path))
+  }
+
+  /**
+   * A file in pieces of at most `pieceSize` bytes (64 KiB where not said), one at a time in memory.
+   * All are of the file as it was at the first, as it stands on the device.
+   */
+  readFileInPieces(path: PathLike, pieceSize?: number): AsyncGenerator<Uint8Array, void, void> {
+    return this.reference.readFileInPieces(this.resolved(path), pieceSize)
+  }
+
+  readFileInPiecesSync(path: PathLike, pieceSize?: number): Generator<Uint8Array, void, void> {
+    return this.reference.readFileInPiecesSync(this.resolved(path), pieceSize)
+  }
+
+  // The tree, the blocks
+
+  /** Everything below a path, the path itself first. */
+  walk(path: PathLike = '/'): AsyncGenerator<WalkEntry, void, void> {
+    return this.reference.walk(this.resolved(path))
+  }
+
+  walkSync(path: PathLike = '/'): Generator<WalkEntry, void, void> {
+    return this.reference.walkSync(this.resolved(path))
+  }
+
+  /**
+   * The content of exactly the file that a walk met, also where no path leads to it (a name that
+   * stands twice, or holds a slash).
+   */
+  async readEntry(walked: WalkEntry): Promise<Uint8Array> {
+    return this.reference.readEntry(walked)
+  }
+
+  readEntrySync(walked: WalkEntry): Uint8Array {
+    return this.reference.readEntrySync(walked)
+  }
+
+  /** {@link readEntry} in pieces. */
+  readEntryInPieces(walked: WalkEntry, pieceSize?: number): AsyncGenerator<Uint8Array, void, void> {
+    return this.reference.readEntryInPieces(walked, pieceSize)
   }
 
   /**
@@ -197,150 +196,79 @@ export class LittleFS extends ReadFace {
    * @throws FsError `ENOSPC`, `ENAMETOOLONG`, `EFBIG`; `EISDIR` and `ENOTDIR` where a name is taken
    *   by the other type. Then nothing was added.
    */
-  async addTree(entries: Iterable<ImageEntry> | AsyncIterable<ImageEntry>): Promise<void> {
-    return this.exclusive(async () => {
-      const builder = new TreeBuilder(this.volume)
-      const step = <T>(op: () => Op<T>) => run(this.volume.change('open', op), this.device)
-      try {
-        for await (const entry of entries) {
-          const { path, isFile, attributes, pieces } = prepareEntry(entry, this.attrMax)
-          if (!isFile) {
-            builder.addDirectory(path, attributes)
-            continue
-          }
-          const file = builder.addFile(path, attributes)
-          for await (const piece of pieces) await step(() => file.write(piece))
-          await step(() => file.finish())
-        }
-        await step(() => builder.commit())
-      } catch (error) {
-        builder.abandon()
-        throw error
-      }
-    })
+  addTree(entries: Iterable<ImageEntry> | AsyncIterable<ImageEntry>): Promise<void> {
+    return this.reference.addTree(entries)
   }
 
   /** {@link addTree} of entries that are there at once. */
   addTreeSync(entries: Iterable<ImageEntry>): void {
-    const builder = new TreeBuilder(this.volume)
-    try {
-      for (const entry of entries) {
-        const { path, isFile, attributes, pieces } = prepareEntry(entry, this.attrMax)
-        if (!isFile) {
-          builder.addDirectory(path, attributes)
-          continue
-        }
-        const file = builder.addFile(path, attributes)
-        if (!(Symbol.iterator in pieces)) {
-          throw new MisuseError(
-            'NEEDS_ASYNC',
-            `The content of '${path.text}' comes with promises: add it with addTree().`,
-          )
-        }
-        for (const piece of pieces) this.runner.changeSync('open', () => file.write(piece))
-        this.runner.changeSync('open', () => file.finish())
-      }
-      this.runner.changeSync('open', () => builder.commit())
-    } catch (error) {
-      builder.abandon()
-      throw error
-    }
+    this.reference.addTreeSync(entries)
   }
 
-  private get attrMax(): number {
-    return this.volume.limits.attrMax
+  /** How many blocks are used and free. */
+  async df(): Promise<Space> {
+    return this.reference.df()
+  }
+
+  dfSync(): Space {
+    return this.reference.dfSync()
+  }
+
+  /** What every used block is used for. What damage hides is left out. */
+  async blockUse(): Promise<BlockUse[]> {
+    return this.reference.blockUse()
+  }
+
+  blockUseSync(): BlockUse[] {
+    return this.reference.blockUseSync()
   }
 
   /** Finishes what a power cut has left undone; the first change does it too. */
   async makeConsistent(): Promise<void> {
-    return this.change(() => makeConsistent(this.volume))
+    return this.reference.makeConsistent()
   }
 
   makeConsistentSync(): void {
-    this.changeSync(() => makeConsistent(this.volume))
+    this.reference.makeConsistentSync()
   }
 
   /** Does ahead what would make later changes slow: compacts full metadata, finds free blocks. */
   async gc(): Promise<void> {
-    return this.change(() => collectGarbage(this.volume))
+    return this.reference.gc()
   }
 
   gcSync(): void {
-    this.changeSync(() => collectGarbage(this.volume))
+    this.reference.gcSync()
   }
 
   /** Takes up to `blockCount` blocks of the device into use. */
   async grow(blockCount: number): Promise<void> {
-    const { geometry } = this.device
-    return this.change(() => grow(this.volume, blockCount, geometry.blockCount))
+    return this.reference.grow(blockCount)
   }
 
   growSync(blockCount: number): void {
-    const { geometry } = this.device
-    this.changeSync(() => grow(this.volume, blockCount, geometry.blockCount))
+    this.reference.growSync(blockCount)
   }
 
   /**
-   * Ends the use of the filesystem, once the changes asked for have ended. The device stays open:
+   * Ends the use of the filesystem, once the calls made so far have ended. The device stays open:
    * whoever opened it closes it.
    *
-   * @throws MisuseError `OPEN_HANDLES` while files are open.
+   * @throws MisuseError `OPEN_HANDLES` while files are open, unless they are to be closed.
    */
-  async unmount(): Promise<void> {
-    await this.settled()
-    this.unmountSync()
+  async unmount(options: UnmountOptions = {}): Promise<void> {
+    return this.mount.unmount(options, this.engine)
   }
 
-  unmountSync(): void {
-    const open = this.volume.openFiles.size
-    if (open > 0) {
-      throw new MisuseError(
-        'OPEN_HANDLES',
-        `${open} file${open === 1 ? ' is' : 's are'} still open: close the handles before unmounting.`,
-      )
-    }
-    this.leave()
+  unmountSync(options: UnmountOptions = {}): void {
+    this.mount.unmountSync(options, this.engine)
   }
 
-  private readonly runner = {
-    read: <T>(op: () => Op<T>): Promise<T> => this.run(op()),
-    readSync: <T>(op: () => Op<T>): T => this.runSync(op()),
-    change: <T>(syscall: string, op: () => Op<T>): Promise<T> =>
-      this.change(() => this.volume.change(syscall, op)),
-    changeSync: <T>(syscall: string, op: () => Op<T>): T =>
-      this.changeSync(() => this.volume.change(syscall, op)),
+  private resolved(path: PathLike): Path {
+    return this.mount.context.parse(path)
   }
 }
 
-function viewOf(
-  device: BlockDevice,
-  blockSize: number | undefined,
-  options: MountOptions,
-): BlockDevice {
-  if (blockSize === undefined) throw noSuperblock(0)
-  if (options.blockSize !== undefined) return withBlockSize(device, blockSize)
-  try {
-    return withBlockSize(device, blockSize)
-  } catch (error) {
-    // The size came from the image: it is the image that is wrong.
-    if (!(error instanceof MisuseError)) throw error
-    throw new FormatError(
-      'WRONG_GEOMETRY',
-      `The superblock says blocks of ${blockSize} bytes, which this device cannot have. ${error.message}`,
-      { structure: 'superblock', block: 0, cause: error },
-    )
-  }
-}
-
-function mountOn(view: BlockDevice, options: MountOptions) {
-  const readOnly = options.readOnly ?? view.readOnly
-  return mountVolume(view.geometry, { ...options, readOnly })
-}
-
-function mayChange(options: OpenOptions): boolean {
-  return options.write === true || options.append === true || options.create === true
-}
-
-function bytesOf(data: Uint8Array | string): Uint8Array {
-  return typeof data === 'string' ? encoder.encode(data) : data
+function timesOf({ times = 'auto', now = Date.now }: LittleFSOptions) {
+  return { times, now }
 }

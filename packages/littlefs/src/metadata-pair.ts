@@ -10,6 +10,7 @@
  */
 
 import { DeviceError, FormatError, type Op, type Span } from '@caravan/core'
+import type { FileTimes } from '@caravan/fs'
 import type { Directory } from './directory.js'
 import type { FileBlocks } from './file-blocks.js'
 import {
@@ -38,6 +39,8 @@ export class Entry {
   /** What is known of the blocks of `blocksOf`: a cache. */
   fileBlocks: FileBlocks | undefined
   blocksOf: Struct | undefined
+  /** Times newer than what the attributes say: see `TimeKeeper`. */
+  times: FileTimes | undefined
   /** The directory that this entry is, once it was looked into: a cache. */
   directory: Directory | undefined
 

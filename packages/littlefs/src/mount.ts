@@ -20,7 +20,9 @@ import {
   type Superblock,
 } from './format/superblock.js'
 import { TAG_LENGTH_MAX, TagType } from './format/tag.js'
+import { TIME_DIALECTS, type TimeDialect } from './format/time-attribute.js'
 import { isSamePair, type MetadataPair, readMetadataPair } from './metadata-pair.js'
+import { TimeKeeper } from './time-keeper.js'
 import {
   type DiskVersion,
   type Limits,
@@ -61,6 +63,18 @@ export interface MountOptions {
   readonly crc32?: Crc32
 }
 
+/** Whether times are written, and in which attribute: `'auto'` in that which the image has. */
+export type TimesOption = TimeDialect | 'auto' | 'none'
+
+export interface TimeOptions {
+  readonly times: TimesOption
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** As the C library has it: it keeps no times. */
+const NO_TIMES: TimeOptions = { times: 'none', now: () => 0 }
+
 const MEMORY_BUDGET_DEFAULT_BYTES = 64 * 1024 * 1024
 
 const FIRST_PAIR: BlockPair = [0, 1]
@@ -71,7 +85,12 @@ const FIRST_PAIR: BlockPair = [0, 1]
  * @throws FormatError `NOT_LITTLEFS`, `CORRUPT_PAIR`, `UNSUPPORTED_VERSION`, `UNSUPPORTED_LIMIT`,
  *   `WRONG_GEOMETRY`, `TAIL_CYCLE`.
  */
-export function* mountVolume(geometry: Geometry, options: MountOptions = {}): Op<Volume> {
+export function* mountVolume(
+  geometry: Geometry,
+  options: MountOptions = {},
+  timeOptions: TimeOptions = NO_TIMES,
+): Op<Volume> {
+  checkTimes(timeOptions.times)
   const limits = driverLimits(options)
   const crc32 = options.crc32 ?? portableCrc32
   const { blockSize, readSize, progSize } = geometry
@@ -126,6 +145,7 @@ export function* mountVolume(geometry: Geometry, options: MountOptions = {}): Op
     rootRevision,
     seed,
     crc32,
+    times: timeKeeper(timeOptions, walked, effectiveLimits(superblock, limits).attrMax),
     readOnly: options.readOnly ?? false,
     ...writerSettings(options, blockSize, effectiveLimits(superblock, limits)),
     memoryBudget: options.memoryBudget ?? MEMORY_BUDGET_DEFAULT_BYTES,
@@ -268,4 +288,41 @@ class CycleDetector {
       this.period *= 2
     }
   }
+}
+
+/** @throws MisuseError `INVALID_ARGUMENT`. */
+function checkTimes(times: string): void {
+  const all: readonly string[] = ['auto', 'none', ...TIME_DIALECTS]
+  if (all.includes(times)) return
+  throw new MisuseError(
+    'INVALID_ARGUMENT',
+    `times is '${times}': give one of ${all.map((each) => `'${each}'`).join(', ')}.`,
+  )
+}
+
+function timeKeeper(
+  { times, now }: TimeOptions,
+  pairs: readonly MetadataPair[],
+  attrMax: number,
+): TimeKeeper {
+  if (times === 'none') return new TimeKeeper(now, undefined, 0, attrMax)
+  const creationBytes = pairs.find(({ summary }) => summary.creationBytes !== undefined)?.summary
+    .creationBytes
+  const dialect = times === 'auto' ? usedDialect(pairs) : times
+  return new TimeKeeper(
+    now,
+    dialect,
+    creationBytes === 4 || creationBytes === 8 ? creationBytes : 0,
+    attrMax,
+  )
+}
+
+/** The dialect that most metadata pairs have. */
+function usedDialect(pairs: readonly MetadataPair[]): TimeDialect | undefined {
+  const counts = new Map<TimeDialect, number>()
+  for (const { summary } of pairs) {
+    const { timeDialect } = summary
+    if (timeDialect !== undefined) counts.set(timeDialect, (counts.get(timeDialect) ?? 0) + 1)
+  }
+  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0]
 }

@@ -8,10 +8,10 @@
  *    handle closes; nothing of it is committed then.
  */
 
-import { FsError, type Op } from '@caravan/core'
+import { FsError, type Op, type Span } from '@caravan/core'
 import { CtzWriter } from './ctz-writer.js'
 import { type FileBlocks, findBlock } from './file-blocks.js'
-import { copyInline, fileBlocksOf, readBlocksAt } from './file-read.js'
+import { copyInline, fileBlocksOf, knownSpans, readBlocksAt } from './file-read.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
 import { FILE_MAX_DEFAULT } from './format/superblock.js'
@@ -120,6 +120,32 @@ export class OpenFile {
     this.view = viewOf(this.volume, this.entry)
     this.divergedFrom = Number.POSITIVE_INFINITY
     return true
+  }
+
+  /** True where a write failed, and what was written is not going to be saved. */
+  get hasFailed(): boolean {
+    return this.failed
+  }
+
+  /**
+   * A read without an operation: copied from memory (the count of bytes), or the spans that fill the
+   * target whole. `undefined` where it takes more.
+   */
+  readNow(position: number, target: Uint8Array): number | readonly Span[] | undefined {
+    if (!this.isOpen || this.isUnsettled || this.isBusy) return undefined
+    const { view } = this
+    if (view.kind === 'inline') return copyInline(view.bytes, position, target)
+    if (position >= view.size) return 0
+    const { layout } = this.volume
+    const { keptBlocks } = this
+    const copied = keptBlocks.readNow(view.blocks, view.size, position, target)
+    if (copied !== undefined) return copied
+    // Reads that follow each other, and small ones, leave in memory what the next one wants.
+    const isLong = target.length * 4 >= layout.blockSize && !keptBlocks.follows(position)
+    if (!isLong && keptBlocks.takes(target.length)) return undefined
+    if (layout.readSize !== 1 || position + target.length > view.size) return undefined
+    keptBlocks.passed(position + target.length)
+    return knownSpans(layout, view.blocks, position, target)
   }
 
   /** True where closing changes nothing at all. */
@@ -361,7 +387,9 @@ export class OpenFile {
         ? view
         : { kind: 'ctz', head: view.blocks.get(view.blocks.lastIndex) as number, size: view.size }
     yield* volume.syncData()
-    yield* setContent(volume, entry, { ...entry.content, struct })
+    const attributes = volume.times.stamped(entry.content.attributes, 'old')
+    yield* setContent(volume, entry, { ...entry.content, struct, attributes })
+    volume.times.committed(entry)
     this.own.clear()
     if (after !== undefined) {
       // The new version may have blocks of an older one that another handle's commit gave up.

@@ -10,6 +10,9 @@
 import { FsError } from '@caravan/core'
 import { byteString, byteStringToText, textToByteString } from './format/name.js'
 
+/** A path as it is given, or parsed already. */
+export type AnyPath = PathLike | Path
+
 /** A path: text is UTF-8; bytes for names that are not. */
 export type PathLike = string | Uint8Array
 
@@ -25,7 +28,8 @@ export interface Path {
 }
 
 /** @throws FsError `EINVAL` for `..` above the root. */
-export function parsePath(path: PathLike, syscall: string): Path {
+export function parsePath(path: AnyPath, syscall: string): Path {
+  if (typeof path === 'object' && 'names' in path) return path
   const bytes = typeof path === 'string' ? textToByteString(path) : byteString(path, 0, path.length)
   const names: string[] = []
   let mustBeDirectory = false
@@ -58,6 +62,7 @@ export function parsePath(path: PathLike, syscall: string): Path {
   }
 }
 
-export function textOf(path: PathLike): string {
+export function textOf(path: AnyPath): string {
+  if (typeof path === 'object' && 'names' in path) return path.text
   return typeof path === 'string' ? path : byteStringToText(byteString(path, 0, path.length))
 }

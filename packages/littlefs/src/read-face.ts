@@ -1,13 +1,14 @@
 /** What a program may ask of a mounted filesystem without changing it. */
 
 import { type BlockDevice, MisuseError, type Op } from '@caravan/core'
+import type { Scheduler } from '@caravan/fs'
 import { entrySize, entryType } from './directory.js'
 import { Face } from './face.js'
 import { byteStringToBytes, byteStringToText } from './format/name.js'
 import type { Entry } from './metadata-pair.js'
 import type { MountOptions } from './mount.js'
 import { OpenFile } from './open-file.js'
-import { type PathLike, textOf } from './path.js'
+import { type AnyPath, textOf } from './path.js'
 import {
   Dirent,
   df,
@@ -69,14 +70,15 @@ type TextOption = 'utf8' | { readonly encoding: 'utf8' }
 /** Pieces of `readFileInPieces` where not said, in bytes. */
 const PIECE_SIZE_BYTES = 64 * 1024
 
-/** The reading half of {@link LittleFS}. */
+/** The reading half of {@link ReferenceFS}. */
 export class ReadFace extends Face {
   constructor(
     device: BlockDevice,
     volume: Volume,
     private readonly options: MountOptions,
+    scheduler?: Scheduler,
   ) {
-    super(device, volume)
+    super(device, volume, scheduler)
   }
 
   info(): FilesystemInfo {
@@ -98,19 +100,19 @@ export class ReadFace extends Face {
   }
 
   /** The whole content of a file. */
-  readFile(path: PathLike, options: TextOption): Promise<string>
-  readFile(path: PathLike, options?: { readonly encoding?: undefined }): Promise<Uint8Array>
+  readFile(path: AnyPath, options: TextOption): Promise<string>
+  readFile(path: AnyPath, options?: { readonly encoding?: undefined }): Promise<Uint8Array>
   async readFile(
-    path: PathLike,
+    path: AnyPath,
     options?: TextOption | { readonly encoding?: undefined },
   ): Promise<Uint8Array | string> {
     return decoded(await this.run(readFile(this.volume, path)), options)
   }
 
-  readFileSync(path: PathLike, options: TextOption): string
-  readFileSync(path: PathLike, options?: { readonly encoding?: undefined }): Uint8Array
+  readFileSync(path: AnyPath, options: TextOption): string
+  readFileSync(path: AnyPath, options?: { readonly encoding?: undefined }): Uint8Array
   readFileSync(
-    path: PathLike,
+    path: AnyPath,
     options?: TextOption | { readonly encoding?: undefined },
   ): Uint8Array | string {
     return decoded(this.runSync(readFile(this.volume, path)), options)
@@ -121,7 +123,7 @@ export class ReadFace extends Face {
    * All are of the file as it was at the first: while they are taken it counts as open.
    */
   async *readFileInPieces(
-    path: PathLike,
+    path: AnyPath,
     pieceSize: number = PIECE_SIZE_BYTES,
   ): AsyncGenerator<Uint8Array, void, void> {
     checkPieceSize(pieceSize)
@@ -129,7 +131,7 @@ export class ReadFace extends Face {
   }
 
   *readFileInPiecesSync(
-    path: PathLike,
+    path: AnyPath,
     pieceSize: number = PIECE_SIZE_BYTES,
   ): Generator<Uint8Array, void, void> {
     checkPieceSize(pieceSize)
@@ -185,13 +187,13 @@ export class ReadFace extends Face {
 
   /** The names in a directory, in the order in which it holds them. */
   readdir(
-    path: PathLike,
+    path: AnyPath,
     options: ReaddirOptions & WithTypes & Encoded,
   ): Promise<Dirent<Uint8Array>[]>
-  readdir(path: PathLike, options: ReaddirOptions & WithTypes): Promise<Dirent[]>
-  readdir(path: PathLike, options: ReaddirOptions & Encoded): Promise<Uint8Array[]>
-  readdir(path: PathLike, options?: ReaddirOptions): Promise<string[]>
-  async readdir(path: PathLike, options: ReaddirOptions = {}): Promise<unknown[]> {
+  readdir(path: AnyPath, options: ReaddirOptions & WithTypes): Promise<Dirent[]>
+  readdir(path: AnyPath, options: ReaddirOptions & Encoded): Promise<Uint8Array[]>
+  readdir(path: AnyPath, options?: ReaddirOptions): Promise<string[]>
+  async readdir(path: AnyPath, options: ReaddirOptions = {}): Promise<unknown[]> {
     return listing(
       await this.run(list(this.volume, path, options.recursive === true)),
       path,
@@ -199,37 +201,37 @@ export class ReadFace extends Face {
     )
   }
 
-  readdirSync(path: PathLike, options: ReaddirOptions & WithTypes & Encoded): Dirent<Uint8Array>[]
-  readdirSync(path: PathLike, options: ReaddirOptions & WithTypes): Dirent[]
-  readdirSync(path: PathLike, options: ReaddirOptions & Encoded): Uint8Array[]
-  readdirSync(path: PathLike, options?: ReaddirOptions): string[]
-  readdirSync(path: PathLike, options: ReaddirOptions = {}): unknown[] {
+  readdirSync(path: AnyPath, options: ReaddirOptions & WithTypes & Encoded): Dirent<Uint8Array>[]
+  readdirSync(path: AnyPath, options: ReaddirOptions & WithTypes): Dirent[]
+  readdirSync(path: AnyPath, options: ReaddirOptions & Encoded): Uint8Array[]
+  readdirSync(path: AnyPath, options?: ReaddirOptions): string[]
+  readdirSync(path: AnyPath, options: ReaddirOptions = {}): unknown[] {
     return listing(this.runSync(list(this.volume, path, options.recursive === true)), path, options)
   }
 
-  async stat(path: PathLike): Promise<Stats> {
+  async stat(path: AnyPath): Promise<Stats> {
     return this.run(stat(this.volume, path))
   }
 
-  statSync(path: PathLike): Stats {
+  statSync(path: AnyPath): Stats {
     return this.runSync(stat(this.volume, path))
   }
 
   /** @throws FsError `ENODATA` where it has no attribute of that type (0 to 255). */
-  async getAttribute(path: PathLike, type: number): Promise<Uint8Array> {
+  async getAttribute(path: AnyPath, type: number): Promise<Uint8Array> {
     return this.run(getAttribute(this.volume, path, type))
   }
 
-  getAttributeSync(path: PathLike, type: number): Uint8Array {
+  getAttributeSync(path: AnyPath, type: number): Uint8Array {
     return this.runSync(getAttribute(this.volume, path, type))
   }
 
   /** All attributes by type, ascending. */
-  async getAttributes(path: PathLike): Promise<Map<number, Uint8Array>> {
+  async getAttributes(path: AnyPath): Promise<Map<number, Uint8Array>> {
     return this.run(getAttributes(this.volume, path))
   }
 
-  getAttributesSync(path: PathLike): Map<number, Uint8Array> {
+  getAttributesSync(path: AnyPath): Map<number, Uint8Array> {
     return this.runSync(getAttributes(this.volume, path))
   }
 
@@ -243,14 +245,14 @@ export class ReadFace extends Face {
   }
 
   /** Everything below a path, the path itself first. */
-  async *walk(path: PathLike = '/'): AsyncGenerator<WalkEntry, void, void> {
+  async *walk(path: AnyPath = '/'): AsyncGenerator<WalkEntry, void, void> {
     const walk = new Walk(this.volume, path)
     for (let entry = await this.run(walk.next()); entry; entry = await this.run(walk.next())) {
       yield entry
     }
   }
 
-  *walkSync(path: PathLike = '/'): Generator<WalkEntry, void, void> {
+  *walkSync(path: AnyPath = '/'): Generator<WalkEntry, void, void> {
     const walk = new Walk(this.volume, path)
     for (let entry = this.runSync(walk.next()); entry; entry = this.runSync(walk.next()))
       yield entry
@@ -271,7 +273,7 @@ export class ReadFace extends Face {
 }
 
 /** A file opened to be read whole, as it is now. */
-function* openWhole(volume: Volume, path: PathLike): Op<OpenFile> {
+function* openWhole(volume: Volume, path: AnyPath): Op<OpenFile> {
   return yield* openEntry(volume, yield* requireFile(volume, path), textOf(path))
 }
 
@@ -312,7 +314,7 @@ function decoded(
   return encoding === undefined ? bytes : new TextDecoder().decode(bytes)
 }
 
-function listing(entries: ListedEntry[], path: PathLike, options: ReaddirOptions): unknown[] {
+function listing(entries: ListedEntry[], path: AnyPath, options: ReaddirOptions): unknown[] {
   const shown = (name: string) =>
     options.encoding === 'buffer' ? byteStringToBytes(name) : byteStringToText(name)
   const below = (name: string, parent: string) => (parent === '' ? name : `${parent}/${name}`)

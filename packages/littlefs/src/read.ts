@@ -23,7 +23,7 @@ import {
 import { checkIsFile, readFileAt } from './file-read.js'
 import { byteStringToBytes, byteStringToText } from './format/name.js'
 import { type Entry, pairKey } from './metadata-pair.js'
-import { type PathLike, parsePath, textOf } from './path.js'
+import { type AnyPath, parsePath, textOf } from './path.js'
 import type { Volume } from './volume.js'
 
 /** What `stat` tells: littlefs knows types and sizes; anything else is in attributes. */
@@ -85,7 +85,7 @@ export interface Space {
   readonly freeBlocks: number
 }
 
-export function* readFile(volume: Volume, path: PathLike): Op<Uint8Array> {
+export function* readFile(volume: Volume, path: AnyPath): Op<Uint8Array> {
   return yield* readWhole(volume, yield* requireFile(volume, path))
 }
 
@@ -95,7 +95,7 @@ function* readWhole(volume: Volume, entry: Entry): Op<Uint8Array> {
   return bytes
 }
 
-export function* requireFile(volume: Volume, path: PathLike): Op<Entry> {
+export function* requireFile(volume: Volume, path: AnyPath): Op<Entry> {
   const entry = yield* requireEntry(volume, parsePath(path, 'open'), 'open')
   checkIsFile(entry, 'open', textOf(path))
   return entry
@@ -107,12 +107,12 @@ export function* readableSize(volume: Volume, entry: Entry): Op<number> {
   return entrySize(entry)
 }
 
-export function* stat(volume: Volume, path: PathLike): Op<Stats> {
+export function* stat(volume: Volume, path: AnyPath): Op<Stats> {
   const entry = yield* requireEntry(volume, parsePath(path, 'stat'), 'stat')
   return new Stats(entryType(entry), entrySize(entry))
 }
 
-export function* getAttribute(volume: Volume, path: PathLike, type: number): Op<Uint8Array> {
+export function* getAttribute(volume: Volume, path: AnyPath, type: number): Op<Uint8Array> {
   const entry = yield* requireEntry(volume, parsePath(path, 'getattr'), 'getattr')
   const attribute = entry.content.attributes.find((each) => each.type === type)
   if (attribute === undefined) {
@@ -122,7 +122,7 @@ export function* getAttribute(volume: Volume, path: PathLike, type: number): Op<
   return attribute.bytes.slice()
 }
 
-export function* getAttributes(volume: Volume, path: PathLike): Op<Map<number, Uint8Array>> {
+export function* getAttributes(volume: Volume, path: AnyPath): Op<Map<number, Uint8Array>> {
   const entry = yield* requireEntry(volume, parsePath(path, 'getattr'), 'getattr')
   return attributesOf(entry)
 }
@@ -139,7 +139,7 @@ export interface ListedEntry {
 }
 
 /** The entries in the directory's own order; with `recursive` each directory before what is in it. */
-export function* list(volume: Volume, path: PathLike, recursive: boolean): Op<ListedEntry[]> {
+export function* list(volume: Volume, path: AnyPath, recursive: boolean): Op<ListedEntry[]> {
   const top = yield* requireDirectory(volume, parsePath(path, 'scandir'), 'scandir')
   const listed: ListedEntry[] = []
   const pending: { directory: Directory; parent: string; above: readonly number[] }[] = [
@@ -201,7 +201,7 @@ export class Walk {
 
   constructor(
     private readonly volume: Volume,
-    private readonly top: PathLike,
+    private readonly top: AnyPath,
   ) {}
 
   /** The next entry: depth first, a directory before what is in it, children in byte order. */

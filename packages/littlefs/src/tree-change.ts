@@ -47,6 +47,8 @@ export function* createEntry(
   const entry = new Entry(content, pair)
   yield* commit(volume, pair, [{ kind: 'create', id, entry, content }])
   directory.index.set(content.name, entry)
+  volume.times.committed(entry)
+  volume.times.touch(directory.owner)
   return entry
 }
 
@@ -69,7 +71,7 @@ export function* createDirectory(volume: Volume, parent: Directory, name: string
     nameType: TagType.DIRECTORY,
     name,
     struct: { kind: 'directory', pair: pair.blocks },
-    attributes: [],
+    attributes: volume.times.stampedDirectory(),
     others: [],
   }
   const tail: Change = { kind: 'tail', tail: pair.blocks, hard: false }
@@ -87,6 +89,8 @@ export function* createDirectory(volume: Volume, parent: Directory, name: string
   const create: Change = { kind: 'create', id: place.id, entry, content }
   yield* commit(volume, place.pair, place.pair === last ? [create, tail] : [create])
   parent.index.set(name, entry)
+  volume.times.committed(entry)
+  volume.times.touch(parent.owner)
   return entry
 }
 
@@ -106,6 +110,7 @@ export function* removeEntry(
   if (doomed !== undefined) volume.state.addOrphan()
   yield* commit(volume, entry.pair, [{ kind: 'delete', id }])
   directory.index.delete(entry.content.name)
+  volume.times.touch(directory.owner)
   yield* finishRemoval(volume, entry, doomed)
 }
 
@@ -171,6 +176,8 @@ export function* renameEntry(
   } else {
     yield* renameAcross(volume, source, entry, place.pair, [...removal, creation], moved)
   }
+  volume.times.touch(from.owner)
+  if (to !== from) volume.times.touch(to.owner)
   if (replaced !== undefined) yield* finishRemoval(volume, replaced, doomed)
 }
 

@@ -27,6 +27,7 @@ import type { OpenFile } from './open-file.js'
 import { PairCache } from './pair-cache.js'
 import { StateKeeper } from './state-keeper.js'
 import { makeConsistent } from './thread.js'
+import type { TimeKeeper } from './time-keeper.js'
 import { findUsedBlocks } from './traverse.js'
 import type { TreeBuilder } from './tree-builder.js'
 
@@ -70,6 +71,7 @@ interface VolumeState extends WriterSettings {
   /** Blocks that the device has at all: an image may have been cut short. */
   readonly usableBlockCount: number
   readonly crc32: Crc32
+  readonly times: TimeKeeper
   readonly readOnly: boolean
   /** What the caches may take, roughly, in bytes. */
   readonly memoryBudget: number
@@ -98,6 +100,7 @@ export class Volume implements WriterSettings {
   readonly memoryBudget: number
   readonly encoder: CommitEncoder
   readonly allocator: Allocator
+  readonly times: TimeKeeper
   readonly openFiles = new Set<OpenFile>()
   readonly builders = new Set<TreeBuilder>()
 
@@ -120,6 +123,7 @@ export class Volume implements WriterSettings {
   constructor(state: VolumeState) {
     this.layout = state.layout
     this.limits = state.limits
+    this.times = state.times
     this.superblock = state.superblock
     this.root = state.root
     this.rootRevision = state.rootRevision
@@ -388,6 +392,7 @@ export class Volume implements WriterSettings {
 
   dropCaches(): void {
     this.pairs.clear()
+    this.times.forget()
     // What handles refer to keeps its identity; what it knew of others is read again.
     for (const { entry } of this.openFiles) {
       if (entry.removed || this.pairs.has(entry.pair)) continue

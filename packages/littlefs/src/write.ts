@@ -1,6 +1,7 @@
 /** What changes a volume, as operations in the reference's terms. */
 
 import { FsError, MisuseError, type Op } from '@caravan/core'
+import { FileTimes } from '@caravan/fs'
 import { CtzWriter } from './ctz-writer.js'
 import {
   checkNoLoop,
@@ -14,9 +15,10 @@ import { checkIsFile, fileBlocksOf } from './file-read.js'
 import { type EntryContent, type Struct, withAttribute } from './format/metadata-log.js'
 import { encodeSuperblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
+import { isTimeAttribute } from './format/time-attribute.js'
 import { type Entry, type MetadataPair, pairKey } from './metadata-pair.js'
 import { OpenFile } from './open-file.js'
-import { type Path, type PathLike, parsePath } from './path.js'
+import { type AnyPath, type Path, parsePath } from './path.js'
 import { commit, makeConsistent as finishWhatWasCut } from './thread.js'
 import {
   checkName,
@@ -63,17 +65,14 @@ function lastName(path: Path): string {
   return path.names[path.names.length - 1] as string
 }
 
-export function* openFile(volume: Volume, pathLike: PathLike, options: OpenOptions): Op<OpenFile> {
+export function* openFile(volume: Volume, pathLike: AnyPath, options: OpenOptions): Op<OpenFile> {
   const path = parsePath(pathLike, 'open')
   const writes = options.write === true || options.append === true
   let entry = yield* findEntry(volume, path, 'open')
   const isNew = entry === undefined
   if (entry === undefined) {
     if (options.create !== true) throw new FsError('ENOENT', { syscall: 'open', path: path.text })
-    entry = yield* volume.change('open', function* () {
-      const directory = yield* parentOfNew(volume, path)
-      return yield* createEntry(volume, directory, newFile(path, EMPTY_FILE))
-    })
+    entry = yield* createFile(volume, path)
   } else {
     if (options.exclusive === true) {
       throw new FsError('EEXIST', { syscall: 'open', path: path.text })
@@ -90,6 +89,14 @@ export function* openFile(volume: Volume, pathLike: PathLike, options: OpenOptio
   return file
 }
 
+/** Makes an empty file. */
+export function* createFile(volume: Volume, path: Path): Op<Entry> {
+  return yield* volume.change('open', function* () {
+    const directory = yield* parentOfNew(volume, path)
+    return yield* createEntry(volume, directory, newFile(volume, path, EMPTY_FILE))
+  })
+}
+
 /** The directory that a new file goes into, after a check that it can have that name. */
 function* parentOfNew(volume: Volume, path: Path): Op<Directory> {
   if (path.mustBeDirectory) throw new FsError('ENOTDIR', { syscall: 'open', path: path.text })
@@ -99,12 +106,13 @@ function* parentOfNew(volume: Volume, path: Path): Op<Directory> {
   return directory
 }
 
-function newFile(path: Path, struct: Struct): EntryContent {
-  return { nameType: TagType.FILE, name: lastName(path), struct, attributes: [], others: [] }
+function newFile(volume: Volume, path: Path, struct: Struct): EntryContent {
+  const attributes = volume.times.stamped([], 'new')
+  return { nameType: TagType.FILE, name: lastName(path), struct, attributes, others: [] }
 }
 
 /** Gives a file its whole content at once: it has the old one or the new one, nothing between. */
-export function* writeFile(volume: Volume, pathLike: PathLike, data: Uint8Array): Op<void> {
+export function* writeFile(volume: Volume, pathLike: AnyPath, data: Uint8Array): Op<void> {
   yield* volume.change('open', function* () {
     const path = parsePath(pathLike, 'open')
     const entry = yield* findEntry(volume, path, 'open')
@@ -126,14 +134,20 @@ export function* writeFile(volume: Volume, pathLike: PathLike, data: Uint8Array)
       yield* volume.syncData()
     }
     if (entry === undefined) {
-      const created = yield* createEntry(volume, directory as Directory, newFile(path, struct))
+      const created = yield* createEntry(
+        volume,
+        directory as Directory,
+        newFile(volume, path, struct),
+      )
       rememberBlocks(created, struct, writer)
       return
     }
     const before = entry.content.struct
     const blocks =
       before?.kind === 'ctz' && before.size > 0 ? fileBlocksOf(volume.layout, entry) : undefined
-    yield* setContent(volume, entry, { ...entry.content, struct })
+    const attributes = volume.times.stamped(entry.content.attributes, 'old')
+    yield* setContent(volume, entry, { ...entry.content, struct, attributes })
+    volume.times.committed(entry)
     rememberBlocks(entry, struct, writer)
     if (blocks !== undefined) yield* giveBackBlocks(volume, entry, blocks, undefined, 0, 0)
   })
@@ -149,7 +163,7 @@ function rememberBlocks(entry: Entry, struct: Struct, writer: CtzWriter | undefi
  * @param recursive makes missing directories on the way, and takes one that is there.
  * @throws FsError `EEXIST` where anything has that name.
  */
-export function* makeDirectory(volume: Volume, pathLike: PathLike, recursive = false): Op<void> {
+export function* makeDirectory(volume: Volume, pathLike: AnyPath, recursive = false): Op<void> {
   const path = parsePath(pathLike, 'mkdir')
   const first = recursive ? 1 : path.names.length
   for (let depth = first; depth < path.names.length; depth++) {
@@ -176,7 +190,7 @@ function* makeOne(volume: Volume, path: Path): Op<void> {
 /** Removes a file, or a directory with all that is in it, one entry at a time. */
 export function* removeTree(
   volume: Volume,
-  pathLike: PathLike,
+  pathLike: AnyPath,
   options: { readonly recursive?: boolean; readonly force?: boolean },
 ): Op<void> {
   const path = parsePath(pathLike, 'rm')
@@ -257,7 +271,7 @@ function* removeAt(volume: Volume, path: Path): Op<void> {
   })
 }
 
-export function* appendFile(volume: Volume, path: PathLike, data: Uint8Array): Op<void> {
+export function* appendFile(volume: Volume, path: AnyPath, data: Uint8Array): Op<void> {
   // A new file comes with its content, so that what fails leaves no empty one.
   if ((yield* findEntry(volume, parsePath(path, 'open'), 'open')) === undefined) {
     return yield* writeFile(volume, path, data)
@@ -266,7 +280,7 @@ export function* appendFile(volume: Volume, path: PathLike, data: Uint8Array): O
   yield* useAndClose(volume, file, () => file.write(data))
 }
 
-export function* truncate(volume: Volume, path: PathLike, size: number): Op<void> {
+export function* truncate(volume: Volume, path: AnyPath, size: number): Op<void> {
   const file = yield* openFile(volume, path, { write: true })
   yield* useAndClose(volume, file, () => file.truncate(size))
 }
@@ -284,7 +298,7 @@ function* useAndClose(volume: Volume, file: OpenFile, use: () => Op<unknown>): O
 }
 
 /** Removes a file or an empty directory. */
-export function* remove(volume: Volume, pathLike: PathLike): Op<void> {
+export function* remove(volume: Volume, pathLike: AnyPath): Op<void> {
   yield* volume.change('rm', function* () {
     const path = parsePath(pathLike, 'rm')
     if (path.names.length === 0) {
@@ -297,7 +311,7 @@ export function* remove(volume: Volume, pathLike: PathLike): Op<void> {
 }
 
 /** Renames, replacing a file by a file or an empty directory by a directory, in one step. */
-export function* rename(volume: Volume, fromLike: PathLike, toLike: PathLike): Op<void> {
+export function* rename(volume: Volume, fromLike: AnyPath, toLike: AnyPath): Op<void> {
   yield* volume.change('rename', function* () {
     const from = parsePath(fromLike, 'rename')
     const to = parsePath(toLike, 'rename')
@@ -336,7 +350,7 @@ function isBelow(directory: Path, path: Path): boolean {
 /** Sets a user attribute, or removes it where `bytes` is undefined. */
 export function* changeAttribute(
   volume: Volume,
-  pathLike: PathLike,
+  pathLike: AnyPath,
   type: number,
   bytes: Uint8Array | undefined,
 ): Op<void> {
@@ -357,6 +371,7 @@ export function* changeAttribute(
     if (bytes === undefined && !entry.content.attributes.some((each) => each.type === type)) return
     const attributes = withAttribute(entry.content.attributes, type, bytes?.slice())
     yield* setContent(volume, entry, { ...entry.content, attributes })
+    if (isTimeAttribute(type)) entry.times = undefined
   })
 }
 
@@ -411,5 +426,26 @@ export function* grow(volume: Volume, blockCount: number, deviceBlockCount: numb
       pair = yield* volume.readPair(pair.summary.tail)
     }
     volume.setBlockCount(superblock)
+  })
+}
+
+/** Gives an entry times: written where there is a dialect, else shown in this mount. */
+export function* changeTimes(
+  volume: Volume,
+  entry: Entry,
+  atimeNs: bigint,
+  mtimeNs: bigint,
+): Op<void> {
+  yield* volume.change('utime', function* () {
+    const { times } = volume
+    const ctimeNs = times.nowNs()
+    const before = entry.content.attributes
+    const attributes = times.withTimes(before, { mtimeNs, atimeNs, ctimeNs })
+    if (attributes === before || entry.removed) {
+      entry.times = new FileTimes(mtimeNs, atimeNs, ctimeNs)
+      return
+    }
+    yield* setContent(volume, entry, { ...entry.content, attributes })
+    entry.times = undefined
   })
 }

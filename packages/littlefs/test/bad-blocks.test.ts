@@ -7,7 +7,7 @@ import { DeviceError, type Span } from '@caravan/core'
 import { MemoryDevice, type MemoryDeviceGeometry } from '@caravan/device'
 import { Random, seedFromEnvironment } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
-import { LittleFS } from '../src/index.js'
+import { ReferenceFS } from '../src/index.js'
 
 /** How a block is bad: what it refuses, or that it forgets a bit. `read`: from its next erase on. */
 type Fault = 'erase' | 'prog' | 'read' | 'silent'
@@ -55,8 +55,8 @@ describe('while blocks wear out', () => {
     for (let run = 0; run < runs; run++) {
       const random = new Random(seed + run)
       const device = new WornDevice({ blockSize: 256 << random.int(3), blockCount: 256 })
-      LittleFS.formatSync(device, { diskVersion: random.oneIn(2) ? '2.0' : '2.1' })
-      const fs = LittleFS.mountSync(device, { blockCycles: random.oneIn(2) ? -1 : 2 })
+      ReferenceFS.formatSync(device, { diskVersion: random.oneIn(2) ? '2.0' : '2.1' })
+      const fs = ReferenceFS.mountSync(device, { blockCycles: random.oneIn(2) ? -1 : 2 })
       for (const name of ['/d', '/e']) fs.mkdirSync(name)
       const model = new Map<string, Uint8Array>()
       for (let step = 0; step < 100; step++) {
@@ -74,7 +74,7 @@ describe('while blocks wear out', () => {
           model.set(path, content)
         }
       }
-      for (const mounted of [fs, LittleFS.mountSync(device)]) {
+      for (const mounted of [fs, ReferenceFS.mountSync(device)]) {
         const files = [...mounted.walkSync()].filter((entry) => entry.type === 'file')
         const found = new Map(files.map(({ path }) => [path, mounted.readFileSync(path)]))
         expect(new Map([...found].sort()), `CARAVAN_SEED=${seed + run} CARAVAN_RUNS=1`).toEqual(
@@ -89,8 +89,8 @@ describe('while blocks wear out', () => {
   it('what is said to be saved is there, also where the superblock takes no more writes', () => {
     for (let before = 0; before < 12; before++) {
       const device = new WornDevice({ blockSize: 512, blockCount: 32 })
-      LittleFS.formatSync(device)
-      const fs = LittleFS.mountSync(device, { blockCycles: 2 })
+      ReferenceFS.formatSync(device)
+      const fs = ReferenceFS.mountSync(device, { blockCycles: 2 })
       fs.mkdirSync('/d')
       for (let i = 0; i < before; i++) fs.setAttributeSync('/', 1, new Uint8Array(10).fill(i))
       const handle = fs.openSync('/d/f', { write: true, create: true })
@@ -108,7 +108,7 @@ describe('while blocks wear out', () => {
         }
       }
       // What failed may be there or not.
-      const found = LittleFS.mountSync(device).readFileSync('/d/f')[0]
+      const found = ReferenceFS.mountSync(device).readFileSync('/d/f')[0]
       expect([saved, last]).toContain(found)
       for (let i = 0; i < 20; i++) {
         try {
@@ -118,8 +118,8 @@ describe('while blocks wear out', () => {
           saved = last
         } catch {}
       }
-      expect([saved, last]).toContain(LittleFS.mountSync(device).readFileSync('/d/f')[0])
-      if (saved === last) expect(LittleFS.mountSync(device).readFileSync('/d/f')[0]).toBe(saved)
+      expect([saved, last]).toContain(ReferenceFS.mountSync(device).readFileSync('/d/f')[0])
+      if (saved === last) expect(ReferenceFS.mountSync(device).readFileSync('/d/f')[0]).toBe(saved)
     }
   })
 })

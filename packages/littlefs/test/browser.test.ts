@@ -37,7 +37,7 @@ async function makeOne() {
   await fs.mkdir('/a/b', { recursive: true })
   await fs.writeFile('/a/b/text', 'gr\\u00fcezi')
   fs.writeFileSync('/large', new Uint8Array(9000).fill(7))
-  const handle = await fs.open('/large', { write: true })
+  const handle = await fs.openEngineFile('/large', { write: true })
   handle.seek(8990)
   await handle.write(new Uint8Array(20).fill(8))
   await handle.close()

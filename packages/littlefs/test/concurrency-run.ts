@@ -1,6 +1,6 @@
 /** Many promises at once, on a device that answers late: all is as if done in the order of calls. */
 
-import { LittleFS } from '@caravan/littlefs'
+import { ReferenceFS } from '@caravan/littlefs'
 import {
   CrashDevice,
   checkLittlefs,
@@ -31,14 +31,14 @@ export async function runConcurrently(
 ): Promise<string | undefined> {
   const device = new CrashDevice(setup)
   const options = mountOptions(setup)
-  LittleFS.formatSync(device, { ...options, diskVersion: setup.diskVersion })
-  const fs = await LittleFS.mount(new JitterDevice(device, random), options)
+  ReferenceFS.formatSync(device, { ...options, diskVersion: setup.diskVersion })
+  const fs = await ReferenceFS.mount(new JitterDevice(device, random), options)
   const model = new TreeModel(setup)
   const handles = new Map<number, HandleUnderTest>()
   for (let batch = 0; batch < batches; batch++) {
     const wrong = await runBatch(fs, model, handles, setup, random)
     if (wrong !== undefined) return `batch ${batch}: ${wrong}`
-    const fresh = LittleFS.mountSync(device, { ...options, readOnly: true })
+    const fresh = ReferenceFS.mountSync(device, { ...options, readOnly: true })
     const found = differences(treeOf(fresh), model)
     if (found.length > 0) return `batch ${batch}: ${found.join('; ')}`
     const findings = checkLittlefs(device.bytes, checkOptions(setup))
@@ -54,7 +54,7 @@ export async function runConcurrently(
 }
 
 async function runBatch(
-  fs: LittleFS,
+  fs: ReferenceFS,
   model: TreeModel,
   handles: Map<number, HandleUnderTest>,
   setup: Setup,

@@ -2,7 +2,7 @@
  * Operations cut by power loss: what a state must be after it (docs/crash-model.md, P1 to P6).
  */
 
-import { LittleFS } from '@caravan/littlefs'
+import { ReferenceFS } from '@caravan/littlefs'
 import {
   CrashDevice,
   type CutState,
@@ -171,7 +171,7 @@ function checkReading(
 ): TreeModel {
   const device = new CrashDevice({ ...setup, state: copyOfState(state) })
   device.startRecording()
-  const fs = LittleFS.mountSync(device, { ...mountOptions(setup), readOnly: true })
+  const fs = ReferenceFS.mountSync(device, { ...mountOptions(setup), readOnly: true })
   const seen = treeOf(fs)
   fs.dfSync()
   if (device.recordedCount > 0) throw new Broken('reading wrote')
@@ -193,7 +193,7 @@ function goOn(
   const model = tree.clone()
   const trees = [model.clone()]
   const ends = [0]
-  const fs = LittleFS.mountSync(device, mountOptions(setup))
+  const fs = ReferenceFS.mountSync(device, mountOptions(setup))
   fs.makeConsistentSync()
   trees.push(model.clone())
   ends.push(device.recordedCount)
@@ -215,7 +215,7 @@ function goOn(
   const found = differences(treeOf(fs), model)
   if (found.length > 0) throw new Broken(`in use: ${found.join('; ')}`)
   checkSound(setup, device, 'in use', true, {})
-  const fresh = LittleFS.mountSync(device, { ...mountOptions(setup), readOnly: true })
+  const fresh = ReferenceFS.mountSync(device, { ...mountOptions(setup), readOnly: true })
   const [counted, expected] = [fs.dfSync().usedBlocks, fresh.dfSync().usedBlocks]
   if (counted !== expected) throw new Broken(`${counted} blocks counted, ${expected} used`)
   return { trees, ends }

@@ -5,7 +5,7 @@ import { MemoryDevice } from '@caravan/device'
 import { describe, expect, it } from 'vitest'
 import { findEntry } from '../src/directory.js'
 import type { Struct } from '../src/format/metadata-log.js'
-import { LittleFS } from '../src/index.js'
+import { ReferenceFS } from '../src/index.js'
 import { mountVolume } from '../src/mount.js'
 import { parsePath } from '../src/path.js'
 import { setContent } from '../src/tree-change.js'
@@ -23,15 +23,15 @@ function damage(device: MemoryDevice, path: string, struct: Struct): void {
 describe('a directory that leads back to one that it lies in', () => {
   const looped = (pairOf: string | undefined) => {
     const device = new MemoryDevice({ blockSize: 512, blockCount: 64 })
-    LittleFS.formatSync(device)
-    const fs = LittleFS.mountSync(device)
+    ReferenceFS.formatSync(device)
+    const fs = ReferenceFS.mountSync(device)
     fs.mkdirSync('/top/loop', { recursive: true })
     fs.writeFileSync('/keep', 'at the root')
     fs.writeFileSync('/top/file', 'in the top')
     const metadata = fs.blockUseSync().filter((use) => use.path === pairOf)
     const [a, b] = metadata.map((use) => use.block)
     damage(device, '/top/loop', { kind: 'directory', pair: [a as number, b as number] })
-    return LittleFS.mountSync(device)
+    return ReferenceFS.mountSync(device)
   }
 
   // It once emptied the root, then went down the loop until memory ended.

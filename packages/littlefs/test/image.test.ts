@@ -9,8 +9,8 @@ import {
   buildImage,
   extractEntries,
   type ImageEntry,
-  LittleFS,
   planImage,
+  ReferenceFS,
 } from '../src/index.js'
 
 const geometry = fc.record({
@@ -110,7 +110,7 @@ describe('an image built from entries', () => {
         const { blockSize, progSize, eraseValue } = chosen
         expect(checkLittlefs(image, { blockSize, progSize, eraseValue })).toEqual([])
         expect(sorted(await treeOf(image, blockSize))).toEqual(sorted(wanted))
-        const fs = LittleFS.mountSync(new MemoryDevice(image, { blockSize }))
+        const fs = ReferenceFS.mountSync(new MemoryDevice(image, { blockSize }))
         expect(fs.dfSync().usedBlocks).toBe(plan.blocksNeeded)
         expect(plan.metadataBlocks + plan.dataBlocks).toBe(plan.blocksNeeded)
       }),
@@ -194,8 +194,8 @@ describe('many entries added to what is there', () => {
           blockCount: 4096 * (128 / Math.min(blockSize, 1024)),
           progSize,
         })
-        LittleFS.formatSync(device, { diskVersion, cacheSize })
-        const fs = LittleFS.mountSync(device, { blockSize, cacheSize, blockCycles: 3 })
+        ReferenceFS.formatSync(device, { diskVersion, cacheSize })
+        const fs = ReferenceFS.mountSync(device, { blockSize, cacheSize, blockCycles: 3 })
         fs.addTreeSync(first.entries)
         const second = resolve(added)
         const clash = [...second.wanted].some(([at, node]) => {
@@ -230,8 +230,8 @@ describe('many entries added to what is there', () => {
 
   it('takes sources that come piece by piece, and none of them where one fails', async () => {
     const device = new MemoryDevice({ blockSize: 512, blockCount: 64 })
-    LittleFS.formatSync(device)
-    const fs = LittleFS.mountSync(device, { blockSize: 512 })
+    ReferenceFS.formatSync(device)
+    const fs = ReferenceFS.mountSync(device, { blockSize: 512 })
     async function* pieces() {
       for (let i = 0; i < 5; i++) yield new Uint8Array(300).fill(i)
     }

@@ -2,14 +2,14 @@
 
 import { checkLittlefs } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
-import { LittleFS } from '../src/index.js'
+import { ReferenceFS } from '../src/index.js'
 import { cleanNames, deviceOf, manifestOf, sha256 } from './golden-images.js'
 
 /** Less than any pair takes: everything is forgotten between two calls. */
 const NO_CACHE = { memoryBudget: 1 }
 
 /** All that reading shows, as lines. */
-function pictureOf(fs: LittleFS): string[] {
+function pictureOf(fs: ReferenceFS): string[] {
   const lines = []
   for (const entry of fs.walkSync()) {
     const content = entry.type === 'file' ? sha256(fs.readFileSync(entry.pathBytes)) : ''
@@ -22,7 +22,7 @@ function pictureOf(fs: LittleFS): string[] {
 }
 
 /** Changes of every kind, on whatever the image holds. */
-function change(fs: LittleFS): string[] {
+function change(fs: ReferenceFS): string[] {
   const outcomes: string[] = []
   const attempt = (call: () => unknown) => {
     try {
@@ -66,8 +66,8 @@ describe('without memory for caches', () => {
   it('reading answers the same: every clean image of up to 120 entries', () => {
     for (const name of cleanNames) {
       if ((manifestOf(name).entries?.length ?? 0) > 120) continue
-      const expected = pictureOf(LittleFS.mountSync(deviceOf(name)))
-      expect(pictureOf(LittleFS.mountSync(deviceOf(name), NO_CACHE)), name).toEqual(expected)
+      const expected = pictureOf(ReferenceFS.mountSync(deviceOf(name)))
+      expect(pictureOf(ReferenceFS.mountSync(deviceOf(name), NO_CACHE)), name).toEqual(expected)
     }
   })
 
@@ -85,12 +85,15 @@ describe('without memory for caches', () => {
     'random-tree-0',
   ])('writing answers the same, and leaves the same: %s', (name) => {
     const [device, small] = [deviceOf(name), deviceOf(name)]
-    const fs = LittleFS.mountSync(device)
-    const fsWithout = LittleFS.mountSync(small, NO_CACHE)
+    const fs = ReferenceFS.mountSync(device)
+    const fsWithout = ReferenceFS.mountSync(small, NO_CACHE)
     expect(change(fsWithout)).toEqual(change(fs))
-    const pictures = [fs, fsWithout, LittleFS.mountSync(device), LittleFS.mountSync(small)].map(
-      (each) => pictureOf(each).slice(0, -1),
-    )
+    const pictures = [
+      fs,
+      fsWithout,
+      ReferenceFS.mountSync(device),
+      ReferenceFS.mountSync(small),
+    ].map((each) => pictureOf(each).slice(0, -1))
     for (const picture of pictures) expect(picture).toEqual(pictures[0])
     expect(fs.dfSync()).toEqual(fsWithout.dfSync())
     const { blockSize, blockCount, progSize, eraseValue } = manifestOf(name)

@@ -5,7 +5,7 @@
  */
 
 import { FsError } from '@caravan/core'
-import { LittleFS, type MountOptions } from '@caravan/littlefs'
+import { type MountOptions, ReferenceFS } from '@caravan/littlefs'
 import {
   CrashDevice,
   checkLittlefs,
@@ -88,7 +88,7 @@ export class ModelRun {
   readonly device: CrashDevice
   readonly model: TreeModel
   readonly options: MountOptions
-  fs: LittleFS
+  fs: ReferenceFS
   private handles = new Map<number, HandleUnderTest>()
   private previous: DeviceState | undefined
   /** True once there was no block to split a log to. */
@@ -102,8 +102,8 @@ export class ModelRun {
     this.device = new CrashDevice(setup)
     this.options = mountOptions(setup)
     this.model = new TreeModel(setup)
-    LittleFS.formatSync(this.device, { ...this.options, diskVersion: setup.diskVersion })
-    this.fs = LittleFS.mountSync(this.device, this.options)
+    ReferenceFS.formatSync(this.device, { ...this.options, diskVersion: setup.diskVersion })
+    this.fs = ReferenceFS.mountSync(this.device, this.options)
   }
 
   get profile(): Profile {
@@ -151,7 +151,7 @@ export class ModelRun {
     const space = this.fs.dfSync()
     if (space.freeBlocks < 8) this.wasTight = true
     if (this.model.hasHandles) return
-    const fresh = LittleFS.mountSync(this.device, { ...this.options, readOnly: true })
+    const fresh = ReferenceFS.mountSync(this.device, { ...this.options, readOnly: true })
     const freshSpace = fresh.dfSync()
     claim(space.usedBlocks === freshSpace.usedBlocks, () => {
       return `${space.usedBlocks} blocks count as used, and a new mount counts ${freshSpace.usedBlocks}`
@@ -174,7 +174,7 @@ export class ModelRun {
 
   remount(): void {
     this.handles = new Map()
-    this.fs = LittleFS.mountSync(this.device, this.options)
+    this.fs = ReferenceFS.mountSync(this.device, this.options)
     this.checkImage()
   }
 
@@ -228,7 +228,7 @@ export class ModelRun {
     if (this.previous === undefined) return
     const { setup } = this
     const device = new CrashDevice({ ...setup, state: this.previous })
-    const copy = LittleFS.mountSync(device, this.options)
+    const copy = ReferenceFS.mountSync(device, this.options)
     const again = performSync(copy, new Map(), operation, codeOf)
     claim(again.error === 'ENOSPC', () => 'no space, and a new mount has enough')
   }
@@ -272,7 +272,7 @@ export function checkOptions(setup: Setup): LittlefsCheckOptions {
   return { blockSize, progSize, eraseValue, inlineMax }
 }
 
-export function treeOf(fs: LittleFS): Map<string, SeenNode> {
+export function treeOf(fs: ReferenceFS): Map<string, SeenNode> {
   const nodes = new Map<string, SeenNode>()
   for (const { path, type, attributes, error } of fs.walkSync()) {
     if (error !== undefined) throw error

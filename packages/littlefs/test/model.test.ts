@@ -1,4 +1,4 @@
-import { LittleFS } from '@caravan/littlefs'
+import { ReferenceFS } from '@caravan/littlefs'
 import {
   CrashDevice,
   checkLittlefs,
@@ -65,8 +65,8 @@ describe('stories', () => {
     // is the source's only entry: the reference drops the source, and then looks for it in vain.
     for (const blockCycles of [1, 2, 5]) {
       const device = new CrashDevice(setup)
-      LittleFS.formatSync(device, { blockCycles })
-      const fs = LittleFS.mountSync(device, { blockCycles })
+      ReferenceFS.formatSync(device, { blockCycles })
+      const fs = ReferenceFS.mountSync(device, { blockCycles })
       fs.mkdirSync('/one')
       fs.mkdirSync('/two')
       fs.mkdirSync('/two/deep')
@@ -88,7 +88,7 @@ describe('stories', () => {
         })
         expect(findings.filter(({ code }) => code !== 'gstate-orphans')).toEqual([])
       }
-      const again = LittleFS.mountSync(device)
+      const again = ReferenceFS.mountSync(device)
       for (let i = 0; i < 5; i++) expect(again.readFileSync(`/one/m${i}`)).toEqual(bytes(i))
     }
   })

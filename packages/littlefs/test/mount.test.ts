@@ -3,7 +3,7 @@
 import { FormatError } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { describe, expect, it } from 'vitest'
-import { LittleFS, type MountOptions } from '../src/index.js'
+import { type MountOptions, ReferenceFS } from '../src/index.js'
 import { cleanNames, deviceOf, imageOf, manifestOf } from './golden-images.js'
 
 const thrown = (call: () => unknown): unknown => {
@@ -16,15 +16,15 @@ const thrown = (call: () => unknown): unknown => {
 }
 
 /** What a mount without a word about the image finds. */
-function mountImage(image: Uint8Array, options: MountOptions = {}): LittleFS {
-  return LittleFS.mountSync(new MemoryDevice(image), options)
+function mountImage(image: Uint8Array, options: MountOptions = {}): ReferenceFS {
+  return ReferenceFS.mountSync(new MemoryDevice(image), options)
 }
 
 describe('what the superblock says', () => {
   it('is shown by info: every clean image', () => {
     for (const name of cleanNames) {
       const { blockSize, blockCount, nameMax, fileMax, attrMax, diskVersion } = manifestOf(name)
-      const info = LittleFS.mountSync(deviceOf(name)).info()
+      const info = ReferenceFS.mountSync(deviceOf(name)).info()
       const expected = { blockSize, blockCount, nameMax, fileMax, attrMax, diskVersion }
       expect(info, name).toMatchObject(expected)
       expect(info.needsSuperblock, name).toBe(diskVersion === '2.0')
@@ -32,7 +32,7 @@ describe('what the superblock says', () => {
   })
 
   it('finds the root where the superblock was moved to: superblock-expanded-twice', () => {
-    const { rootPair } = LittleFS.mountSync(deviceOf('superblock-expanded-twice')).info()
+    const { rootPair } = ReferenceFS.mountSync(deviceOf('superblock-expanded-twice')).info()
     expect(rootPair).toEqual([38, 35])
   })
 
@@ -68,7 +68,7 @@ describe('what the superblock says', () => {
 
   it('limits names by itself where it is stricter: the image limits', () => {
     const { nameMax, attrMax, fileMax } = manifestOf('limits')
-    const fs = LittleFS.mountSync(deviceOf('limits'))
+    const fs = ReferenceFS.mountSync(deviceOf('limits'))
     expect(fs.info()).toMatchObject({ nameMax, attrMax, fileMax })
     expect(nameMax).toBeLessThan(255)
     expect(() => fs.writeFileSync(`/${'x'.repeat(nameMax + 1)}`, '')).toThrow(
@@ -141,7 +141,7 @@ describe('the block size', () => {
         image.fill(value, 0, blockSize)
         const fs = thrown(() => mountImage(image, { blockSize })) ?? mountImage(image)
         // Where the lost half was the only one with the superblock, nobody finds it.
-        if (!(fs instanceof LittleFS)) continue
+        if (!(fs instanceof ReferenceFS)) continue
         expect(fs.info().blockSize, name).toBe(blockSize)
         count++
       }
@@ -162,8 +162,8 @@ describe('the block size', () => {
   it.each([128, 130, 132, 384, 1000, 3072, 4104, 100_000])('may be %d bytes', (blockSize) => {
     for (const lost of [undefined, 0, 1]) {
       const device = new MemoryDevice({ blockSize, blockCount: 20 })
-      LittleFS.formatSync(device)
-      LittleFS.mountSync(device).writeFileSync('/x', 'x'.repeat(300))
+      ReferenceFS.formatSync(device)
+      ReferenceFS.mountSync(device).writeFileSync('/x', 'x'.repeat(300))
       if (lost !== undefined) device.erase([lost])
       // Where block 0 is lost, only sizes that are multiples of 4 bytes are looked for.
       const options = blockSize % 4 !== 0 && lost === 0 ? { blockSize } : {}
@@ -174,7 +174,7 @@ describe('the block size', () => {
 
   it('that the image says must fit the device', () => {
     const device = new MemoryDevice(imageOf('corrupt-none'), { blockSize: 1024, progSize: 1024 })
-    expect(thrown(() => LittleFS.mountSync(device))).toMatchObject({
+    expect(thrown(() => ReferenceFS.mountSync(device))).toMatchObject({
       name: 'FormatError',
       code: 'WRONG_GEOMETRY',
     })

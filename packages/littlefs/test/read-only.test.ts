@@ -3,7 +3,7 @@
 import { type BlockDevice, CaravanError, DeviceError, type Span } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { describe, expect, it } from 'vitest'
-import { LittleFS } from '../src/index.js'
+import { ReferenceFS } from '../src/index.js'
 import { deviceOf, goldenNames, manifestOf } from './golden-images.js'
 
 /** Refuses to be written to, and remembers that it was asked. */
@@ -34,7 +34,7 @@ class WatchedDevice implements BlockDevice {
 }
 
 /** Everything that can be read, errors and all. */
-function readAll(fs: LittleFS): void {
+function readAll(fs: ReferenceFS): void {
   const attempt = (call: () => unknown) => {
     try {
       call()
@@ -58,7 +58,7 @@ function readAll(fs: LittleFS): void {
   attempt(() => fs.info())
 }
 
-const CHANGES: readonly ((fs: LittleFS) => unknown)[] = [
+const CHANGES: readonly ((fs: ReferenceFS) => unknown)[] = [
   (fs) => fs.writeFileSync('/new', 'x'),
   (fs) => fs.writeFileSync('/note', 'x'),
   (fs) => fs.appendFileSync('/note', 'x'),
@@ -95,7 +95,7 @@ describe('a read-only mount', () => {
       const watched = new WatchedDevice(device)
       try {
         const { blockSize } = manifestOf(name)
-        readAll(LittleFS.mountSync(watched, { readOnly: true, blockSize }))
+        readAll(ReferenceFS.mountSync(watched, { readOnly: true, blockSize }))
         mounted++
       } catch (error) {
         expect(error, name).toBeInstanceOf(CaravanError)
@@ -112,7 +112,7 @@ describe('a read-only mount', () => {
       for (const change of CHANGES) {
         const device = deviceOf(name)
         const before = device.bytes.slice()
-        const fs = LittleFS.mountSync(device, { readOnly: true })
+        const fs = ReferenceFS.mountSync(device, { readOnly: true })
         if (!fs.readdirSync('/').includes('note')) {
           // Without the file, what is asked of it fails before.
           expect(() => change(fs), String(change)).toThrow(expect.any(CaravanError))
@@ -128,7 +128,7 @@ describe('a read-only mount', () => {
 
   it('is what a read-only device gets by itself', () => {
     const device = new MemoryDevice(deviceOf('corrupt-none').bytes, { readOnly: true })
-    const fs = LittleFS.mountSync(device)
+    const fs = ReferenceFS.mountSync(device)
     expect(() => fs.writeFileSync('/new', 'x')).toThrow(expect.objectContaining({ code: 'EROFS' }))
     expect(fs.readFileSync('/note')).toHaveLength(13)
   })
@@ -139,7 +139,7 @@ describe('a writable mount', () => {
     for (const name of goldenNames) {
       const watched = new WatchedDevice(deviceOf(name))
       try {
-        const fs = LittleFS.mountSync(watched, { blockSize: manifestOf(name).blockSize })
+        const fs = ReferenceFS.mountSync(watched, { blockSize: manifestOf(name).blockSize })
         readAll(fs)
         fs.unmountSync()
       } catch (error) {

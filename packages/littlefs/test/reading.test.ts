@@ -3,10 +3,10 @@
 import { FormatError } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { describe, expect, it } from 'vitest'
-import { Dirent, LittleFS } from '../src/index.js'
+import { ReferenceDirent as Dirent, ReferenceFS } from '../src/index.js'
 import { cleanNames, deviceOf, hex, imageOf, manifestOf, sha256, toHex } from './golden-images.js'
 
-const mountGolden = (name: string) => LittleFS.mountSync(deviceOf(name))
+const mountGolden = (name: string) => ReferenceFS.mountSync(deviceOf(name))
 
 const thrown = (call: () => unknown): unknown => {
   try {
@@ -57,8 +57,8 @@ describe('readdir', () => {
 
   it('lists names as bytes, for those that are not UTF-8', () => {
     const device = new MemoryDevice({ blockSize: 512, blockCount: 32 })
-    LittleFS.formatSync(device)
-    const written = LittleFS.mountSync(device)
+    ReferenceFS.formatSync(device)
+    const written = ReferenceFS.mountSync(device)
     const name = hex('66 ff fe 2e 74')
     const below = hex('64 2f ff')
     written.writeFileSync(name, 'odd')
@@ -178,7 +178,7 @@ describe('readFileInPieces', () => {
 
   // The blocks of what was being read were given to other files, whose content came out instead.
   describe('keeps to the file as it was at the first piece, though it is', () => {
-    const changes: Record<string, (fs: LittleFS) => void> = {
+    const changes: Record<string, (fs: ReferenceFS) => void> = {
       shortened: (fs) => fs.writeFileSync('/f', 'short'),
       'written anew': (fs) => fs.writeFileSync('/f', new Uint8Array(4000).fill(2)),
       removed: (fs) => fs.removeSync('/f'),
@@ -191,8 +191,8 @@ describe('readFileInPieces', () => {
     it.each(Object.keys(changes))('%s, and all free blocks are written', async (name) => {
       for (const memoryBudget of [undefined, 1]) {
         const device = new MemoryDevice({ blockSize: 512, blockCount: 40 })
-        LittleFS.formatSync(device)
-        const fs = LittleFS.mountSync(device, memoryBudget === undefined ? {} : { memoryBudget })
+        ReferenceFS.formatSync(device)
+        const fs = ReferenceFS.mountSync(device, memoryBudget === undefined ? {} : { memoryBudget })
         const content = new Uint8Array(4000).fill(1)
         const change = () => {
           changes[name]?.(fs)
@@ -351,7 +351,7 @@ describe('df and blockUse', () => {
 
 describe('a filesystem that was unmounted', () => {
   it('is used no more, by any call', async () => {
-    const fs = LittleFS.mountSync(new MemoryDevice(imageOf('corrupt-none')))
+    const fs = ReferenceFS.mountSync(new MemoryDevice(imageOf('corrupt-none')))
     const walk = fs.walkSync()
     walk.next()
     await fs.unmount()

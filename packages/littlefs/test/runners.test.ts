@@ -6,13 +6,13 @@
 import { CaravanError } from '@caravan/core'
 import { LateDevice } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
-import { FileHandle, LittleFS } from '../src/index.js'
+import { FileHandle, ReferenceFS } from '../src/index.js'
 import { ReadFace } from '../src/read-face.js'
 import { deviceOf } from './golden-images.js'
 
 /** What the calls work on. */
 interface Scene {
-  readonly fs: LittleFS
+  readonly fs: ReferenceFS
   handle: FileHandle
 }
 
@@ -280,14 +280,14 @@ describe.each(['corrupt-none', 'field-zephyr'])('every call on %s', (name) => {
     const [atOnce, promised, late] = [deviceOf(name), deviceOf(name), deviceOf(name)]
     const options = { blockSize: atOnce.geometry.blockSize }
     const expected = await play(
-      { fs: LittleFS.mountSync(atOnce, options), handle: NO_HANDLE },
+      { fs: ReferenceFS.mountSync(atOnce, options), handle: NO_HANDLE },
       'sync',
     )
     for (const [device, bytes] of [
       [promised, promised.bytes],
       [new LateDevice(late), late.bytes],
     ] as const) {
-      const scene = { fs: await LittleFS.mount(device, options), handle: NO_HANDLE }
+      const scene = { fs: await ReferenceFS.mount(device, options), handle: NO_HANDLE }
       for (const [call, outcome] of await play(scene, 'async')) {
         expect(outcome, call).toEqual(expected.get(call))
       }
@@ -301,7 +301,7 @@ describe.each(['corrupt-none', 'field-zephyr'])('every call on %s', (name) => {
 describe('every call', () => {
   it('is among those above', () => {
     const uses = new Set(calls.map(({ name }) => name.split(' ')[0]))
-    const names = [LittleFS, ReadFace, FileHandle].flatMap((face) =>
+    const names = [ReferenceFS, ReadFace, FileHandle].flatMap((face) =>
       Object.getOwnPropertyNames(face.prototype),
     )
     const forms = names.filter((name) => name.endsWith('Sync')).map((name) => name.slice(0, -4))
@@ -312,25 +312,27 @@ describe('every call', () => {
 
   it('formats in both forms to the same bytes', async () => {
     const [atOnce, late] = [deviceOf('corrupt-none'), deviceOf('corrupt-none')]
-    LittleFS.formatSync(atOnce)
-    await LittleFS.format(new LateDevice(late))
+    ReferenceFS.formatSync(atOnce)
+    await ReferenceFS.format(new LateDevice(late))
     expect(Buffer.compare(atOnce.bytes, late.bytes)).toBe(0)
-    expect(LittleFS.mountSync(late).readdirSync('/')).toEqual([])
+    expect(ReferenceFS.mountSync(late).readdirSync('/')).toEqual([])
   })
 
   it('in its synchronous form says what to do about a device that answers late', async () => {
     const device = new LateDevice(deviceOf('corrupt-none'))
     const needsAsync = expect.objectContaining({ name: 'MisuseError', code: 'NEEDS_ASYNC' })
-    expect(() => LittleFS.mountSync(device)).toThrow(needsAsync)
-    expect(() => LittleFS.formatSync(new LateDevice(deviceOf('fresh-512-ff')))).toThrow(needsAsync)
-    const fs = await LittleFS.mount(device)
+    expect(() => ReferenceFS.mountSync(device)).toThrow(needsAsync)
+    expect(() => ReferenceFS.formatSync(new LateDevice(deviceOf('fresh-512-ff')))).toThrow(
+      needsAsync,
+    )
+    const fs = await ReferenceFS.mount(device)
     expect(() => fs.readFileSync('/big.bin')).toThrow(needsAsync)
     expect(await fs.readFile('/note')).toHaveLength(13)
   })
 
   it('that changes goes after those asked for before it; a synchronous one must wait', async () => {
     const device = deviceOf('corrupt-none')
-    const fs = await LittleFS.mount(new LateDevice(device))
+    const fs = await ReferenceFS.mount(new LateDevice(device))
     const writes = ['one', 'two', 'three'].map((text) => fs.writeFile('/note', text))
     expect(() => fs.writeFileSync('/note', 'four')).toThrow(
       expect.objectContaining({ code: 'EBUSY' }),
@@ -338,6 +340,6 @@ describe('every call', () => {
     await Promise.all(writes)
     expect(await fs.readFile('/note', 'utf8')).toBe('three')
     await fs.unmount()
-    expect(LittleFS.mountSync(device).readFileSync('/note', 'utf8')).toBe('three')
+    expect(ReferenceFS.mountSync(device).readFileSync('/note', 'utf8')).toBe('three')
   })
 })

@@ -7,7 +7,7 @@
 import type { Answer, BlockDevice, Span } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { describe, expect, it } from 'vitest'
-import { LittleFS } from '../src/index.js'
+import { ReferenceFS } from '../src/index.js'
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
@@ -50,12 +50,12 @@ describe('a directory read by two at once', () => {
   it.each([1, 2, 3, 4])('when read %i is the late one', async (late) => {
     for (let lateness = 2; lateness < 10; lateness++) {
       const device = new MemoryDevice({ blockSize: 512, blockCount: 64 })
-      LittleFS.formatSync(device)
-      const before = LittleFS.mountSync(device)
+      ReferenceFS.formatSync(device)
+      const before = ReferenceFS.mountSync(device)
       for (let i = 0; i < 10; i++) before.mkdirSync(`/${i}`)
       const slow = new OneLateRead(device)
       // Mounting meets more than the budget, so that all is read again.
-      const fs = await LittleFS.mount(slow, { blockSize: 512, memoryBudget: 6000 })
+      const fs = await ReferenceFS.mount(slow, { blockSize: 512, memoryBudget: 6000 })
       slow.countdown = late
       slow.lateness = lateness
       await Promise.all([fs.readdir('/5'), fs.writeFile('/5/new', new Uint8Array(2000))])

@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { SparseMemoryDevice } from '@caravan/testkit'
 import { expect, it } from 'vitest'
-import { LittleFS } from '../src/index.js'
+import { ReferenceFS } from '../src/index.js'
 
 const MIB = 1024 * 1024
 const BLOCK_SIZE_BYTES = 512
@@ -36,9 +36,9 @@ it('64 GiB in 512-byte blocks mount, take the first write and 1,000 files in les
     growth[step] = heldBytes() - device.heldBytes - before
   }
 
-  LittleFS.formatSync(device)
+  ReferenceFS.formatSync(device)
   note('format')
-  const fs = LittleFS.mountSync(device)
+  const fs = ReferenceFS.mountSync(device)
   note('mount')
   expect(fs.info().blockCount).toBe(2 ** 27)
   // The first one finds out which blocks are free.
@@ -53,7 +53,7 @@ it('64 GiB in 512-byte blocks mount, take the first write and 1,000 files in les
   expect(usedBlocks + freeBlocks).toBe(2 ** 27)
   fs.unmountSync()
 
-  const again = LittleFS.mountSync(device)
+  const again = ReferenceFS.mountSync(device)
   expect(again.readFileSync('/first')).toEqual(new Uint8Array(100_000).fill(1))
   expect(again.readFileSync('/9/999')).toEqual(new Uint8Array(999).fill(999))
   expect(again.dfSync().usedBlocks).toBe(usedBlocks)

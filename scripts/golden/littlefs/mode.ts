@@ -5,7 +5,7 @@
  */
 
 import type { BlockDevice } from '@caravan/core'
-import { LittleFS, type MountOptions, type WalkEntry } from '@caravan/littlefs'
+import { type MountOptions, ReferenceFS, type WalkEntry } from '@caravan/littlefs'
 import { AsynchronousDevice } from './devices.js'
 
 export const MODES = ['sync', 'async'] as const
@@ -15,51 +15,55 @@ export async function mount(
   mode: Mode,
   device: BlockDevice,
   options: MountOptions,
-): Promise<LittleFS> {
+): Promise<ReferenceFS> {
   return mode === 'sync'
-    ? LittleFS.mountSync(device, options)
-    : LittleFS.mount(new AsynchronousDevice(device), options)
+    ? ReferenceFS.mountSync(device, options)
+    : ReferenceFS.mount(new AsynchronousDevice(device), options)
 }
 
-export function walk(mode: Mode, fs: LittleFS): Iterable<WalkEntry> | AsyncIterable<WalkEntry> {
+export function walk(mode: Mode, fs: ReferenceFS): Iterable<WalkEntry> | AsyncIterable<WalkEntry> {
   return mode === 'sync' ? fs.walkSync() : fs.walk()
 }
 
 export async function getAttributes(
   mode: Mode,
-  fs: LittleFS,
+  fs: ReferenceFS,
   path: Uint8Array,
 ): Promise<ReadonlyMap<number, Uint8Array>> {
   return mode === 'sync' ? fs.getAttributesSync(path) : fs.getAttributes(path)
 }
 
-export async function readFile(mode: Mode, fs: LittleFS, path: Uint8Array): Promise<Uint8Array> {
+export async function readFile(mode: Mode, fs: ReferenceFS, path: Uint8Array): Promise<Uint8Array> {
   return mode === 'sync' ? fs.readFileSync(path) : fs.readFile(path)
 }
 
 export function readFileInPieces(
   mode: Mode,
-  fs: LittleFS,
+  fs: ReferenceFS,
   path: Uint8Array,
 ): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
   return mode === 'sync' ? fs.readFileInPiecesSync(path) : fs.readFileInPieces(path)
 }
 
-export async function readdir(mode: Mode, fs: LittleFS, path: Uint8Array): Promise<Uint8Array[]> {
+export async function readdir(
+  mode: Mode,
+  fs: ReferenceFS,
+  path: Uint8Array,
+): Promise<Uint8Array[]> {
   const options = { encoding: 'buffer' } as const
   return mode === 'sync' ? fs.readdirSync(path, options) : fs.readdir(path, options)
 }
 
 export async function stat(
   mode: Mode,
-  fs: LittleFS,
+  fs: ReferenceFS,
   path: Uint8Array | string,
 ): Promise<{ readonly type: 'file' | 'directory' | 'other'; readonly size: number }> {
   return mode === 'sync' ? fs.statSync(path) : fs.stat(path)
 }
 
-/** Blocks in use, by {@link LittleFS.df}; `blockUse()` must name as many. */
-export async function usedBlocks(mode: Mode, fs: LittleFS): Promise<number> {
+/** Blocks in use, by {@link ReferenceFS.df}; `blockUse()` must name as many. */
+export async function usedBlocks(mode: Mode, fs: ReferenceFS): Promise<number> {
   const df = mode === 'sync' ? fs.dfSync() : await fs.df()
   const use = mode === 'sync' ? fs.blockUseSync() : await fs.blockUse()
   const blocks = new Set(use.map(({ block }) => block))
@@ -70,6 +74,6 @@ export async function usedBlocks(mode: Mode, fs: LittleFS): Promise<number> {
   return df.usedBlocks
 }
 
-export async function unmount(mode: Mode, fs: LittleFS): Promise<void> {
+export async function unmount(mode: Mode, fs: ReferenceFS): Promise<void> {
   return mode === 'sync' ? fs.unmountSync() : fs.unmount()
 }

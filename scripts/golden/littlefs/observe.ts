@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import type { LittleFS, WalkEntry } from '@caravan/littlefs'
+import type { ReferenceFS, WalkEntry } from '@caravan/littlefs'
 import { describe } from '../report.js'
 import type { ManifestEntry } from './manifest.js'
 import * as drive from './mode.js'
@@ -26,7 +26,7 @@ const ONE_PIECE_MAX = 1 << 20
 const ENTRIES_MAX = 100_000
 
 /** Every entry, sorted by the bytes of its path, the root first. */
-export async function observeTree(mode: drive.Mode, fs: LittleFS): Promise<ObservedEntry[]> {
+export async function observeTree(mode: drive.Mode, fs: ReferenceFS): Promise<ObservedEntry[]> {
   const entries: ObservedEntry[] = []
   for await (const entry of drive.walk(mode, fs)) {
     if (entries.length === ENTRIES_MAX) throw new Error(`the walk passed ${ENTRIES_MAX} entries`)
@@ -37,7 +37,7 @@ export async function observeTree(mode: drive.Mode, fs: LittleFS): Promise<Obser
 
 async function observeEntry(
   mode: drive.Mode,
-  fs: LittleFS,
+  fs: ReferenceFS,
   entry: WalkEntry,
 ): Promise<ObservedEntry> {
   const { path, pathBytes, size } = entry
@@ -71,7 +71,7 @@ function attributesAsHex(attributes: ReadonlyMap<number, Uint8Array>): Record<st
 /** Reads a file in pieces, and a smaller one also whole: both must give the same bytes. */
 async function hashFile(
   mode: drive.Mode,
-  fs: LittleFS,
+  fs: ReferenceFS,
   path: Uint8Array,
   size: number,
 ): Promise<string> {

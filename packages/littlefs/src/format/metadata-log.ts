@@ -32,6 +32,7 @@ import {
   tagSplice,
   tagType,
 } from './tag.js'
+import { CREATION_ATTRIBUTE, dialectOf, type TimeDialect } from './time-attribute.js'
 import { readDataWord, readWord } from './word.js'
 
 export const REVISION_SIZE_BYTES = 4
@@ -57,6 +58,9 @@ export interface LogSummary {
   readonly globalDelta: GlobalState | undefined
   /** All commits' CRCs, folded: the seed of the reference's allocator. */
   readonly crcFold: number
+  /** The dialect of the first attribute that holds times, and bytes of a creation time. */
+  readonly timeDialect?: TimeDialect | undefined
+  readonly creationBytes?: number | undefined
   /**
    * The byte that all of the block after `end` is made of, where a next commit may be programmed
    * there without an erase.
@@ -101,6 +105,8 @@ export function scanLog(block: Uint8Array, rules: LogRules): LogSummary | undefi
   let globalDelta: GlobalState | undefined
   let forwardCrc: { size: number; crc: number } | undefined
   let endsAtUnprogrammed = false
+  let timeDialect: TimeDialect | undefined
+  let creationBytes: number | undefined
 
   let commitStart = 0
   let at = REVISION_SIZE_BYTES
@@ -130,6 +136,9 @@ export function scanLog(block: Uint8Array, rules: LogRules): LogSummary | undefi
       committed.globalDelta = globalDelta
       committed.crcFold = foldCrc(committed.crcFold, crc)
       commitStart = next
+    } else if (tagFamily(tag) === TagFamily.USER_ATTRIBUTE) {
+      timeDialect ??= dialectOf(tagChunk(tag), tagDataLength(tag))
+      if (tagChunk(tag) === CREATION_ATTRIBUTE) creationBytes ??= tagDataLength(tag)
     } else if (tagFamily(tag) === TagFamily.TAIL) {
       const a = readDataWord(block, data, tagDataLength(tag), 0)
       const b = readDataWord(block, data, tagDataLength(tag), 1)
@@ -161,7 +170,14 @@ export function scanLog(block: Uint8Array, rules: LogRules): LogSummary | undefi
     if (!matches) erasedByte = undefined
   }
   const leavesRoom = committed.end <= blockSize - rules.progSize
-  return { revision: readWord(block, 0), erasedByte, leavesRoom, ...committed }
+  return {
+    revision: readWord(block, 0),
+    erasedByte,
+    leavesRoom,
+    ...committed,
+    timeDialect,
+    creationBytes,
+  }
 }
 
 /**

@@ -1,0 +1,1 @@
+export { NodeFileHandle, NodeFileSystem, nodeFs } from './node-fs.js'

@@ -1,0 +1,166 @@
+/** littlefs as the face of `node:fs` asks for it: see `FsEngine`. */
+
+import { FsError, type Op } from '@caravan/core'
+import type {
+  EngineFile,
+  EngineOpenOptions,
+  EntryInfo,
+  FsChanges,
+  FsEngine,
+  ListedName,
+  Path,
+  SpaceInfo,
+} from '@caravan/fs'
+import { entrySize, entryType, findEntry, requireEntry } from './directory.js'
+import { schedulerHooks } from './face.js'
+import { checkIsFile, readFileAt } from './file-read.js'
+import type { Entry } from './metadata-pair.js'
+import { df, list, readableSize } from './read.js'
+import { infoOf, SharedFile } from './shared-file.js'
+import type { Volume } from './volume.js'
+import { changeTimes, createFile, makeDirectory, remove, rename, writeFile } from './write.js'
+
+/** "lfs1", as the kernel's numbers of filesystems are: there is none of littlefs' own. */
+const MAGIC = 0x3173666c
+
+/** Bytes read between two looks at whether the call was aborted. */
+const READ_PIECE_BYTES = 1024 * 1024
+
+export class LittlefsEngine implements FsEngine {
+  readonly changes: FsChanges | undefined
+  readonly magic = MAGIC
+  readonly beginRead: () => number
+  readonly endRead: (reader: number) => void
+  readonly trim: () => void
+  readonly leave: () => void
+  private readonly sharedFiles = new Map<Entry, SharedFile>()
+
+  constructor(private readonly volume: Volume) {
+    const hooks = schedulerHooks(volume)
+    this.beginRead = hooks.beginRead
+    this.endRead = hooks.endRead
+    this.trim = hooks.trim
+    this.leave = hooks.leave
+    this.changes = volume.readOnly ? undefined : this.makeChanges()
+  }
+
+  /** Handles of the library's kind. */
+  get otherHandles(): number {
+    return this.volume.openFiles.size - this.sharedFiles.size
+  }
+
+  /** Closes them: what was written through them is saved. */
+  *closeOthers(): Op<void> {
+    const shared = new Set([...this.sharedFiles.values()].map(({ file }) => file))
+    for (const file of [...this.volume.openFiles]) {
+      if (!shared.has(file)) yield* this.volume.change('close', () => file.close())
+    }
+  }
+
+  get limits() {
+    return this.volume.limits
+  }
+
+  get blockSize(): number {
+    return this.volume.layout.blockSize
+  }
+
+  *lookUp(path: Path): Op<EntryInfo> {
+    return this.infoOf(yield* requireEntry(this.volume, path, 'stat'))
+  }
+
+  lookUpNow(path: Path): EntryInfo | undefined {
+    let entry = this.volume.pairs.find(this.volume.root)?.entries[0]
+    for (const name of path.names) entry = entry?.directory?.index.get(name)
+    if (entry === undefined) return undefined
+    if (path.mustBeDirectory && entryType(entry) !== 'directory') return undefined
+    return this.infoOf(entry)
+  }
+
+  private infoOf(entry: Entry): EntryInfo {
+    const shared = this.sharedFiles.size === 0 ? undefined : this.sharedFiles.get(entry)
+    return shared?.info() ?? infoOf(this.volume, entry, entrySize(entry))
+  }
+
+  *list(path: Path, recursive: boolean): Op<readonly ListedName[]> {
+    const entries = yield* list(this.volume, path, recursive)
+    return entries.map(({ name, parent, entry }) => ({ name, parent, type: entryType(entry) }))
+  }
+
+  *open(path: Path, { create, exclusive }: EngineOpenOptions): Op<EngineFile> {
+    let entry = yield* findEntry(this.volume, path, 'open')
+    if (entry === undefined) {
+      if (create !== true) throw new FsError('ENOENT', { syscall: 'open', path: path.text })
+      entry = yield* createFile(this.volume, path)
+    } else if (exclusive === true) {
+      throw new FsError('EEXIST', { syscall: 'open', path: path.text })
+    }
+    return this.share(entry, path)
+  }
+
+  private share(entry: Entry, path: Path): SharedFile {
+    checkIsFile(entry, 'open', path.text)
+    let shared = this.sharedFiles.get(entry)
+    if (shared === undefined) {
+      const forget = () => this.sharedFiles.delete(entry)
+      shared = new SharedFile(this.volume, entry, path.text, forget)
+      this.sharedFiles.set(entry, shared)
+    }
+    return shared.use()
+  }
+
+  *readFile(path: Path, checkAborted: () => void): Op<Uint8Array | undefined> {
+    const { volume } = this
+    const entry = yield* requireEntry(volume, path, 'open')
+    checkIsFile(entry, 'open', path.text)
+    if (this.sharedFiles.get(entry)?.isUnsettled) return undefined
+    // All of one version: an entry's content is replaced, never changed.
+    const { content } = entry
+    const bytes = new Uint8Array(yield* readableSize(volume, entry))
+    for (let at = 0; at < bytes.length; at += READ_PIECE_BYTES) {
+      checkAborted()
+      if (entry.content.struct !== content.struct) return yield* this.readFile(path, checkAborted)
+      const piece = bytes.subarray(at, at + READ_PIECE_BYTES)
+      yield* readFileAt(volume.layout, entry, at, piece)
+    }
+    return bytes
+  }
+
+  *space(): Op<SpaceInfo> {
+    return yield* df(this.volume)
+  }
+
+  private makeChanges(): FsChanges {
+    const { volume } = this
+    return {
+      writeFile: (path, data, options) => this.writeFile(path, data, options),
+      makeDirectory: (path) => makeDirectory(volume, path),
+      remove: (path) => remove(volume, path),
+      rename: (from, to) => rename(volume, from, to),
+      setTimes: (path, atimeNs, mtimeNs) => this.setTimes(path, atimeNs, mtimeNs),
+    }
+  }
+
+  private *setTimes(path: Path, atimeNs: bigint, mtimeNs: bigint): Op<void> {
+    const entry = yield* requireEntry(this.volume, path, 'utime')
+    const shared = this.sharedFiles.get(entry)
+    if (shared !== undefined) yield* shared.setTimes(atimeNs, mtimeNs)
+    else yield* changeTimes(this.volume, entry, atimeNs, mtimeNs)
+  }
+
+  private *writeFile(path: Path, data: Uint8Array, options: EngineOpenOptions): Op<void> {
+    const entry = yield* findEntry(this.volume, path, 'open')
+    if (entry !== undefined && options.exclusive === true) {
+      throw new FsError('EEXIST', { syscall: 'open', path: path.text })
+    }
+    const shared = entry && this.sharedFiles.get(entry)
+    if (shared === undefined || !shared.isUnsettled) {
+      yield* writeFile(this.volume, path, data)
+      return
+    }
+    // Somebody has it open and has written to it: this comes after that.
+    yield* shared.truncate(0)
+    if (data.length > 0) yield* shared.writeAt(0, data)
+    yield* shared.sync()
+  }
+}

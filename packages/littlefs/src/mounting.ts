@@ -1,0 +1,32 @@
+/** What both faces do to mount a device. */
+
+import { type BlockDevice, FormatError, MisuseError, type Op, withBlockSize } from '@caravan/core'
+import { type MountOptions, mountVolume, type TimeOptions } from './mount.js'
+import { noSuperblock, type Volume } from './volume.js'
+
+/** The device in blocks of the filesystem's size. @throws FormatError where it cannot be. */
+export function viewOf(
+  device: BlockDevice,
+  blockSize: number | undefined,
+  options: MountOptions,
+): BlockDevice {
+  if (blockSize === undefined) throw noSuperblock(0)
+  if (options.blockSize !== undefined) return withBlockSize(device, blockSize)
+  try {
+    return withBlockSize(device, blockSize)
+  } catch (error) {
+    // The size came from the image: it is the image that is wrong.
+    if (!(error instanceof MisuseError)) throw error
+    throw new FormatError(
+      'WRONG_GEOMETRY',
+      `The superblock says blocks of ${blockSize} bytes, which this device cannot have. ${error.message}`,
+      { structure: 'superblock', block: 0, cause: error },
+    )
+  }
+}
+
+/** Mounts what a view shows; read-only where the device is. */
+export function mountOn(view: BlockDevice, options: MountOptions, times?: TimeOptions): Op<Volume> {
+  const readOnly = options.readOnly ?? view.readOnly
+  return mountVolume(view.geometry, { ...options, readOnly }, times)
+}
