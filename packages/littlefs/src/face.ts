@@ -77,7 +77,7 @@ export class Face {
     this.volume.dropCaches()
   }
 
-  private enter(): void {
+  protected enter(): void {
     this.checkMounted()
     if (this.changeCount === 0 && this.readCount === 0) this.volume.trimCaches()
   }

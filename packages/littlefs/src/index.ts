@@ -10,6 +10,8 @@ export {
 } from './image.js'
 export type { ExtractedEntry, ImageEntry } from './image-entry.js'
 export type { ImagePlan, PlanProblem } from './image-plan.js'
+export { type KeyValueOptions, LittleFSKeyValue } from './key-value/key-value.js'
+export type { TimeDialect } from './key-value/time.js'
 export { LittleFS, type MkdirOptions, type RmOptions } from './littlefs.js'
 export type { MountOptions } from './mount.js'
 export type { PathLike } from './path.js'

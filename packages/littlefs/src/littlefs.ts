@@ -17,6 +17,7 @@ import {
 import { FileHandle } from './file-handle.js'
 import { type FormatOptions, formatVolume } from './format-volume.js'
 import { type ImageEntry, prepareEntry } from './image-entry.js'
+import { type KeyValueOptions, LittleFSKeyValue } from './key-value/key-value.js'
 import { type MountOptions, mountVolume } from './mount.js'
 import type { PathLike } from './path.js'
 import { findBlockSize } from './probe.js'
@@ -86,6 +87,11 @@ export class LittleFS extends ReadFace {
   static formatSync(device: BlockDevice, options: FormatOptions = {}): void {
     const view = withBlockSize(device, options.blockSize ?? device.geometry.blockSize)
     runSync(formatVolume(view.geometry, options), view)
+  }
+
+  /** The filesystem as a key-value store: files are values, directories dictionaries. */
+  keyValue(options: KeyValueOptions = {}): LittleFSKeyValue {
+    return new LittleFSKeyValue(this.volume, this.runner, options)
   }
 
   /** Opens a file. Close the handle: what was written is saved by `sync` and `close` alone. */
@@ -303,6 +309,8 @@ export class LittleFS extends ReadFace {
   }
 
   private readonly runner = {
+    enter: (): void => this.enter(),
+    settled: (): Promise<unknown> => this.settled(),
     read: <T>(op: () => Op<T>): Promise<T> => this.run(op()),
     readSync: <T>(op: () => Op<T>): T => this.runSync(op()),
     change: <T>(syscall: string, op: () => Op<T>): Promise<T> =>

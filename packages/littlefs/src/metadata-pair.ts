@@ -108,6 +108,7 @@ export class MetadataPair {
       entry.pair = this
     }
     this.decoded = entries
+    if (this.directory !== undefined) this.directory.version++
     // Decoded entries refer to the bytes that they need.
     this.log = NO_LOG
   }

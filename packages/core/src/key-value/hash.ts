@@ -27,15 +27,20 @@ export interface DigestedEntry {
  * @param entries in byte order of their names.
  */
 export function digestDictionary(hash: HashFunction, entries: Iterable<DigestedEntry>): Uint8Array {
-  const hasher = hash()
-  for (const { name, kind, digest } of entries) {
-    const bytes = new Uint8Array(5 + name.length + digest.length)
-    bytes[0] = KIND_BYTE[kind]
-    new DataView(bytes.buffer).setUint32(1, name.length, true)
-    bytes.set(name, 5)
-    bytes.set(digest, 5 + name.length)
-    hasher.update(bytes)
+  const listed = [...entries]
+  const size = listed.reduce((sum, { name, digest }) => sum + 5 + name.length + digest.length, 0)
+  const bytes = new Uint8Array(size)
+  const view = new DataView(bytes.buffer)
+  let at = 0
+  for (const { name, kind, digest } of listed) {
+    bytes[at] = KIND_BYTE[kind]
+    view.setUint32(at + 1, name.length, true)
+    bytes.set(name, at + 5)
+    bytes.set(digest, at + 5 + name.length)
+    at += 5 + name.length + digest.length
   }
+  const hasher = hash()
+  hasher.update(bytes)
   return plain(hasher.digest())
 }
 

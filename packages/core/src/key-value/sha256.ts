@@ -27,10 +27,12 @@ function fraction(root: number): number {
 
 export const sha256: HashFunction = () => new Sha256()
 
+/** The message schedule: used within one call only. */
+const SCHEDULE = new Int32Array(64)
+
 class Sha256 implements Hasher {
   private readonly state = Int32Array.from(INITIAL_STATE)
   private readonly block = new Uint8Array(BLOCK_SIZE_BYTES)
-  private readonly words = new Int32Array(64)
   private filled = 0
   private lengthBytes = 0
 
@@ -53,13 +55,17 @@ class Sha256 implements Hasher {
   digest(): Uint8Array {
     const lengthBits = this.lengthBytes * 8
     const end = BLOCK_SIZE_BYTES - LENGTH_SIZE_BYTES
-    const padding = (end - 1 - this.filled + BLOCK_SIZE_BYTES) % BLOCK_SIZE_BYTES
-    const tail = new Uint8Array(1 + padding + LENGTH_SIZE_BYTES)
-    tail[0] = 0x80
-    const view = new DataView(tail.buffer, 1 + padding)
-    view.setUint32(0, Math.floor(lengthBits / 2 ** 32))
-    view.setUint32(4, lengthBits >>> 0)
-    this.update(tail)
+    const { block, filled } = this
+    block[filled] = 0x80
+    block.fill(0, filled + 1)
+    if (filled + 1 > end) {
+      this.compress(block, 0)
+      block.fill(0)
+    }
+    const view = new DataView(block.buffer)
+    view.setUint32(end, Math.floor(lengthBits / 2 ** 32))
+    view.setUint32(end + 4, lengthBits >>> 0)
+    this.compress(block, 0)
     const digest = new Uint8Array(32)
     const out = new DataView(digest.buffer)
     this.state.forEach((word, i) => {
@@ -69,7 +75,8 @@ class Sha256 implements Hasher {
   }
 
   private compress(bytes: Uint8Array, start: number): void {
-    const { words: w, state } = this
+    const { state } = this
+    const w = SCHEDULE
     for (let i = 0, at = start; i < 16; i++, at += 4) {
       w[i] =
         ((bytes[at] as number) << 24) |
@@ -84,16 +91,14 @@ class Sha256 implements Hasher {
       const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10)
       w[i] = ((w[i - 16] as number) + s0 + (w[i - 7] as number) + s1) | 0
     }
-    let [a, b, c, d, e, f, g, h] = state as unknown as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ]
+    let a = state[0] as number
+    let b = state[1] as number
+    let c = state[2] as number
+    let d = state[3] as number
+    let e = state[4] as number
+    let f = state[5] as number
+    let g = state[6] as number
+    let h = state[7] as number
     for (let i = 0; i < 64; i++) {
       const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7))
       const choice = (e & f) ^ (~e & g)

@@ -64,8 +64,8 @@ export interface KeyValueReader {
   sizeSync(key: Key): number
 
   /** Names and what they are bound to, in byte order of the names. */
-  list(key: Key): Promise<[name: string, kind: EntryKind][]>
-  listSync(key: Key): [name: string, kind: EntryKind][]
+  list(key: Key): Promise<(readonly [name: string, kind: EntryKind])[]>
+  listSync(key: Key): (readonly [name: string, kind: EntryKind])[]
 
   /**
    * When a value was last set; of a dictionary the latest of its own stored time, if it has one,
