@@ -9,20 +9,21 @@ export {
 } from './crash-device.js'
 export { type CutOptions, type CutState, cutsInOrder, cutsOutOfOrder } from './crash-states.js'
 export { JitterDevice } from './jitter-device.js'
+export { renderAnswers } from './key-value/answers.js'
+export { type ConformanceCase, keyValueConformance } from './key-value/conformance.js'
+export type { StoreCapabilities, StoreFactory } from './key-value/driver.js'
 export { LateDevice } from './late-device.js'
 export type { Finding, FindingCode, LittlefsCheckOptions } from './littlefs-checker/finding.js'
 export type { LittlefsTreeNode } from './littlefs-checker/tree.js'
 export { checkLittlefs, readLittlefsTree } from './littlefs-checker.js'
 export { differences, type SeenNode } from './model/compare.js'
 export { drawOperation, type Profile } from './model/generate.js'
-export {
   type Content,
   isOnHandle,
   type OpenMode,
   type Operation,
   type Outcome,
 } from './model/operation.js'
-export {
   type FilesystemUnderTest,
   type HandleUnderTest,
   perform,
