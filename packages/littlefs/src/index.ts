@@ -1,3 +1,6 @@
+export { chamelonEntries } from './chamelon/convert.js'
+export type { ChamelonProblem } from './chamelon/recovery.js'
+export { type ChamelonOptions, ChamelonVolume } from './chamelon/volume.js'
 export { FileHandle, type SeekOrigin } from './file-handle.js'
 export type { Crc32 } from './format/crc32.js'
 export type { FormatOptions } from './format-volume.js'

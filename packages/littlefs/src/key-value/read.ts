@@ -70,7 +70,8 @@ export function* readValue(
   return bytes
 }
 
-function checkRange(offset: number, length: number): void {
+/** @throws MisuseError `INVALID_ARGUMENT`. */
+export function checkRange(offset: number, length: number): void {
   const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0
   if (isCount(offset) && (isCount(length) || length === Number.POSITIVE_INFINITY)) return
   throw new MisuseError(

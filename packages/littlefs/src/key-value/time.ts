@@ -43,7 +43,7 @@ function encodeTime(dialect: Exclude<TimeDialect, 'none'>, time: Timestamp): Uin
   return bytes
 }
 
-function encodeChamelonTime({ days, picoseconds }: Timestamp): Uint8Array {
+export function encodeChamelonTime({ days, picoseconds }: Timestamp): Uint8Array {
   const bytes = new Uint8Array(CHAMELON_SIZE_BYTES)
   const view = new DataView(bytes.buffer)
   view.setUint32(0, days, true)
