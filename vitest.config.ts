@@ -17,6 +17,7 @@ export default defineConfig({
       'packages/*/test/**/*.test.ts',
       'scripts/**/*.test.ts',
       'bench/*.test.ts',
+      'examples/*/*.test.ts',
     ],
     maxWorkers: 2,
     minWorkers: 1,
