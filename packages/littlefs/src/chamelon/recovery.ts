@@ -92,7 +92,7 @@ class Recoverer {
     for (let placed = true; placed; ) {
       placed = false
       for (const chain of lost) {
-        const owner = this.ownerOf(chain, lost)
+        const owner = this.ownerOf(chain, lost)?.dictionary
         if (owner === undefined) continue
         for (const found of chain) this.take(owner, found)
         placed = true
@@ -100,7 +100,9 @@ class Recoverer {
       }
       if (placed) lost = this.lostChains()
     }
-    const unplaced = lost.flat().filter(({ firstId }) => firstId > 1)
+    const unplaced = lost
+      .filter((chain) => (chain[0] as FoundLog).firstId > 1 && !this.ownerOf(chain, lost))
+      .flat()
     for (const { names } of this.dictionaries) for (const all of names.values()) all.sort(byAge)
     return { root, metadataBlocks: this.used, unplaced, missing: this.missing }
   }
@@ -128,11 +130,13 @@ class Recoverer {
   private take(dictionary: FoundDictionary, found: FoundLog): void {
     for (const block of found.blocks) this.used.add(block)
     dictionary.logs.push(found)
+    const known = new Set(dictionary.names.keys())
     for (const entry of found.entries) {
       const all = dictionary.names.get(entry.name) ?? []
       all.push(entry)
       dictionary.names.set(entry.name, all)
-      if (all.length === 1) dictionary.firsts.set(entry.name, entry)
+      // Within one pair the last id counts.
+      if (!known.has(entry.name)) dictionary.firsts.set(entry.name, entry)
       if (!entry.isDictionary) continue
       const pair = pairOf(entry)
       let inner = dictionary.inner.get(entry.name)
@@ -176,28 +180,38 @@ class Recoverer {
       })
   }
 
-  /** The dictionary that a lost chain is the rest of; `undefined` where that is lost itself. */
+  /**
+   * What a lost chain is the rest of: a dictionary, or nothing that is left where that was removed.
+   * `undefined` where nothing tells.
+   */
   private ownerOf(
     chain: readonly FoundLog[],
     lost: readonly (readonly FoundLog[])[],
-  ): FoundDictionary | undefined {
+  ): { readonly dictionary: FoundDictionary | undefined } | undefined {
     const [first] = chain as [FoundLog]
     if (!(first.firstId > 1) || first.firstId === Number.POSITIVE_INFINITY) return undefined
-    let best: { owner: FoundDictionary | undefined; gap: number; age: bigint } | undefined
-    const consider = (log: FoundLog, owner: FoundDictionary | undefined) => {
-      const before = [...log.ids].filter((id) => id < first.firstId)
-      if (before.length === 0 && log.blocks[0] !== 0) return
-      const gap = first.firstId - Math.max(0, ...before)
+    const before = first.firstId - 1
+    const lastTime = timesOf(chain.flatMap(({ entries }) => entries)).at(-1)
+    let best: { dictionary: FoundDictionary | undefined; age: bigint } | undefined
+    const consider = (log: FoundLog, dictionary: FoundDictionary | undefined) => {
+      // Ids are never forgotten: what came before is there, if only as deleted.
+      if (!log.ids.has(before) || this.isFollowed(log, lastTime)) return
       const age = ageBetween(log, first)
-      if (age === undefined) return
-      if (best !== undefined && (gap > best.gap || (gap === best.gap && age >= best.age))) return
-      best = { owner, gap, age }
+      if (age === undefined || (best !== undefined && age >= best.age)) return
+      best = { dictionary, age }
     }
     for (const owner of this.dictionaries) for (const log of owner.logs) consider(log, owner)
     for (const other of lost) {
       if (other !== chain) for (const log of other) consider(log, undefined)
     }
-    return best?.owner
+    return best
+  }
+
+  /** True where a log has its own next pair: one made after the loss holds only what is later. */
+  private isFollowed({ log }: FoundLog, lastTime: bigint | undefined): boolean {
+    const next = log.tail && this.logAt(log.tail)
+    const firstTime = next && timesOf([...next.entries, ...next.superseded])[0]
+    return firstTime !== undefined && lastTime !== undefined && firstTime < lastTime
   }
 }
 
