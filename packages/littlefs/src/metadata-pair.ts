@@ -140,7 +140,7 @@ export function sharesBlock(a: BlockPair, b: BlockPair): boolean {
 }
 
 /** True where revision `a` came after `b`, counting on across the end of 32 bits. */
-function isNewerRevision(a: number, b: number): boolean {
+export function isNewerRevision(a: number, b: number): boolean {
   return ((a - b) | 0) > 0
 }
 

@@ -18,12 +18,14 @@ export type { LittlefsTreeNode } from './littlefs-checker/tree.js'
 export { checkLittlefs, readLittlefsTree } from './littlefs-checker.js'
 export { differences, type SeenNode } from './model/compare.js'
 export { drawOperation, type Profile } from './model/generate.js'
+export {
   type Content,
   isOnHandle,
   type OpenMode,
   type Operation,
   type Outcome,
 } from './model/operation.js'
+export {
   type FilesystemUnderTest,
   type HandleUnderTest,
   perform,

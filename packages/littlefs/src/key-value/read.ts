@@ -101,7 +101,7 @@ export function sortedEntries(volume: Volume, directory: Directory): Entry[] {
   let isSorted = true
   let last = ''
   for (const pair of directory.chain) {
-    const shown = volume.pendingMove === undefined ? pair.entries : shownEntries(volume, pair)
+    const shown = volume.state.pendingMove === undefined ? pair.entries : shownEntries(volume, pair)
     for (const entry of shown) {
       const { content } = entry
       if (!isShown(content)) continue
@@ -122,7 +122,7 @@ const listings = new WeakMap<Directory, { readonly version: number; readonly lis
 export function listingOf(volume: Volume, directory: Directory): Listing {
   const made = listings.get(directory)
   // A rename that waits for its second commit hides an entry without a commit.
-  const isKept = volume.pendingMove === undefined
+  const isKept = volume.state.pendingMove === undefined
   if (isKept && made?.version === directory.version) return made.listing.slice()
   const listing = sortedEntries(volume, directory).map(
     (entry) =>

@@ -79,7 +79,7 @@ class Sums<T> {
     here: readonly number[],
   ): Op<boolean> {
     // A rename that waits for its second commit hides an entry without a commit.
-    if (this.volume.pendingMove !== undefined) return false
+    if (this.volume.state.pendingMove !== undefined) return false
     if (kept.version !== directory.version) return false
     if (kept.attributes !== entry.content.attributes) return false
     for (const part of kept.dictionaries) {
