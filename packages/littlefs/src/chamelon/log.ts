@@ -33,7 +33,7 @@ export interface LogTag {
   readonly data: Uint8Array
 }
 
-export interface LogCommit {
+interface LogCommit {
   readonly tags: readonly LogTag[]
   /** True where the CRC is that of the bytes. */
   readonly isSound: boolean

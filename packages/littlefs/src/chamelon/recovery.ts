@@ -28,7 +28,7 @@ export interface ChamelonProblem {
 }
 
 /** A log on the device, with the blocks that hold it. */
-export interface FoundLog extends LogEntries {
+interface FoundLog extends LogEntries {
   readonly log: ChamelonLog
   readonly blocks: number[]
 }

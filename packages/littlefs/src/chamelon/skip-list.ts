@@ -20,7 +20,7 @@ function capacityOf(index: number, blockSize: number): number {
 }
 
 /** Where the data of each block begins in the value; the end is behind the last. */
-export function blockStarts(sizeBytes: number, blockSize: number): number[] {
+function blockStarts(sizeBytes: number, blockSize: number): number[] {
   const starts = [0]
   for (let index = 0, at = 0; at < sizeBytes; index++) {
     at += capacityOf(index, blockSize)

@@ -268,7 +268,7 @@ export class ChamelonVolume implements KeyValueStore {
 }
 
 /** What anybody is told who asks chamelon's volume to change. */
-export const CONVERT_FIRST =
+const CONVERT_FIRST =
   'a volume of chamelon is never changed in place: make a littlefs image of it first, with `caravan convert IMAGE NEW`'
 
 function refusal(key: Key): KeyValueError {

@@ -40,7 +40,7 @@ export interface Moment {
 }
 
 /** Where a value is to go. */
-export interface Place {
+interface Place {
   readonly segments: readonly string[]
   /** What has the name now. */
   readonly entry: Entry | undefined

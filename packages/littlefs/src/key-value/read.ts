@@ -17,7 +17,7 @@ import type { Volume } from '../volume.js'
 import { isDictionary, requireEntryAt, requireValue } from './find.js'
 
 /** A value as it was when it was looked at: a change meanwhile makes another. */
-export interface ValueView {
+interface ValueView {
   readonly size: number
   readAt(position: number, target: Uint8Array): Op<number>
 }

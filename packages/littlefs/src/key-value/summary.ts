@@ -28,6 +28,8 @@ import { timeOf } from './time.js'
 
 /** What is summed: of a value, and of a dictionary from what is in it. */
 interface Measure<T> {
+  /** What needs no device; `undefined` where it does. */
+  ofValueInMemory?(entry: Entry): T | undefined
   ofValue(entry: Entry): Op<T>
   ofDictionary(own: readonly Attribute[], parts: readonly Part<T>[]): T
 }
@@ -64,7 +66,8 @@ class Sums<T> {
     const { attributes } = entry.content
     const parts: Part<T>[] = []
     for (const child of sortedEntries(this.volume, directory)) {
-      parts.push({ entry: child, sum: yield* this.of(child, here) })
+      const known = isDictionary(child) ? undefined : this.measure.ofValueInMemory?.(child)
+      parts.push({ entry: child, sum: known ?? (yield* this.of(child, here)) })
     }
     const sum = this.measure.ofDictionary(attributes, parts)
     const dictionaries = parts.filter((part) => isDictionary(part.entry))
@@ -119,15 +122,27 @@ export class Summary {
         parts.reduce<Timestamp | undefined>((last, { sum }) => latest(last, sum), timeOf(own)),
     })
     this.digest = new Sums<Uint8Array>(volume, {
+      ofValueInMemory: (entry) => this.digestInMemory(entry),
       ofValue: (entry) => this.digestValue(entry),
       ofDictionary: (_, parts) => digestDictionary(hash, parts.map(asDigested)),
     })
   }
 
+  private digestInMemory({ content: { struct } }: Entry): Uint8Array | undefined {
+    if (struct === undefined) return undefined
+    const known = this.digests.get(struct)
+    if (known !== undefined || struct.kind !== 'inline') return known
+    const hasher = this.hash()
+    hasher.update(struct.bytes)
+    const digest = plain(hasher.digest())
+    this.digests.set(struct, digest)
+    return digest
+  }
+
   private *digestValue(entry: Entry): Op<Uint8Array> {
-    const { struct } = entry.content
-    const known = struct && this.digests.get(struct)
+    const known = this.digestInMemory(entry)
     if (known !== undefined) return known
+    const { struct } = entry.content
     const hasher = this.hash()
     const view = viewValue(this.volume, entry)
     const piece = new Uint8Array(Math.min(PIECE_SIZE_BYTES, view.size))

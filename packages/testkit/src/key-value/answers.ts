@@ -18,7 +18,7 @@ export const CASES = {
   'the root': '/',
 } as const
 
-export type Case = keyof typeof CASES
+type Case = keyof typeof CASES
 
 interface Row {
   readonly call: string
