@@ -14,7 +14,7 @@ import { gunzipSync } from 'node:zlib'
 import type { KeyValueStore } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { buildImage, ChamelonVolume, chamelonEntries, LittleFS, planImage } from '@caravan/littlefs'
-import { checkLittlefs, LateDevice, Random } from '@caravan/testkit'
+import { checkLittlefs, LateDevice } from '@caravan/testkit'
 import { listed } from './littlefs/manifest.js'
 import { type CaseResult, describe, type GoldenCase, type GoldenShape } from './report.js'
 
@@ -77,7 +77,7 @@ async function firstDifference(
   }
   const device = new MemoryDevice(image, { readOnly: true })
   const volume = ChamelonVolume.mountSync(device)
-  const late = await ChamelonVolume.mount(new LateDevice(device, new Random(1)))
+  const late = await ChamelonVolume.mount(new LateDevice(device))
   if (volume.blockSize !== manifest.block_size) return `blocks of ${volume.blockSize} bytes found`
   const lost = new Set(volume.problems.filter(({ kind }) => kind === 'lost').map(({ key }) => key))
   const difference =

@@ -6,7 +6,6 @@ import {
   checkLittlefs,
   keyValueConformance,
   LateDevice,
-  Random,
   renderAnswers,
   type StoreCapabilities,
   type StoreFactory,
@@ -27,7 +26,7 @@ function factoryOf({ blockSize, blockCount, late = false, format, store }: Setup
   let clock = 1_700_000_000_000
   const options = { now: () => clock++, ...store }
   const connect = async (device: BlockDevice): Promise<KeyValueStore> => {
-    const fs = await LittleFS.mount(late ? new LateDevice(device, new Random(1)) : device)
+    const fs = await LittleFS.mount(late ? new LateDevice(device) : device)
     const opened = fs.keyValue(options)
     mounts.set(opened, { fs, device })
     return opened

@@ -18,8 +18,6 @@ export const CASES = {
   'the root': '/',
 } as const
 
-type Case = keyof typeof CASES
-
 interface Row {
   readonly call: string
   /** In the order of {@link CASES}; a code of `KeyValueError`, or what is done. */
