@@ -166,6 +166,17 @@ describe('what is lost is told by its name', () => {
     expect(volume.existsSync('/bare')).toBeUndefined()
   })
 
+  test('a key that was renamed to itself; one that was removed is no loss', () => {
+    const image = new ChamelonImage(512, 64)
+    image.set(0, 1, 'self', 'same')
+    image.set(0, 2, 'self', 'same', 1)
+    image.remove(0, 2)
+    image.set(0, 3, 'other', 'one')
+    image.set(0, 4, 'other', 'two', 3)
+    image.remove(0, 4)
+    expect(problemsOf(mounted(image))).toEqual(['lost /self'])
+  })
+
   test('a pair that belongs to nothing that is left', () => {
     const image = new ChamelonImage(512, 256)
     image.set(0, 1, 'a', 'x')
@@ -306,4 +317,21 @@ test('damaged anywhere, it answers or refuses with an error that says why', () =
     }),
     propertyParameters(60),
   )
+})
+
+test.each([512, 4096])('the root itself lost its tail, blocks of %d', (blockSize) => {
+  const image = new ChamelonImage(blockSize, 128)
+  let id = 0
+  for (const block of [0, 40, 42, 44]) {
+    if (block > 0) image.tail(block === 40 ? 0 : block - 2, block)
+    for (let i = 0; i < 6; i++) image.set(block, ++id, `k${id}`, `v${id}`)
+  }
+  image.remove(0, 1)
+  image.compactDroppingTail(0)
+  image.tail(0, 60)
+  image.commit(60, [])
+  const volume = mounted(image)
+  expect(volume.listSync('/')).toHaveLength(23)
+  for (let i = 2; i <= 24; i++) expect(textAt(volume, `/k${i}`)).toBe(`v${i}`)
+  expect(volume.problems).toEqual([])
 })

@@ -23,6 +23,8 @@ export interface LogEntries {
   readonly entries: readonly ChamelonEntry[]
   /** Content that was replaced or deleted later, and still stands in the log. */
   readonly superseded: readonly ChamelonEntry[]
+  /** What was set again as it was and then deleted: so chamelon loses a key renamed to itself. */
+  readonly undone: readonly ChamelonEntry[]
   /** The id that the log began with: 1 for the first pair of a dictionary. */
   readonly firstId: number
   /** Ids that are or were here. */
@@ -39,7 +41,17 @@ export function entriesOf(log: ChamelonLog): LogEntries {
   const superseded: ChamelonEntry[] = []
   const named = new Set<number>()
   const deleted = new Set<number>()
+  const undone: ChamelonEntry[] = []
+  let replacement: { readonly id: number; readonly before: ChamelonEntry } | undefined
   for (const { tags, isSound } of log.commits) {
+    const [deletion, ...others] = tags.filter(({ type }) => type === TagType.DELETE)
+    const name = tags.find((tag) => familyOf(tag) === TagFamily.NAME)
+    const [before] = deletion ? entryOf(deletion.id, byId.get(deletion.id) ?? [], true) : []
+    const isAlone = others.length === 0 && before !== undefined
+    if (isAlone && name === undefined && deletion?.id === replacement?.id) {
+      if (isSameContent(before, replacement?.before)) undone.push(before)
+    }
+    replacement = isAlone && name !== undefined ? { id: name.id, before } : undefined
     const ofShared = tags.filter((tag) => tag.id === SHARED_ID && isOfEntry(tag))
     if (ofShared.length > 0) applyShared(shared, superseded, ofShared, isSound)
     for (const tag of tags) {
@@ -63,9 +75,19 @@ export function entriesOf(log: ChamelonLog): LogEntries {
   return {
     entries: [...entries, ...shared],
     superseded,
+    undone,
     firstId: firstIdOf(named, deleted),
     ids: new Set([...named, ...deleted]),
   }
+}
+
+/** Of content in blocks, as far as the entry tells. */
+function isSameContent(a: ChamelonEntry, b: ChamelonEntry | undefined): boolean {
+  const [x, y] = [a.struct, b?.struct]
+  if (a.name !== b?.name) return false
+  if (x?.kind === 'ctz' && y?.kind === 'ctz') return x.size === y.size
+  if (x?.kind !== 'inline' || y?.kind !== 'inline') return false
+  return x.bytes.length === y.bytes.length && x.bytes.every((byte, i) => byte === y.bytes[i])
 }
 
 function familyOf({ type }: LogTag): number {

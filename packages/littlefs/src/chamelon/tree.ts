@@ -88,6 +88,12 @@ class TreeBuilder {
         this.claims.set(block, claims)
       }
     }
+    for (const { name } of found.logs.flatMap(({ undone }) => undone)) {
+      if (found.names.has(name)) continue
+      const what =
+        'it was set again as it was and removed, as chamelon does to a key renamed to itself'
+      this.tell('lost', [...path, name], what)
+    }
     for (const { dictionary: of, name } of this.recovery.missing) {
       if (of === found) {
         this.tell('lost', [...path, name], 'what the dictionary held is no longer on the device')
