@@ -155,7 +155,6 @@ export function* setPart(
   data: Uint8Array,
   moment: Moment,
 ): Op<void> {
-  checkCount('offset', offset)
   const entry = yield* requireValue(volume, segments)
   const { size } = viewValue(volume, entry)
   const position = Math.min(offset, size)
@@ -169,14 +168,14 @@ export function* allocateValue(
   sizeBytes: number,
   moment: Moment,
 ): Op<void> {
-  checkCount('size', sizeBytes)
   const place = yield* placeOfValue(volume, segments)
   if (place.entry !== undefined) throw new KeyValueError('AlreadyPresent', keyOf(segments))
   checkValueSize(volume, segments, sizeBytes)
   yield* bind(volume, place, () => writeZeros(volume, sizeBytes), moment)
 }
 
-function checkCount(name: string, value: number): void {
+/** Asked before a change begins: what is thrown in it must be about the store. @throws MisuseError */
+export function checkCount(name: string, value: number): void {
   if (Number.isSafeInteger(value) && value >= 0) return
   throw new MisuseError(
     'INVALID_ARGUMENT',

@@ -21,7 +21,15 @@ import type { HandleRunner } from '../file-handle.js'
 import type { Entry } from '../metadata-pair.js'
 import type { Volume } from '../volume.js'
 import { bytesOf, changeMany, planBatch } from './batch.js'
-import { allocateValue, type Moment, removeKey, renameKey, setPart, setValue } from './change.js'
+import {
+  allocateValue,
+  checkCount,
+  type Moment,
+  removeKey,
+  renameKey,
+  setPart,
+  setValue,
+} from './change.js'
 import { asKeyValueError } from './failure.js'
 import { find, findCached, isDictionary, requireEntryAt } from './find.js'
 import { type Listing, listingOf, readValue, readValueInto, requireDictionary } from './read.js'
@@ -171,34 +179,42 @@ export class LittleFSKeyValue implements KeyValueStore {
   async set(key: Key, value: Uint8Array | string): Promise<void> {
     const segments = parseKey(key)
     const bytes = bytesOf(value)
-    return this.change(key, () => setValue(this.volume, segments, bytes, this.moment()))
+    const moment = this.moment()
+    return this.change(key, () => setValue(this.volume, segments, bytes, moment))
   }
 
   setSync(key: Key, value: Uint8Array | string): void {
     const segments = parseKey(key)
-    this.changeSync(key, () => setValue(this.volume, segments, bytesOf(value), this.moment()))
+    const moment = this.moment()
+    this.changeSync(key, () => setValue(this.volume, segments, bytesOf(value), moment))
   }
 
   async setPartial(key: Key, offset: number, value: Uint8Array | string): Promise<void> {
     const segments = parseKey(key)
     const bytes = bytesOf(value)
-    return this.change(key, () => setPart(this.volume, segments, offset, bytes, this.moment()))
+    checkCount('offset', offset)
+    const moment = this.moment()
+    return this.change(key, () => setPart(this.volume, segments, offset, bytes, moment))
   }
 
   setPartialSync(key: Key, offset: number, value: Uint8Array | string): void {
     const segments = parseKey(key)
     const bytes = bytesOf(value)
-    this.changeSync(key, () => setPart(this.volume, segments, offset, bytes, this.moment()))
+    checkCount('offset', offset)
+    const moment = this.moment()
+    this.changeSync(key, () => setPart(this.volume, segments, offset, bytes, moment))
   }
 
   async allocate(key: Key, sizeBytes: number, options: AllocateOptions = {}): Promise<void> {
     const segments = parseKey(key)
+    checkCount('size', sizeBytes)
     const moment = this.moment(options.lastModified)
     return this.change(key, () => allocateValue(this.volume, segments, sizeBytes, moment))
   }
 
   allocateSync(key: Key, sizeBytes: number, options: AllocateOptions = {}): void {
     const segments = parseKey(key)
+    checkCount('size', sizeBytes)
     const moment = this.moment(options.lastModified)
     this.changeSync(key, () => allocateValue(this.volume, segments, sizeBytes, moment))
   }
@@ -228,7 +244,8 @@ export class LittleFSKeyValue implements KeyValueStore {
     { atomic = false }: BatchOptions = {},
   ): Promise<BatchResult> {
     const wanted = planBatch(operations)
-    return this.change('/', () => changeMany(this.volume, wanted, atomic, this.moment()))
+    const moment = this.moment()
+    return this.change('/', () => changeMany(this.volume, wanted, atomic, moment))
   }
 
   batchSync(
@@ -236,7 +253,8 @@ export class LittleFSKeyValue implements KeyValueStore {
     { atomic = false }: BatchOptions = {},
   ): BatchResult {
     const wanted = planBatch(operations)
-    return this.changeSync('/', () => changeMany(this.volume, wanted, atomic, this.moment()))
+    const moment = this.moment()
+    return this.changeSync('/', () => changeMany(this.volume, wanted, atomic, moment))
   }
 
   /** The filesystem itself stays mounted. */

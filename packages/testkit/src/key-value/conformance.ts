@@ -6,7 +6,7 @@
  * Each case opens a store of its own and throws what does not hold (node:assert).
  */
 
-import { deepEqual, equal, notDeepEqual, ok } from 'node:assert/strict'
+import { deepEqual, equal, notDeepEqual, ok, rejects } from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { digestDictionary, type EntryKind, Timestamp } from '@caravan/core'
 import { CASES, fill, isCode, ROWS, TIME } from './answers.js'
@@ -170,6 +170,20 @@ function valueCases(named: Named): ConformanceCase[] {
           deepEqual(await store.call('get', '/x'), after)
         }
       }
+    }),
+    named('what no value can be is refused, and the store goes on', async (store) => {
+      await store.call('set', '/x', 'abc')
+      for (const wrong of [-1, 1.5, Number.NaN]) {
+        for (const call of [
+          () => store.call('setPartial', '/x', wrong, 'y'),
+          () => store.call('allocate', '/y', wrong),
+          () => store.call('getPartial', '/x', { offset: wrong }),
+        ]) {
+          await rejects(call, { code: 'INVALID_ARGUMENT' })
+        }
+      }
+      await store.call('set', '/y', 'on')
+      equal(await store.text('/y'), 'on')
     }),
     named('allocate lands where it is told, zeros and no more', async (store) => {
       await store.call('set', '/d/e/other', 'x')
