@@ -18,6 +18,7 @@ export default defineConfig({
       'scripts/**/*.test.ts',
       'examples/**/*.test.ts',
       'bench/*.test.ts',
+      'examples/*/*.test.ts',
     ],
     maxWorkers: 2,
     minWorkers: 1,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
+import { type ChamelonManifest, chamelonShape } from './golden/chamelon.js'
 import type { Manifest } from './golden/littlefs/manifest.js'
 import { littlefsShape } from './golden/littlefs.js'
 import { judgeCase, summarise } from './golden/report.js'
@@ -21,6 +22,47 @@ describe('golden/littlefs', () => {
       expect((await judgeCase(golden)).difference).toBeUndefined()
     })
   }
+})
+
+describe('golden/chamelon', () => {
+  const dir = fileURLToPath(new URL('../golden/chamelon', import.meta.url))
+  const cases = chamelonShape.cases(dir)
+
+  it('holds every recorded volume, and is of no other shape', () => {
+    expect(cases).toHaveLength(5)
+    expect(chamelonShape.recognises(dir)).toBe(true)
+    expect(littlefsShape.recognises(dir)).toBe(false)
+    expect(chamelonShape.recognises(GOLDEN)).toBe(false)
+  })
+
+  for (const golden of cases) {
+    it(golden.name, async () => {
+      expect((await judgeCase(golden)).difference).toBeUndefined()
+    })
+  }
+
+  it.each([
+    ['a hash', { sha256: '00' }, /sha256 expected 00/],
+    ['a size', { size: 1 }, /size expected 1/],
+    ['a kind', { kind: 'dictionary' }, /is a value/],
+    ['a time', { mtime_ps: 5 }, /time expected 20777 d 5 ps/],
+    ['a name', { path: '/other' }, /'\/other': is not there/],
+  ])('the judge finds a difference in %s', async (_, change, difference) => {
+    const changed = join(mkdtempSync(join(tmpdir(), 'caravan-golden-')))
+    const manifest = JSON.parse(
+      readFileSync(join(dir, 'basic-4096.json'), 'utf8'),
+    ) as ChamelonManifest
+    const [first, ...rest] = manifest.expected
+    writeFileSync(
+      join(changed, 'basic-4096.json'),
+      JSON.stringify({ ...manifest, expected: [{ ...first, ...change }, ...rest] }),
+    )
+    writeFileSync(join(changed, 'basic-4096.img.gz'), readFileSync(join(dir, 'basic-4096.img.gz')))
+    const [golden] = chamelonShape.cases(changed)
+    if (golden === undefined) throw new Error('no case found')
+    expect((await judgeCase(golden)).difference).toMatch(difference)
+    rmSync(changed, { recursive: true })
+  })
 })
 
 describe('the judge', () => {

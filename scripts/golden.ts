@@ -5,10 +5,11 @@
  * failure or where there is nothing to judge, 2 on wrong use.
  */
 
+import { chamelonShape } from './golden/chamelon.js'
 import { littlefsShape } from './golden/littlefs.js'
 import { type CaseResult, type GoldenShape, judgeCase, summarise } from './golden/report.js'
 
-const SHAPES: readonly GoldenShape[] = [littlefsShape]
+const SHAPES: readonly GoldenShape[] = [littlefsShape, chamelonShape]
 
 const dirs = process.argv.slice(2)
 if (dirs.length === 0 || dirs.some((dir) => dir.startsWith('-'))) {

@@ -45,7 +45,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   readmeNamesWhatIs,
 }
 
-/** What is made, not written; all of it is in .gitignore, but for `.git` itself. */
+/** What is made, not written; all of it is in .gitignore, but for `.git` itself (a file in a worktree). */
 const MADE = new Set(['.git', '.cache', 'node_modules', 'dist', 'coverage', 'api'])
 const TEXT = new Set(['', '.ts', '.mts', '.mjs', '.js', '.json', '.md', '.html', '.css', '.txt'])
 
@@ -54,7 +54,7 @@ export function readWorkspace(root: string, under = ''): TidyFile[] {
   return readdirSync(join(root, under), { withFileTypes: true }).flatMap((entry) => {
     const path = under === '' ? entry.name : `${under}/${entry.name}`
     if (entry.isDirectory()) return MADE.has(entry.name) ? [] : readWorkspace(root, path)
-    if (!entry.isFile() || !TEXT.has(extname(entry.name))) return []
+    if (!entry.isFile() || MADE.has(entry.name) || !TEXT.has(extname(entry.name))) return []
     return [{ path, text: readFileSync(join(root, path), 'utf8') }]
   })
 }

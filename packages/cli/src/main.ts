@@ -14,6 +14,7 @@ import { EXIT, exitCodeOf, Report } from './report.js'
 import { styleFor } from './style.js'
 import { addAttr } from './verbs/attr.js'
 import { addCat } from './verbs/cat.js'
+import { addConvert } from './verbs/convert.js'
 import { addCreate } from './verbs/create.js'
 import { addDf } from './verbs/df.js'
 import { addExtract } from './verbs/extract.js'
@@ -21,6 +22,7 @@ import { addFormat } from './verbs/format.js'
 import { addGet } from './verbs/get.js'
 import { addGrow } from './verbs/grow.js'
 import { addInfo } from './verbs/info.js'
+import { addKv } from './verbs/kv.js'
 import { addLs } from './verbs/ls.js'
 import { addManifest } from './verbs/manifest.js'
 import { addMap } from './verbs/map.js'
@@ -58,8 +60,10 @@ const VERBS = [
   addMv,
   addMkdir,
   addAttr,
+  addKv,
   addFormat,
   addGrow,
+  addConvert,
   addMap,
   addManifest,
 ]

@@ -81,7 +81,8 @@ export async function openImage(
   }
 }
 
-async function openDevice(
+/** The device that an image is: in memory for standard input, else the file. */
+export async function openDevice(
   name: string,
   options: ImageOptions,
   environment: OpenEnvironment,

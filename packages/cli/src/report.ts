@@ -10,6 +10,7 @@ import {
   DeviceError,
   FormatError,
   FsError,
+  KeyValueError,
   MisuseError,
 } from '@caravan/core'
 import { isErrno, UsageError } from './errors.js'
@@ -63,6 +64,8 @@ function describeFormat(error: FormatError): string {
     case 'UNSUPPORTED_VERSION':
     case 'UNSUPPORTED_LIMIT':
     case 'WRONG_GEOMETRY':
+    case 'CHAMELON_VOLUME':
+    case 'NOT_CHAMELON':
       return error.message
     default:
       return `damaged: ${error.message}`
@@ -128,5 +131,10 @@ export function pathOf(error: unknown): string | undefined {
 
 /** True where an error is about what was asked for or found, so that others may still succeed. */
 export function isAboutOnePath(error: unknown): boolean {
-  return error instanceof FsError || error instanceof FormatError || error instanceof DeviceError
+  return (
+    error instanceof FsError ||
+    error instanceof KeyValueError ||
+    error instanceof FormatError ||
+    error instanceof DeviceError
+  )
 }

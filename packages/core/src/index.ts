@@ -29,6 +29,39 @@ export {
   MisuseError,
   type MisuseErrorCode,
 } from './errors.js'
+export {
+  isKeyValueError,
+  KeyValueError,
+  type KeyValueErrorCode,
+  type KeyValueErrorDetails,
+} from './key-value/error.js'
+export {
+  type DigestedEntry,
+  digestDictionary,
+  type Hasher,
+  type HashFunction,
+  plain,
+} from './key-value/hash.js'
+export {
+  type Key,
+  keyOf,
+  keyText,
+  parseKey,
+  segmentToBytes,
+  segmentToText,
+} from './key-value/key.js'
+export { sha256 } from './key-value/sha256.js'
+export type {
+  AllocateOptions,
+  BatchOperation,
+  BatchOptions,
+  BatchResult,
+  EntryKind,
+  KeyValueReader,
+  KeyValueStore,
+  PartialRange,
+} from './key-value/store.js'
+export { latest, PS_PER_DAY, Timestamp } from './key-value/timestamp.js'
 export type {
   EraseRequest,
   Op,

@@ -170,7 +170,12 @@ export class Scheduler {
     )
   }
 
-  private enter(): void {
+  /**
+   * What every call begins with.
+   *
+   * @throws MisuseError `UNMOUNTED`.
+   */
+  enter(): void {
     this.checkMounted()
     if (this.changeCount === 0 && this.readCount === 0) this.engine.trim()
   }

@@ -23,6 +23,9 @@ export class Directory {
   /** The entry that leads here, as last followed: a hint, to be verified. */
   owner: Entry | undefined
 
+  /** Counts the commits to its pairs: what was made of its entries holds while it stays. */
+  version = 0
+
   constructor(readonly chain: MetadataPair[]) {}
 
   removeFromChain(pair: MetadataPair): void {

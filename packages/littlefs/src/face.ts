@@ -51,4 +51,9 @@ export class Face {
   protected leave(): void {
     this.scheduler.leave()
   }
+
+  /** What every call begins with: says where it was unmounted. */
+  protected enter(): void {
+    this.scheduler.enter()
+  }
 }

@@ -4,7 +4,7 @@ import { MisuseError, type Op } from '@caravan/core'
 import type { OpenFile } from './open-file.js'
 
 /** How a handle's operations are run: see `Face`. */
-interface HandleRunner {
+export interface HandleRunner {
   read<T>(op: () => Op<T>): Promise<T>
   readSync<T>(op: () => Op<T>): T
   change<T>(syscall: string, op: () => Op<T>): Promise<T>

@@ -15,6 +15,7 @@ import { LittlefsEngine } from './engine.js'
 import type { FileHandle } from './file-handle.js'
 import type { FormatOptions } from './format-volume.js'
 import type { ImageEntry } from './image-entry.js'
+import type { KeyValueOptions, LittleFSKeyValue } from './key-value/key-value.js'
 import type { MountOptions, TimesOption } from './mount.js'
 import { mountOn, viewOf } from './mounting.js'
 import type { Path } from './path.js'
@@ -82,6 +83,11 @@ export class LittleFS extends FileSystem {
 
   static formatSync(device: BlockDevice, options: FormatOptions = {}): void {
     ReferenceFS.formatSync(device, options)
+  }
+
+  /** The filesystem as a key-value store: files are values, directories dictionaries. */
+  keyValue(options: KeyValueOptions = {}): LittleFSKeyValue {
+    return this.reference.keyValue(options)
   }
 
   info(): FilesystemInfo {

@@ -111,6 +111,7 @@ export class MetadataPair {
       entry.pair = this
     }
     this.decoded = entries
+    if (this.directory !== undefined) this.directory.version++
     // Decoded entries refer to the bytes that they need.
     this.log = NO_LOG
   }
@@ -142,7 +143,7 @@ export function sharesBlock(a: BlockPair, b: BlockPair): boolean {
 }
 
 /** True where revision `a` came after `b`, counting on across the end of 32 bits. */
-function isNewerRevision(a: number, b: number): boolean {
+export function isNewerRevision(a: number, b: number): boolean {
   return ((a - b) | 0) > 0
 }
 

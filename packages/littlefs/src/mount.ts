@@ -6,6 +6,7 @@
  */
 
 import { FormatError, type Geometry, MisuseError, type Op } from '@caravan/core'
+import { hasChamelonLimits, recogniseChamelon } from './chamelon/recognise.js'
 import { type Crc32, crc32 as portableCrc32 } from './format/crc32.js'
 import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
 import type { BlockPair, LogRules } from './format/metadata-log.js'
@@ -119,6 +120,9 @@ export function* mountVolume(
     const found = superblockOf(pair)
     if (found !== undefined) {
       checkSuperblock(found, blockSize, options, limits)
+      if (superblock === undefined && hasChamelonLimits(found)) {
+        yield* refuseChamelon(blockSize, geometry.blockCount)
+      }
       superblock = found
       blockCount = found.blockCount
       root = pair.blocks
@@ -156,6 +160,16 @@ export function* mountVolume(
   }
   volume.trimCaches()
   return volume
+}
+
+/** Read as littlefs it would show part of what it holds, and changed it would lose the rest. */
+function* refuseChamelon(blockSize: number, blockCount: number): Op<void> {
+  if ((yield* recogniseChamelon({ blockSize, blockCount })) === undefined) return
+  throw new FormatError(
+    'CHAMELON_VOLUME',
+    'This is a volume of chamelon, a dialect of littlefs: ids, lists of blocks and pairs differ. Read it with `caravan kv` (ChamelonVolume.mount), and make a littlefs image of it with `caravan convert IMAGE NEW`.',
+    { structure: 'superblock', block: 0 },
+  )
 }
 
 const CACHE_SIZE_DEFAULT_BYTES = 64

@@ -11,6 +11,7 @@ import { type BlockDevice, MisuseError, type Op, run, runSync, withBlockSize } f
 import { FileHandle } from './file-handle.js'
 import { type FormatOptions, formatVolume } from './format-volume.js'
 import { type ImageEntry, prepareEntry } from './image-entry.js'
+import { type KeyValueOptions, LittleFSKeyValue } from './key-value/key-value.js'
 import type { MountOptions } from './mount.js'
 import { mountOn, viewOf } from './mounting.js'
 import type { AnyPath } from './path.js'
@@ -296,7 +297,14 @@ export class ReferenceFS extends ReadFace {
     this.leave()
   }
 
+  /** The filesystem as a key-value store: files are values, directories dictionaries. */
+  keyValue(options: KeyValueOptions = {}): LittleFSKeyValue {
+    return new LittleFSKeyValue(this.volume, this.runner, options)
+  }
+
   private readonly runner = {
+    enter: (): void => this.enter(),
+    settled: (): Promise<unknown> => this.settled(),
     read: <T>(op: () => Op<T>): Promise<T> => this.run(op()),
     readSync: <T>(op: () => Op<T>): T => this.runSync(op()),
     change: <T>(syscall: string, op: () => Op<T>): Promise<T> =>

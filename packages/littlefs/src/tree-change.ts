@@ -226,7 +226,7 @@ function* renameAcross(
 }
 
 /** Gives back the blocks of a file that the tree no longer has; while handles are open they are kept. */
-function* giveBackFile(volume: Volume, entry: Entry): Op<void> {
+export function* giveBackFile(volume: Volume, entry: Entry): Op<void> {
   const { struct } = entry.content
   if (entry.openHandles === 0) {
     for (const block of entry.retained) volume.giveBackBlock(block)

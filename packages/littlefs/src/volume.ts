@@ -7,7 +7,7 @@
  *    is the last.
  */
 
-import { FormatError, FsError, MisuseError, type Op } from '@caravan/core'
+import { FormatError, FsError, KeyValueError, MisuseError, type Op } from '@caravan/core'
 import { Allocator, noSpace } from './allocator.js'
 import type { BlockSet } from './block-set.js'
 import type { Directory } from './directory.js'
@@ -375,7 +375,8 @@ export class Volume implements WriterSettings {
     this.state.reset()
     const { unreached } = this
     this.unreached = undefined
-    const isClean = error instanceof FsError || error instanceof FormatError
+    const isClean =
+      error instanceof FsError || error instanceof FormatError || error instanceof KeyValueError
     if (!isClean || unreached !== undefined) this.failure = error
     // What it moved stands, for the device, where it was before.
     if (unreached !== undefined && this.isRoot(unreached.pair.blocks)) this.root = unreached.before

@@ -2,7 +2,6 @@
 
 import { FsError, MisuseError, type Op } from '@caravan/core'
 import { FileTimes } from '@caravan/fs'
-import { CtzWriter } from './ctz-writer.js'
 import {
   checkNoLoop,
   type Directory,
@@ -11,7 +10,8 @@ import {
   openDirectory,
   requireEntry,
 } from './directory.js'
-import { checkIsFile, fileBlocksOf } from './file-read.js'
+import { checkIsFile } from './file-read.js'
+import { adopt, replaceContent, writeContent } from './file-write.js'
 import { type EntryContent, type Struct, withAttribute } from './format/metadata-log.js'
 import { encodeSuperblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
@@ -25,7 +25,6 @@ import {
   checkNameFits,
   createDirectory,
   createEntry,
-  giveBackBlocks,
   removeEntry,
   renameEntry,
   setContent,
@@ -124,39 +123,17 @@ export function* writeFile(volume: Volume, pathLike: AnyPath, data: Uint8Array):
     }
     // What can be known to fail fails before anything is written.
     const directory = entry === undefined ? yield* parentOfNew(volume, path) : undefined
-    const writer = data.length <= volume.inlineMax ? undefined : CtzWriter.fresh(volume, new Set())
-    let struct: Struct = { kind: 'inline', bytes: data.slice() }
-    if (writer !== undefined) {
-      yield* writer.write(data)
-      yield* writer.finish()
-      const head = writer.blocks.get(writer.blocks.lastIndex) as number
-      struct = { kind: 'ctz', head, size: data.length }
-      yield* volume.syncData()
-    }
+    const written = yield* writeContent(volume, data)
     if (entry === undefined) {
-      const created = yield* createEntry(
-        volume,
-        directory as Directory,
-        newFile(volume, path, struct),
-      )
-      rememberBlocks(created, struct, writer)
+      const content = newFile(volume, path, written.struct)
+      adopt(yield* createEntry(volume, directory as Directory, content), written)
       return
     }
-    const before = entry.content.struct
-    const blocks =
-      before?.kind === 'ctz' && before.size > 0 ? fileBlocksOf(volume.layout, entry) : undefined
     const attributes = volume.times.stamped(entry.content.attributes, 'old')
-    yield* setContent(volume, entry, { ...entry.content, struct, attributes })
+    const content = { ...entry.content, struct: written.struct, attributes }
+    yield* replaceContent(volume, entry, content, written)
     volume.times.committed(entry)
-    rememberBlocks(entry, struct, writer)
-    if (blocks !== undefined) yield* giveBackBlocks(volume, entry, blocks, undefined, 0, 0)
   })
-}
-
-function rememberBlocks(entry: Entry, struct: Struct, writer: CtzWriter | undefined): void {
-  if (writer === undefined) return
-  entry.fileBlocks = writer.blocks
-  entry.blocksOf = struct
 }
 
 /**

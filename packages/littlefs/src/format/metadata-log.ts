@@ -313,7 +313,7 @@ function replace(
   entries[id] = change(entries[id] as EntryContent)
 }
 
-function decodeStruct(type: number, log: Uint8Array, at: number, length: number): Struct {
+export function decodeStruct(type: number, log: Uint8Array, at: number, length: number): Struct {
   switch (type) {
     case TagType.INLINE_STRUCT:
       return { kind: 'inline', bytes: log.subarray(at, at + length) }
