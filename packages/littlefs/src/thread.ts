@@ -281,6 +281,9 @@ function* dropOrphan(volume: Volume, predecessor: MetadataPair, head: MetadataPa
  * @throws FormatError `CORRUPT_GLOBAL_STATE` where the pending move makes no sense.
  */
 export function* makeConsistent(volume: Volume): Op<void> {
+  // First the list gets the places of pairs that have moved: to finish the move may move pairs whose
+  // predecessor would else be found as its old log.
+  if (volume.state.wantsOrphans) while (yield* orphanPass(volume, 0, false));
   yield* finishMove(volume)
   yield* removeOrphans(volume, true)
   if (volume.state.isPending) {
