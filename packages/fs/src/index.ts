@@ -31,7 +31,7 @@ export type {
 export type { Path, PathLike } from './path.js'
 export { type CpOptions, FsPromises } from './promises.js'
 export type { ReaddirOptions } from './results.js'
-export { type Call, Scheduler, type SchedulerHooks } from './scheduler.js'
+export { type Call, type CallOrder, Scheduler, type SchedulerHooks } from './scheduler.js'
 export { BigIntStats, Dirent, StatFs, type StatOptions, Stats } from './stats.js'
 export { SyncFs } from './sync-fs.js'
 export { FileTimes, type TimeLike } from './times.js'

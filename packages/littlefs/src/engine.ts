@@ -11,6 +11,7 @@ import type {
   Path,
   SpaceInfo,
 } from '@caravan/fs'
+import { changeTimes } from './change-times.js'
 import { entrySize, entryType, findEntry, requireEntry } from './directory.js'
 import { schedulerHooks } from './face.js'
 import { checkIsFile, readFileAt } from './file-read.js'
@@ -18,7 +19,7 @@ import type { Entry } from './metadata-pair.js'
 import { df, list, readableSize } from './read.js'
 import { infoOf, SharedFile } from './shared-file.js'
 import type { Volume } from './volume.js'
-import { changeTimes, createFile, makeDirectory, remove, rename, writeFile } from './write.js'
+import { createFile, makeDirectory, remove, rename, writeFile } from './write.js'
 
 /** "lfs1", as the kernel's numbers of filesystems are: there is none of littlefs' own. */
 const MAGIC = 0x3173666c

@@ -5,11 +5,11 @@
 
 import { FsError, type Op, type Span } from '@caravan/core'
 import type { EngineFile, EntryInfo } from '@caravan/fs'
+import { changeTimes } from './change-times.js'
 import { entryType } from './directory.js'
 import type { Entry } from './metadata-pair.js'
 import { OpenFile } from './open-file.js'
 import type { Volume } from './volume.js'
-import { changeTimes } from './write.js'
 
 export class SharedFile implements EngineFile {
   readonly file: OpenFile

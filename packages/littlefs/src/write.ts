@@ -1,7 +1,6 @@
 /** What changes a volume, as operations in the reference's terms. */
 
 import { FsError, MisuseError, type Op } from '@caravan/core'
-import { FileTimes } from '@caravan/fs'
 import {
   checkNoLoop,
   type Directory,
@@ -403,26 +402,5 @@ export function* grow(volume: Volume, blockCount: number, deviceBlockCount: numb
       pair = yield* volume.readPair(pair.summary.tail)
     }
     volume.setBlockCount(superblock)
-  })
-}
-
-/** Gives an entry times: written where there is a dialect, else shown in this mount. */
-export function* changeTimes(
-  volume: Volume,
-  entry: Entry,
-  atimeNs: bigint,
-  mtimeNs: bigint,
-): Op<void> {
-  yield* volume.change('utime', function* () {
-    const { times } = volume
-    const ctimeNs = times.nowNs()
-    const before = entry.content.attributes
-    const attributes = times.withTimes(before, { mtimeNs, atimeNs, ctimeNs })
-    if (attributes === before || entry.removed) {
-      entry.times = new FileTimes(mtimeNs, atimeNs, ctimeNs)
-      return
-    }
-    yield* setContent(volume, entry, { ...entry.content, attributes })
-    entry.times = undefined
   })
 }
