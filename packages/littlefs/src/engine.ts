@@ -14,9 +14,9 @@ import type {
 import { changeTimes } from './change-times.js'
 import { entrySize, entryType, findEntry, requireEntry } from './directory.js'
 import { schedulerHooks } from './face.js'
-import { checkIsFile, readFileAt } from './file-read.js'
+import { checkIsFile, versionOf } from './file-read.js'
 import type { Entry } from './metadata-pair.js'
-import { df, list, readableSize } from './read.js'
+import { df, list } from './read.js'
 import { infoOf, SharedFile } from './shared-file.js'
 import type { Volume } from './volume.js'
 import { createFile, makeDirectory, remove, rename, writeFile } from './write.js'
@@ -115,14 +115,13 @@ export class LittlefsEngine implements FsEngine {
     const entry = yield* requireEntry(volume, path, 'open')
     checkIsFile(entry, 'open', path.text)
     if (this.sharedFiles.get(entry)?.isUnsettled) return undefined
-    // All of one version: an entry's content is replaced, never changed.
-    const { content } = entry
-    const bytes = new Uint8Array(yield* readableSize(volume, entry))
+    const version = versionOf(volume.layout, entry)
+    // A size that cannot be is told before there is a buffer of that size.
+    yield* version.readAt(0, new Uint8Array(Math.min(1, version.size)))
+    const bytes = new Uint8Array(version.size)
     for (let at = 0; at < bytes.length; at += READ_PIECE_BYTES) {
       checkAborted()
-      if (entry.content.struct !== content.struct) return yield* this.readFile(path, checkAborted)
-      const piece = bytes.subarray(at, at + READ_PIECE_BYTES)
-      yield* readFileAt(volume.layout, entry, at, piece)
+      yield* version.readAt(at, bytes.subarray(at, at + READ_PIECE_BYTES))
     }
     return bytes
   }

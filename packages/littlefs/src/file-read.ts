@@ -57,6 +57,34 @@ export function* readFileAt(
   return yield* readBlocksAt(layout, blocks, (struct as { size: number }).size, position, target)
 }
 
+/** A file's content as it was when it was asked for. */
+export interface FileVersion {
+  /** Bytes. */
+  readonly size: number
+  /** Reads from a position on. @returns bytes read: fewer than asked for at the end. */
+  readAt(position: number, target: Uint8Array): Op<number>
+}
+
+/**
+ * The content that an entry has now: a change that comes while it is read does not reach it. For the
+ * time of one read, during which its blocks are not reused.
+ */
+export function versionOf(layout: Layout, entry: Entry): FileVersion {
+  const { struct } = entry.content
+  const inline = struct?.kind === 'inline' ? struct.bytes : undefined
+  const size = inline?.length ?? (struct?.kind === 'ctz' ? struct.size : 0)
+  const isEmpty = inline === undefined && struct?.kind === 'ctz' && size === 0
+  const blocks = inline !== undefined || isEmpty ? undefined : fileBlocksOf(layout, entry)
+  return {
+    size,
+    *readAt(position, target) {
+      if (inline !== undefined) return copyInline(inline, position, target)
+      if (blocks === undefined) return 0
+      return yield* readBlocksAt(layout, blocks, size, position, target)
+    },
+  }
+}
+
 export function copyInline(bytes: Uint8Array, position: number, target: Uint8Array): number {
   const part = bytes.subarray(position, position + target.length)
   target.set(part)

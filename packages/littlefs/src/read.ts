@@ -20,7 +20,7 @@ import {
   requireEntry,
   shownEntries,
 } from './directory.js'
-import { checkIsFile, readFileAt } from './file-read.js'
+import { checkIsFile, readFileAt, versionOf } from './file-read.js'
 import { byteStringToBytes, byteStringToText } from './format/name.js'
 import { type Entry, pairKey } from './metadata-pair.js'
 import { type AnyPath, parsePath, textOf } from './path.js'
@@ -90,8 +90,11 @@ export function* readFile(volume: Volume, path: AnyPath): Op<Uint8Array> {
 }
 
 function* readWhole(volume: Volume, entry: Entry): Op<Uint8Array> {
-  const bytes = new Uint8Array(yield* readableSize(volume, entry))
-  yield* readFileAt(volume.layout, entry, 0, bytes)
+  const version = versionOf(volume.layout, entry)
+  // A size that cannot be is told before there is a buffer of that size.
+  yield* version.readAt(0, new Uint8Array(Math.min(1, version.size)))
+  const bytes = new Uint8Array(version.size)
+  yield* version.readAt(0, bytes)
   return bytes
 }
 
