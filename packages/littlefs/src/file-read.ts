@@ -58,7 +58,7 @@ export function* readFileAt(
 }
 
 /** A file's content as it was when it was asked for. */
-export interface FileVersion {
+interface FileVersion {
   /** Bytes. */
   readonly size: number
   /** Reads from a position on. @returns bytes read: fewer than asked for at the end. */
