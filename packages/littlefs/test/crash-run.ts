@@ -112,7 +112,7 @@ function checkCut(
   const { setup } = story
   try {
     const tree = checkReading(setup, cut.state, allowed, story.wasTight)
-    const device = deviceOf(setup, cut, isStrict(setup, cut))
+    const device = deviceOf(setup, cut)
     device.startRecording()
     const trees = goOn(setup, device, tree, story.wasTight)
     if (random === undefined) return undefined
@@ -120,10 +120,7 @@ function checkCut(
     for (const again of secondCuts(recording, setup, random)) {
       counts.doubleCuts++
       const done = trees.ends.findLastIndex((end) => end <= again.answered)
-      // What the first cut left of the medium is there at the second too.
-      const strict = isStrict(setup, cut) && isStrict(setup, again)
-      const next = trees.trees.slice(done, done + 2)
-      const state = checkAgain(setup, again, strict, next, story.wasTight)
+      const state = checkAgain(setup, again, trees.trees.slice(done, done + 2), story.wasTight)
       if (state !== undefined) return `second cut, ${again.label}, step ${done}: ${state}`
     }
     return undefined
@@ -135,13 +132,12 @@ function checkCut(
 function checkAgain(
   setup: Setup,
   cut: CutState,
-  strict: boolean,
   allowed: readonly TreeModel[],
   wasTight: boolean,
 ): string | undefined {
   try {
     const tree = checkReading(setup, cut.state, allowed, wasTight)
-    goOn(setup, deviceOf(setup, cut, strict), tree, wasTight)
+    goOn(setup, deviceOf(setup, cut), tree, wasTight)
     return undefined
   } catch (error) {
     return error instanceof Broken ? error.message : `${(error as Error).stack}`
@@ -152,11 +148,8 @@ function checkAgain(
  * A cache that loses an erase belongs to a medium that takes any write; and what version 2.0 takes
  * to be erased may be such a rest.
  */
-function isStrict(setup: Setup, cut: CutState): boolean {
-  return setup.diskVersion === '2.1' || cut.label.startsWith('A')
-}
-
-function deviceOf(setup: Setup, cut: CutState, strict: boolean): CrashDevice {
+function deviceOf(setup: Setup, cut: CutState): CrashDevice {
+  const strict = setup.diskVersion === '2.1' || cut.label.startsWith('A')
   return new CrashDevice({ ...setup, strict, state: copyOfState(cut.state) })
 }
 
