@@ -102,6 +102,7 @@ class Application {
       }
     }
     this.place()
+    this.countPending()
     this.moveOpenFiles()
     return () => this.undo()
   }
@@ -124,7 +125,6 @@ class Application {
     directory.sorted = undefined
     this.detached.push({ directory, slot })
     this.touchHeader(directory)
-    this.setPending(slot, undefined)
   }
 
   private add(directory: Directory, slot: Slot): void {
@@ -134,14 +134,26 @@ class Application {
     if (slot.value.kind === 'directory') slot.value.directory.header = slot
     this.added.push({ directory, slot })
     this.touchHeader(directory)
-    this.setPending(slot, slot.value)
   }
 
   private replace(slot: Slot, value: Value): void {
     this.replaced.push({ slot, value: slot.value })
     slot.value = value
     this.volume.payload.changed(slot)
-    this.setPending(slot, value)
+  }
+
+  /** What is to be written is what is in the tree now: not what was made and removed again. */
+  private countPending(): void {
+    if (this.volume.pending.files.size > 0) {
+      for (const { slot } of this.detached) {
+        for (const inside of tokensOf(slot)) {
+          if (inside.chunk === undefined) this.setPending(inside, undefined)
+        }
+      }
+    }
+    for (const { slot } of [...this.added, ...this.replaced]) {
+      this.setPending(slot, slot.chunk === undefined ? undefined : slot.value)
+    }
   }
 
   /** How many entries a directory has stands in its own token. */
@@ -264,4 +276,3 @@ function tokensOf(slot: Slot): Slot[] {
   }
   return tokens
 }
-

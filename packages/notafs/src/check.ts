@@ -1,8 +1,8 @@
 /** Check: everything that is wrong with a generation; nothing is changed. */
 
 import type { Op } from '@caravan/core'
-import { type CheckFinding, GenerationWalk } from './walk.js'
 import type { Volume } from './volume.js'
+import { type CheckFinding, GenerationWalk } from './walk.js'
 
 /** Of the last durable generation of a volume. */
 export function* checkVolume(volume: Volume): Op<CheckFinding[]> {

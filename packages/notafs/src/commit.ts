@@ -7,14 +7,14 @@
  * are made durable before the leaf is written.
  */
 
-import { type Op, type Span } from '@caravan/core'
+import { assert, type Op, type Span } from '@caravan/core'
 import { encodeGenerationLeaf, type GenerationLeaf } from './format/generation-leaf.js'
 import { type Pointer, ROOT_COUNT, SLOTS_PER_ROOT } from './format/layout.js'
 import { encodeRoot, type Root } from './format/root.js'
 import { encodeRopeBranch, encodeRopeLeaf } from './format/rope-node.js'
 import { type Generation, sectorOf } from './generations.js'
 import type { TreePage } from './page-tree.js'
-import { dirtyNodes, RopeNode } from './rope.js'
+import { countDirty, dirtyNodes, RopeNode } from './rope.js'
 import type { FileValue } from './tree.js'
 import type { Volume } from './volume.js'
 
@@ -62,6 +62,7 @@ function* writeGeneration(volume: Volume): Op<void> {
     : current.root
   const queueIds = space.takeForQueue(generation, limit)
   const queueNodes = space.tree.dirtyNodes()
+  assert(queueNodes.length === queueIds.length, 'each node of the queue has a sector')
 
   const batch = new PageBatch(volume, dataIds.length + queueIds.length + 2 + SLOTS_PER_ROOT)
   let next = 0
@@ -110,9 +111,16 @@ function pointerTo(volume: Volume, node: TreePage | undefined): Pointer {
   return node === undefined ? volume.layout.nullPointer : { id: node.id, checksum: node.checksum }
 }
 
-/** Writes rope nodes ahead of the commit that will refer to them. */
-export function* writeAhead(volume: Volume, file: FileValue, ids: readonly number[]): Op<void> {
+/**
+ * Writes rope nodes ahead of the commit that will refer to them.
+ *
+ * @returns the sectors that they were given.
+ */
+export function* writeAhead(volume: Volume, file: FileValue): Op<number[]> {
   try {
+    // First: what it overwrites is free, and could be given out.
+    if (!volume.isClean) yield* forgetInterrupted(volume)
+    const ids = volume.space.take(countDirty(file.rope), volume.reuseLimit)
     const nodes = [...dirtyNodes(file.rope)]
     const batch = new PageBatch(volume, nodes.length)
     nodes.forEach((node, i) => {
@@ -120,6 +128,7 @@ export function* writeAhead(volume: Volume, file: FileValue, ids: readonly numbe
     })
     yield* batch.write()
     settleFile(volume, file)
+    return ids
   } catch (error) {
     volume.failure = error
     throw error
@@ -130,7 +139,13 @@ function encodeRopeNode(batch: PageBatch, node: RopeNode, id: number): void {
   const page = batch.add(id)
   if (node.height === 0) encodeRopeLeaf(page, node.bytes)
   else {
-    encodeRopeBranch(page, batch.volume.layout, node.height, node.keys, (i) => node.children[i] as Pointer)
+    encodeRopeBranch(
+      page,
+      batch.volume.layout,
+      node.height,
+      node.keys,
+      (i) => node.children[i] as Pointer,
+    )
   }
   batch.seal(node, page)
 }

@@ -15,7 +15,14 @@ import type {
 import { secondsOfNs } from './format/time.js'
 import { readRange, readSize } from './rope-read.js'
 import { infoOf, SharedFile } from './shared-file.js'
-import { change, changeNow, FILE_BYTES_MAX, isBelowFile, NAME_BYTES_MAX, type Stage } from './stage.js'
+import {
+  change,
+  changeNow,
+  FILE_BYTES_MAX,
+  isBelowFile,
+  NAME_BYTES_MAX,
+  type Stage,
+} from './stage.js'
 import type { FileValue, Value, View } from './tree.js'
 import type { Volume } from './volume.js'
 
@@ -55,7 +62,10 @@ export class NotafsEngine implements FsEngine {
 
   lookUpNow(path: Path): EntryInfo | undefined {
     const value = this.volume.view?.find(path.names)
-    if (value === undefined || (value.kind === 'file' && (value.size < 0 || path.mustBeDirectory))) {
+    if (
+      value === undefined ||
+      (value.kind === 'file' && (value.size < 0 || path.mustBeDirectory))
+    ) {
       return undefined
     }
     return this.info(value)
@@ -80,7 +90,10 @@ export class NotafsEngine implements FsEngine {
       for (const [name, child] of view.list(directory)) {
         listed.push({ name, parent, type: child.kind })
         if (!recursive || child.kind !== 'directory') continue
-        pending.push({ parent: parent === '' ? name : `${parent}/${name}`, directory: child.directory })
+        pending.push({
+          parent: parent === '' ? name : `${parent}/${name}`,
+          directory: child.directory,
+        })
       }
     }
     return listed
@@ -199,16 +212,19 @@ export class NotafsEngine implements FsEngine {
   }
 
   private *rename(from: Path, to: Path): Op<void> {
-    const refuse = (code: Errno, hint: string) => new FsError(code, { path: from.text, dest: to.text, hint })
+    const refuse = (code: Errno, hint: string) =>
+      new FsError(code, { path: from.text, dest: to.text, hint })
     const seconds = this.seconds()
     yield* change(this.volume, function* (stage: Stage): Op<void> {
       const value = required(stage.view, from)
       if (from.names.length === 0) throw refuse('EINVAL', 'the root directory cannot be renamed')
-      if (to.names.length === 0) throw refuse('EINVAL', 'nothing can be renamed to the root directory')
+      if (to.names.length === 0)
+        throw refuse('EINVAL', 'nothing can be renamed to the root directory')
       stage.directoryAt(to.names.slice(0, -1), 'rename')
       const replaced = stage.view.find(to.names)
       if (replaced === undefined) {
-        if (to.mustBeDirectory && value.kind === 'file') throw refuse('ENOTDIR', 'what is renamed is a file')
+        if (to.mustBeDirectory && value.kind === 'file')
+          throw refuse('ENOTDIR', 'what is renamed is a file')
       } else if (replaced.kind !== value.kind) {
         throw value.kind === 'directory'
           ? refuse('ENOTDIR', 'a file cannot be replaced by a directory')
@@ -280,7 +296,8 @@ function found(view: View, path: Path): Value | undefined {
     if (path.mustExist) throw new FsError('ENOENT', { path: path.text })
     return undefined
   }
-  if (path.mustBeDirectory && value.kind === 'file') throw new FsError('ENOTDIR', { path: path.text })
+  if (path.mustBeDirectory && value.kind === 'file')
+    throw new FsError('ENOTDIR', { path: path.text })
   return value
 }
 

@@ -200,9 +200,14 @@ export class FreeSpace {
 
   /** An upper bound of the pages that {@link takeForQueue} will ask for. */
   pagesForQueue(givenRuns: number): number {
-    const height = this.tree.height + 2
+    const { height } = this.tree
     const perLeaf = this.layout.queueLeafRuns - SPARE_RUNS
-    return this.tree.dirtyCount + 2 * height + Math.ceil((givenRuns + 4 * height) / perLeaf)
+    // Its front and its back, and the nodes above both.
+    const edges = height === 0 ? 1 : 3 * height + 1
+    const room = Math.max(0, perLeaf - (this.tree.end('last')?.runs.length ?? 0))
+    const overflow = givenRuns + edges - room
+    const added = overflow > 0 ? Math.ceil(overflow / perLeaf) + height + 1 : 0
+    return this.tree.dirtyCount + edges + added
   }
 
   /**

@@ -30,13 +30,21 @@ export function sectorOf({ root, slot }: Pick<Generation, 'root' | 'slot'>): num
 }
 
 export function* readGenerations({ layout, formatId }: Header): Op<Generations> {
-  const pages = pagesOf(layout.pageBytes, [...Array(ROOT_COUNT).keys()].map((i) => 1 + i))
+  const pages = pagesOf(
+    layout.pageBytes,
+    [...Array(ROOT_COUNT).keys()].map((i) => 1 + i),
+  )
   yield { kind: 'read', spans: pages }
   const roots = pages.map(({ bytes }) => decodeRoot(bytes, layout))
   const places = roots.flatMap((root, i) =>
-    root === undefined ? [] : root.slots.map((sector, slot) => ({ root, rootSector: 1 + i, slot, sector })),
+    root === undefined
+      ? []
+      : root.slots.map((sector, slot) => ({ root, rootSector: 1 + i, slot, sector })),
   )
-  const leaves = pagesOf(layout.pageBytes, places.map(({ sector }) => sector))
+  const leaves = pagesOf(
+    layout.pageBytes,
+    places.map(({ sector }) => sector),
+  )
   yield { kind: 'read', spans: leaves }
   const all: Generation[] = []
   const blankSlots = new Set<number>()

@@ -62,7 +62,13 @@ export function* verifyNewest(
   before: GenerationLeaf | undefined,
 ): Op<FreeRun[]> {
   const { layout } = pages
-  const payloads = yield* differing(pages, ropeShape(layout), [newest.payload], pointersOf(before?.payload), true)
+  const payloads = yield* differing(
+    pages,
+    ropeShape(layout),
+    [newest.payload],
+    pointersOf(before?.payload),
+    true,
+  )
   let newFiles: Pointer[]
   let oldFiles: Pointer[]
   if (newest.isAligned && before?.isAligned !== false) {
@@ -100,7 +106,9 @@ function pointersOf(pointer: Pointer | undefined): Pointer[] {
 
 /** True for what is wrong with the bytes, or with the sector that holds them. */
 export function isDamage(error: unknown): boolean {
-  return error instanceof FormatError || (error instanceof DeviceError && error.code === 'BAD_BLOCK')
+  return (
+    error instanceof FormatError || (error instanceof DeviceError && error.code === 'BAD_BLOCK')
+  )
 }
 
 function tolerated<T>(read: () => T): T | undefined {
@@ -198,7 +206,10 @@ function* readNewer(
   const open: OpenNode[] = []
   for (let at = 0; at < found.length; at += VERIFIED_AT_ONCE) {
     const part = found.slice(at, at + VERIFIED_AT_ONCE)
-    const read = yield* pages.readAll(part.map(({ pointer }) => pointer), false)
+    const read = yield* pages.readAll(
+      part.map(({ pointer }) => pointer),
+      false,
+    )
     part.forEach(({ pointer: { id }, below }, i) => {
       const page = read[i] as Uint8Array
       const height = shape.heightOf(page)
@@ -234,10 +245,14 @@ function* readOlder(
 }
 
 function tooHigh(id: number, height: number): FormatError {
-  return new FormatError('BAD_ROPE', `The node in sector ${id} says height ${height}, and is below one that is no higher.`, {
-    structure: 'page',
-    block: id,
-  })
+  return new FormatError(
+    'BAD_ROPE',
+    `The node in sector ${id} says height ${height}, and is below one that is no higher.`,
+    {
+      structure: 'page',
+      block: id,
+    },
+  )
 }
 
 /** The files that are named in a leaf of an aligned payload. */
@@ -309,12 +324,19 @@ export function* readRopePages(pages: Pages, pointer: Pointer): Op<ReadRope> {
   while (level.length > 0) {
     count += level.length
     if (count > layout.pageCount) {
-      throw new FormatError('BAD_ROPE', `The rope in sector ${pointer.id} has more pages than its disk.`, {
-        structure: 'rope node',
-        block: pointer.id,
-      })
+      throw new FormatError(
+        'BAD_ROPE',
+        `The rope in sector ${pointer.id} has more pages than its disk.`,
+        {
+          structure: 'rope node',
+          block: pointer.id,
+        },
+      )
     }
-    const read = yield* pages.readAll(level.map((each) => each.pointer), false)
+    const read = yield* pages.readAll(
+      level.map((each) => each.pointer),
+      false,
+    )
     const next: Open[] = []
     level.forEach((each, i) => {
       const page = read[i] as Uint8Array
@@ -338,7 +360,8 @@ function leavesUnder(top: ReadNode): { id: number; page: Uint8Array; node: ReadN
   const pending = [top]
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     if (node.height === 0) leaves.push({ id: node.pointer.id, page: node.page, node })
-    else for (let i = node.children.length - 1; i >= 0; i--) pending.push(node.children[i] as ReadNode)
+    else
+      for (let i = node.children.length - 1; i >= 0; i--) pending.push(node.children[i] as ReadNode)
   }
   return leaves
 }

@@ -1,9 +1,15 @@
 /** Mounting: finds the newest generation that is whole. Nothing is written. */
 
 import { FormatError, type Geometry, MisuseError, type Op, type Span } from '@caravan/core'
-import { decodeHeader, decodeLayout, HEADER_FIELDS_BYTES, type Header, isNotafs } from './format/header.js'
-import type { Layout } from './format/layout.js'
 import type { FreeRun } from './format/free-queue-node.js'
+import {
+  decodeHeader,
+  decodeLayout,
+  HEADER_FIELDS_BYTES,
+  type Header,
+  isNotafs,
+} from './format/header.js'
+import type { Layout } from './format/layout.js'
 import { type Generation, type Generations, readGenerations } from './generations.js'
 import { isDamage, verifyNewest } from './lockstep.js'
 import { Pages } from './pages.js'
@@ -95,9 +101,14 @@ export function* mountVolume(layout: Layout, readOnly: boolean, options: MountOp
   )
 }
 
-function checkOptions({ commitEvery = 1, cacheBytes = 0, transactionBytes = 0 }: MountOptions): void {
+function checkOptions({
+  commitEvery = 1,
+  cacheBytes = 0,
+  transactionBytes = 0,
+}: MountOptions): void {
   const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0
-  if (isCount(commitEvery) && commitEvery > 0 && isCount(cacheBytes) && isCount(transactionBytes)) return
+  if (isCount(commitEvery) && commitEvery > 0 && isCount(cacheBytes) && isCount(transactionBytes))
+    return
   throw new MisuseError(
     'INVALID_ARGUMENT',
     `commitEvery ${commitEvery}, cacheBytes ${cacheBytes}, transactionBytes ${transactionBytes}: give whole numbers, and at least 1 for commitEvery.`,
@@ -123,7 +134,9 @@ interface Newest {
 function* newestWhole(layout: Layout, { all }: Generations): Op<Newest> {
   let firstFailure: unknown
   for (const [i, generation] of all.entries()) {
-    const before = all.slice(i + 1).find((each) => each.leaf.generation < generation.leaf.generation)
+    const before = all
+      .slice(i + 1)
+      .find((each) => each.leaf.generation < generation.leaf.generation)
     try {
       // Pages are not kept: what was damaged once must not be remembered as read.
       const pages = new Pages(layout, 0)

@@ -93,7 +93,10 @@ export class NotaFS extends FileSystem {
   /** Makes an empty disk of the device. What it held is lost. @throws MisuseError, DeviceError. */
   static async format(device: BlockDevice, options: FormatOptions = {}): Promise<void> {
     const layout = layoutFor(device, options)
-    await run(formatVolume(layout, options.erases ?? false), withBlockSize(device, layout.pageBytes))
+    await run(
+      formatVolume(layout, options.erases ?? false),
+      withBlockSize(device, layout.pageBytes),
+    )
   }
 
   static formatSync(device: BlockDevice, options: FormatOptions = {}): void {

@@ -70,7 +70,11 @@ export class PageTree<Leaf extends TreePage> {
 
   /** Says that a node is no longer what its page holds. */
   touch(node: TreePage): void {
-    for (let each: TreePage | undefined = node; each !== undefined && each.id !== 0; each = each.parent) {
+    for (
+      let each: TreePage | undefined = node;
+      each !== undefined && each.id !== 0;
+      each = each.parent
+    ) {
       this.onFreed(each.id)
       each.id = 0
       this.dirtyCount++

@@ -70,7 +70,10 @@ function isUniform(top: ReadNode): boolean {
 function treeOf(node: ReadNode, chunks: ReadonlyMap<ReadNode, Chunk>): TreePage {
   let page: TreePage | undefined = chunks.get(node)
   if (page === undefined) {
-    const branch = new Branch(node.height, node.children.map((child) => treeOf(child, chunks)))
+    const branch = new Branch(
+      node.height,
+      node.children.map((child) => treeOf(child, chunks)),
+    )
     branch.sizeBytes = branch.children.reduce(
       (sum, child) => sum + ((child as Branch | Chunk).sizeBytes ?? 0),
       0,
@@ -106,7 +109,12 @@ class TreeBuilder {
     this.open.push(directory)
   }
 
-  file(start: number, name: string, mtime: number, pointer: { id: number; checksum: number }): void {
+  file(
+    start: number,
+    name: string,
+    mtime: number,
+    pointer: { id: number; checksum: number },
+  ): void {
     this.add(start, name, new FileValue(mtime, pointer, -1, false))
   }
 
@@ -122,11 +130,18 @@ class TreeBuilder {
   private add(start: number, name: string, value: Value): Slot {
     const directory = this.open[this.open.length - 1] as Directory
     if (name === '' || name.includes('/') || directory.slots.has(name)) {
-      const found = name === '' ? 'an empty name' : `the name '${name}' ${name.includes('/') ? 'with a slash' : 'twice'}`
-      throw new FormatError('BAD_DIRECTORY', `The directory cannot be: ${found}, at byte ${start}.`, {
-        structure: 'directory payload',
-        offset: start,
-      })
+      const found =
+        name === ''
+          ? 'an empty name'
+          : `the name '${name}' ${name.includes('/') ? 'with a slash' : 'twice'}`
+      throw new FormatError(
+        'BAD_DIRECTORY',
+        `The directory cannot be: ${found}, at byte ${start}.`,
+        {
+          structure: 'directory payload',
+          offset: start,
+        },
+      )
     }
     const slot = new Slot(name, value)
     directory.slots.set(name, slot)
@@ -136,7 +151,10 @@ class TreeBuilder {
   }
 
   private place(slot: Slot, start: number): void {
-    while (this.chunkIndex + 1 < this.starts.length && start >= (this.starts[this.chunkIndex + 1] as number)) {
+    while (
+      this.chunkIndex + 1 < this.starts.length &&
+      start >= (this.starts[this.chunkIndex + 1] as number)
+    ) {
       this.chunkIndex++
       if (start !== this.starts[this.chunkIndex]) this.isAligned = false
     }

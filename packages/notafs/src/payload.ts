@@ -77,7 +77,11 @@ export class Payload {
       if (this.unsettled.size > 0 || this.tree.root === undefined) this.rebuild()
       return
     }
-    for (const chunk of this.unsettled) if (!this.fit(chunk)) return this.rebuild()
+    for (const chunk of this.unsettled) {
+      if (this.fit(chunk)) continue
+      this.rebuild()
+      return
+    }
     this.unsettled.clear()
   }
 

@@ -5,14 +5,17 @@ import { flush } from './commit.js'
 import type { Layout } from './format/layout.js'
 import { readGenerations } from './generations.js'
 import { readHeader } from './mount.js'
-import { type CheckFinding, GenerationWalk } from './walk.js'
 import { Volume } from './volume.js'
+import { type CheckFinding, GenerationWalk } from './walk.js'
 
 export interface RepairResult {
   /** The generation that was found whole. */
   readonly generation: number
   /** Newer ones, the newest first, and what is wrong with each: their changes are lost. */
-  readonly lost: readonly { readonly generation: number; readonly findings: readonly CheckFinding[] }[]
+  readonly lost: readonly {
+    readonly generation: number
+    readonly findings: readonly CheckFinding[]
+  }[]
   /** What was put right: damaged roots, free space. */
   readonly repaired: readonly CheckFinding[]
 }
@@ -56,7 +59,13 @@ export function* repairVolume(layout: Layout, erases: boolean): Op<RepairResult>
 function rootFindings(roots: readonly unknown[]): CheckFinding[] {
   return roots.flatMap((root, i) =>
     root === undefined
-      ? [{ code: 'DAMAGED_ROOT' as const, page: 1 + i, message: `Root sector ${1 + i} was damaged.` }]
+      ? [
+          {
+            code: 'DAMAGED_ROOT' as const,
+            page: 1 + i,
+            message: `Root sector ${1 + i} was damaged.`,
+          },
+        ]
       : [],
   )
 }

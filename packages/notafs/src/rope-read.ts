@@ -3,12 +3,7 @@
 import type { Op } from '@caravan/core'
 import { FormatError } from '@caravan/core'
 import { HEIGHT_MAX, type Layout, type Pointer } from './format/layout.js'
-import {
-  decodeRopeBranch,
-  ropeHeight,
-  ropeLeafContent,
-  ropeNodeBytes,
-} from './format/rope-node.js'
+import { decodeRopeBranch, ropeHeight, ropeLeafContent, ropeNodeBytes } from './format/rope-node.js'
 import type { Pages } from './pages.js'
 import { checkHeight, childAt, RopeNode } from './rope.js'
 import type { FileValue, Ref } from './tree.js'
@@ -39,7 +34,10 @@ export function* readSizes(pages: Pages, files: Iterable<FileValue>): Op<void> {
     if (file.rope instanceof RopeNode) yield* readSize(pages, file)
     else unknown.push(file)
   }
-  const read = yield* pages.readAll(unknown.map((file) => file.rope as Pointer), true)
+  const read = yield* pages.readAll(
+    unknown.map((file) => file.rope as Pointer),
+    true,
+  )
   unknown.forEach((file, i) => {
     learn(pages.layout, file, file.rope as Pointer, read[i] as Uint8Array)
   })
@@ -119,7 +117,10 @@ function* readPiece(pages: Pages, rope: Ref, offset: number, target: Uint8Array)
     }
     // Few pages are worth keeping: those of a large read are seldom wanted twice.
     const keeps = stored.length <= 8
-    const read = yield* pages.readAll(stored.map(({ ref }) => ref), keeps)
+    const read = yield* pages.readAll(
+      stored.map(({ ref }) => ref),
+      keeps,
+    )
     for (let i = 0; i < stored.length; i++) {
       const wanted = stored[i] as Wanted
       const page = read[i] as Uint8Array

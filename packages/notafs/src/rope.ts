@@ -126,7 +126,12 @@ export function checkHeight(id: number, height: number, below: number): void {
 const TOP = HEIGHT_MAX + 1
 
 /** Replaces bytes that are there. */
-export function* overwrite(change: RopeChange, ref: Ref, offset: number, data: Uint8Array): Op<RopeNode> {
+export function* overwrite(
+  change: RopeChange,
+  ref: Ref,
+  offset: number,
+  data: Uint8Array,
+): Op<RopeNode> {
   return yield* overwriteUnder(change, ref, offset, data, TOP)
 }
 
@@ -253,7 +258,12 @@ function* cutUnder(change: RopeChange, ref: Ref, size: number, below: number): O
   node.keys.length = index + 1
   const start = index === 0 ? 0 : (node.keys[index - 1] as number)
   if (node.keys[index] !== size) {
-    node.children[index] = yield* cutUnder(change, node.children[index] as Ref, size - start, node.height)
+    node.children[index] = yield* cutUnder(
+      change,
+      node.children[index] as Ref,
+      size - start,
+      node.height,
+    )
     node.keys[index] = size
   }
   return node
@@ -272,7 +282,10 @@ function* freeUnder(change: RopeChange, top: Ref, below: number): Op<void> {
     const stored = level.filter((each) => !(each.ref instanceof RopeNode))
     // Below a branch of height 1 are leaves: nothing of them needs to be read.
     const branches = stored.filter((each) => each.below > 1)
-    const read = yield* pages.readAll(branches.map((each) => each.ref as Pointer), false)
+    const read = yield* pages.readAll(
+      branches.map((each) => each.ref as Pointer),
+      false,
+    )
     const next: { ref: Ref; below: number }[] = []
     for (const each of stored) {
       change.free(each.ref.id)

@@ -7,9 +7,10 @@
  */
 
 import { type Errno, FsError, type Op } from '@caravan/core'
+import { type CommitOptions, commitChange } from './apply.js'
+import { writeAhead } from './commit.js'
 import type { Layout } from './format/layout.js'
 import type { Pages } from './pages.js'
-import { readSize } from './rope-read.js'
 import {
   append,
   buildRope,
@@ -19,8 +20,7 @@ import {
   overwrite,
   type RopeChange,
 } from './rope.js'
-import { commitChange, type CommitOptions } from './apply.js'
-import { writeAhead } from './commit.js'
+import { readSize } from './rope-read.js'
 import {
   Directory,
   DirectoryValue,
@@ -74,7 +74,8 @@ export class Stage implements RopeChange {
   /** @throws FsError `ENOENT`, `ENOTDIR`. */
   directoryAt(names: readonly string[], syscall: string): Directory {
     const value = this.view.find(names)
-    if (value === undefined) throw this.failure(isBelowFile(this.view, names) ? 'ENOTDIR' : 'ENOENT', syscall)
+    if (value === undefined)
+      throw this.failure(isBelowFile(this.view, names) ? 'ENOTDIR' : 'ENOENT', syscall)
     if (value.kind !== 'directory') throw this.failure('ENOTDIR', syscall)
     return value.directory
   }
@@ -178,7 +179,9 @@ export class Stage implements RopeChange {
   /** Replaces bytes from an offset on, and makes the file longer where they go beyond its end. */
   *write(names: readonly string[], offset: number, data: Uint8Array, seconds: number): Op<void> {
     const file = this.view.find(names) as FileValue
-    const changed = yield* this.written(file, offset, data, seconds)
+    // Nothing written makes nothing longer.
+    const start = data.length === 0 ? 0 : offset
+    const changed = yield* this.written(file, start, data, seconds)
     this.bind(names, changed, seconds)
     yield* this.note(changed)
   }
@@ -196,8 +199,7 @@ export class Stage implements RopeChange {
     }
     const behind = data.subarray(inside.length)
     if (behind.length > 0) rope = yield* append(this, rope, behind)
-    const newSize = Math.max(size, data.length === 0 ? size : offset + data.length)
-    return new FileValue(seconds, rope, newSize, false)
+    return new FileValue(seconds, rope, Math.max(size, offset + data.length), false)
   }
 
   *truncate(names: readonly string[], size: number, seconds: number): Op<void> {
@@ -247,9 +249,7 @@ export class Stage implements RopeChange {
       // Where space is short it stays in memory: the commit will tell whether there is enough.
       if (space.availableCount(reuseLimit) < count + reserveCount + volume.pending.pageCount) return
       this.forgetUnwritten(file)
-      const ids = space.take(count, reuseLimit)
-      for (const id of ids) this.fresh.add(id)
-      yield* writeAhead(volume, file, ids)
+      for (const id of yield* writeAhead(volume, file)) this.fresh.add(id)
     }
   }
 

@@ -8,8 +8,8 @@
 
 import {
   type BlockDevice,
-  KeyValueError,
   type Key,
+  KeyValueError,
   keyOf,
   MisuseError,
   type Op,
@@ -18,7 +18,12 @@ import {
   runSync,
 } from '@caravan/core'
 import { bytesOf, checkCount, requireValue, setValue } from './key-value/change.js'
-import { type FreeingMake, type KeyValueOptions, NotafsKeyValue, type StoreHost } from './key-value/store.js'
+import {
+  type FreeingMake,
+  type KeyValueOptions,
+  NotafsKeyValue,
+  type StoreHost,
+} from './key-value/store.js'
 import { readSize } from './rope-read.js'
 import { Stage } from './stage.js'
 import type { View } from './tree.js'

@@ -157,9 +157,7 @@ export class View {
         names.add(name)
       }
     }
-    return [...names]
-      .filter((name) => this.child(directory, name) !== undefined)
-      .sort(compareNames)
+    return [...names].filter((name) => this.child(directory, name) !== undefined).sort(compareNames)
   }
 }
 

@@ -103,10 +103,15 @@ export class Volume {
   /** The tree of names, read when it is first asked for. */
   *tree(): Op<View> {
     if (this.loaded !== undefined) return this.loaded.view
-    const payload = yield* loadPayload(this.pages, this.current.leaf, (id) => this.pending.freed.push(id))
+    const payload = yield* loadPayload(this.pages, this.current.leaf, (id) =>
+      this.pending.freed.push(id),
+    )
     // Another reader may have been faster: there is one tree.
     if (this.loaded === undefined) {
-      this.loaded = { payload, view: new View(payload.top.value as DirectoryValue, () => NO_OVERLAYS) }
+      this.loaded = {
+        payload,
+        view: new View(payload.top.value as DirectoryValue, () => NO_OVERLAYS),
+      }
     }
     return (this.loaded as { view: View }).view
   }
@@ -150,10 +155,14 @@ export class Volume {
     const page = yield* this.pages.read(pointer)
     const node = decodeFreeQueueNode(page, this.layout, pointer.id)
     if (node.height >= below || ++count.pages > this.layout.pageCount) {
-      throw new FormatError('BAD_FREE_QUEUE', `The free queue leads into itself, or below its leaves, in sector ${pointer.id}.`, {
-        structure: 'free queue',
-        block: pointer.id,
-      })
+      throw new FormatError(
+        'BAD_FREE_QUEUE',
+        `The free queue leads into itself, or below its leaves, in sector ${pointer.id}.`,
+        {
+          structure: 'free queue',
+          block: pointer.id,
+        },
+      )
     }
     let tree: TreePage
     if ('runs' in node) {
@@ -210,10 +219,11 @@ export class Volume {
    */
   get reserveCount(): number {
     const { layout } = this
-    const perCommit = 2 * this.payload.tree.height + 3 + 2 * this.space.tree.height + 2
+    const { payload, space } = this
+    const perCommit = 2 * payload.tree.height + 3 + Math.max(3, 3 * space.tree.height + 1)
     // The queue itself grows by as much as all that is deleted lies apart.
-    const queuePages = Math.ceil(layout.pageCount / (2 * layout.queueLeafRuns))
-    return 2 * perCommit + SLOTS_PER_ROOT + queuePages
+    const queuePages = Math.ceil(layout.pageCount / (2 * (layout.queueLeafRuns - 4)))
+    return 3 * perCommit + SLOTS_PER_ROOT + queuePages
   }
 
   /** True where what is pending can be written, and a reserve is left where one is asked for. */

@@ -4,7 +4,14 @@
  * What is wrong becomes a finding and is not followed; nothing is thrown for it.
  */
 
-import { byteStringToText, CaravanError, DeviceError, FormatError, type Op, type Span } from '@caravan/core'
+import {
+  byteStringToText,
+  type CaravanError,
+  DeviceError,
+  FormatError,
+  type Op,
+  type Span,
+} from '@caravan/core'
 import { PayloadReader } from './format/directory-payload.js'
 import { decodeFreeQueueNode, type FreeRun } from './format/free-queue-node.js'
 import { HEIGHT_MAX, type Layout, type Pointer, ROOT_COUNT } from './format/layout.js'
@@ -91,12 +98,22 @@ export class GenerationWalk {
     for (const { start, length } of this.freeRuns) {
       for (let page = start; page < start + length; page++) {
         if (isFree[page] === 1) {
-          this.find('FREE_TWICE', page, undefined, `Sector ${page} stands twice in the free space: it would be given out twice. caravan repair puts the free space right.`)
+          this.find(
+            'FREE_TWICE',
+            page,
+            undefined,
+            `Sector ${page} stands twice in the free space: it would be given out twice. caravan repair puts the free space right.`,
+          )
         }
         isFree[page] = 1
         const use = kinds.get(page)
         if (use === undefined) continue
-        this.find('FREE_AND_USED', page, use.path, `Sector ${page} is used (${describe(use)}) and in the free space: it may be overwritten. caravan repair puts the free space right.`)
+        this.find(
+          'FREE_AND_USED',
+          page,
+          use.path,
+          `Sector ${page} is used (${describe(use)}) and in the free space: it may be overwritten. caravan repair puts the free space right.`,
+        )
       }
     }
     for (let page = 0; page < layout.pageCount; ) {
@@ -107,7 +124,12 @@ export class GenerationWalk {
       let end = page + 1
       while (end < layout.pageCount && isFree[end] === 0 && !kinds.has(end)) end++
       const which = end === page + 1 ? `Sector ${page} is` : `Sectors ${page} to ${end - 1} are`
-      this.find('LOST', page, undefined, `${which} neither used nor free. caravan repair gives back what is lost.`)
+      this.find(
+        'LOST',
+        page,
+        undefined,
+        `${which} neither used nor free. caravan repair gives back what is lost.`,
+      )
       page = end
     }
   }
@@ -138,9 +160,13 @@ export class GenerationWalk {
     try {
       reader.walk({
         top: () => names.push(''),
-        directory: (_start, name) => names.push(`${names[names.length - 1] ?? ''}/${byteStringToText(name)}`),
+        directory: (_start, name) =>
+          names.push(`${names[names.length - 1] ?? ''}/${byteStringToText(name)}`),
         file: (_start, name, _mtime, to) => {
-          files.push({ path: `${names[names.length - 1] ?? ''}/${byteStringToText(name)}`, pointer: to })
+          files.push({
+            path: `${names[names.length - 1] ?? ''}/${byteStringToText(name)}`,
+            pointer: to,
+          })
         },
         end: () => {
           names.pop()
@@ -169,7 +195,10 @@ export class GenerationWalk {
       const next: typeof level = []
       for (let at = 0; at < fresh.length; at += BATCH_PAGES) {
         const part = fresh.slice(at, at + BATCH_PAGES)
-        const pages = yield* this.read(part.map(({ pointer }) => pointer), path)
+        const pages = yield* this.read(
+          part.map(({ pointer }) => pointer),
+          path,
+        )
         part.forEach(({ pointer, below, place }, i) => {
           const page = pages[i]
           if (page === undefined) {
@@ -229,7 +258,12 @@ export class GenerationWalk {
     const before = this.kinds.get(page)
     const use: PageUse = { page, kind, ...(path === undefined ? {} : { path }) }
     if (before !== undefined) {
-      this.find('USED_TWICE', page, path ?? before.path, `Sector ${page} is used twice: as ${describe(before)} and as ${describe(use)}.`)
+      this.find(
+        'USED_TWICE',
+        page,
+        path ?? before.path,
+        `Sector ${page} is used twice: as ${describe(before)} and as ${describe(use)}.`,
+      )
       return false
     }
     this.kinds.set(page, use)
@@ -263,7 +297,12 @@ export class GenerationWalk {
       if (unread.has(i)) return undefined
       const { bytes } = spans[i] as Span
       if (layout.checksum(bytes) === checksum) return bytes
-      this.find('DAMAGED', id, path, `Sector ${id} does not hold what its pointer says${path === undefined ? '' : `: the file '${path}' is damaged`}. caravan repair goes back to a generation that is whole, if there is one.`)
+      this.find(
+        'DAMAGED',
+        id,
+        path,
+        `Sector ${id} does not hold what its pointer says${path === undefined ? '' : `: the file '${path}' is damaged`}. caravan repair goes back to a generation that is whole, if there is one.`,
+      )
       return undefined
     })
   }
@@ -284,8 +323,12 @@ function describe({ kind, path }: PageUse): string {
 }
 
 function tooHigh(id: number, height: number): FormatError {
-  return new FormatError('BAD_ROPE', `The node in sector ${id} says height ${height}, and is below one that is no higher.`, {
-    structure: 'page',
-    block: id,
-  })
+  return new FormatError(
+    'BAD_ROPE',
+    `The node in sector ${id} says height ${height}, and is below one that is no higher.`,
+    {
+      structure: 'page',
+      block: id,
+    },
+  )
 }

@@ -58,7 +58,10 @@ export class PayloadReader {
       while (left === 0) {
         visitor.end()
         const outer = above.pop()
-        if (outer === undefined) return this.checkEnd()
+        if (outer === undefined) {
+          this.checkEnd()
+          return
+        }
         left = outer
       }
       left--

@@ -47,7 +47,11 @@ export function decodeFreeQueueNode(page: Uint8Array, layout: Layout, id: number
   return { height, children }
 }
 
-export function encodeFreeQueueLeaf(page: Uint8Array, layout: Layout, runs: readonly FreeRun[]): void {
+export function encodeFreeQueueLeaf(
+  page: Uint8Array,
+  layout: Layout,
+  runs: readonly FreeRun[],
+): void {
   page[0] = 0
   writeU16(page, 1, runs.length)
   let at = ENTRIES_AT
@@ -76,8 +80,12 @@ export function encodeFreeQueueBranch(
 }
 
 export function queueError(id: number, found: string): FormatError {
-  return new FormatError('BAD_FREE_QUEUE', `The free-queue node in sector ${id} cannot be: ${found}.`, {
-    structure: 'free queue',
-    block: id,
-  })
+  return new FormatError(
+    'BAD_FREE_QUEUE',
+    `The free-queue node in sector ${id} cannot be: ${found}.`,
+    {
+      structure: 'free queue',
+      block: id,
+    },
+  )
 }

@@ -65,16 +65,25 @@ export function decodeLayout(bytes: Uint8Array, deviceBytes: number): Layout {
     )
   }
   if (!hasMagic(bytes)) {
-    throw headerError('NOT_NOTAFS', 'Sector 0 does not begin with the magic NOTAFS: this is no notafs disk.')
+    throw headerError(
+      'NOT_NOTAFS',
+      'Sector 0 does not begin with the magic NOTAFS: this is no notafs disk.',
+    )
   }
   const pageCount = readU64(bytes, PAGE_COUNT_AT)
   const pageBytes = readU32(bytes, PAGE_BYTES_AT)
   if (pageBytes < PAGE_BYTES_MIN || pageBytes > PAGE_BYTES_MAX || pageBytes % 256 !== 0) {
-    throw headerError('BAD_HEADER', `The header says pages of ${pageBytes} bytes: ${PAGE_BYTES_MIN} to ${PAGE_BYTES_MAX} are possible.`)
+    throw headerError(
+      'BAD_HEADER',
+      `The header says pages of ${pageBytes} bytes: ${PAGE_BYTES_MIN} to ${PAGE_BYTES_MAX} are possible.`,
+    )
   }
   const name = decodeChecksumName(bytes)
   if (readU32(bytes, ROOT_COUNT_AT) !== ROOT_COUNT) {
-    throw headerError('BAD_HEADER', `The header says ${readU32(bytes, ROOT_COUNT_AT)} roots: there are always ${ROOT_COUNT}.`)
+    throw headerError(
+      'BAD_HEADER',
+      `The header says ${readU32(bytes, ROOT_COUNT_AT)} roots: there are always ${ROOT_COUNT}.`,
+    )
   }
   if (!Number.isSafeInteger(pageCount) || pageCount * pageBytes > deviceBytes) {
     throw headerError(
@@ -101,7 +110,10 @@ function decodeChecksumName(bytes: Uint8Array): ChecksumName {
 /** @throws FormatError `BAD_CHECKSUM`. */
 export function decodeHeader(page: Uint8Array, layout: Layout): Header {
   if (!layout.hasOwnChecksum(page)) {
-    throw headerError('BAD_CHECKSUM', 'The checksum of the header does not match: sector 0 is damaged.')
+    throw headerError(
+      'BAD_CHECKSUM',
+      'The checksum of the header does not match: sector 0 is damaged.',
+    )
   }
   return { layout, formatId: page.slice(FORMAT_ID_AT, FORMAT_ID_AT + 8) }
 }
@@ -124,7 +136,8 @@ export function encodeHeader({ layout, formatId }: Header): Uint8Array {
 /** The id of a new formatting: all words of sector 0, as it was, combined. */
 export function formatIdFrom(oldHeader: Uint8Array): FormatId {
   const id = new Uint8Array(8)
-  for (let i = 0; i < oldHeader.length; i++) id[i & 7] = (id[i & 7] as number) ^ (oldHeader[i] as number)
+  for (let i = 0; i < oldHeader.length; i++)
+    id[i & 7] = (id[i & 7] as number) ^ (oldHeader[i] as number)
   return id
 }
 

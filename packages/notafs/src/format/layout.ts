@@ -6,7 +6,7 @@
  * the checksum of no bytes at all.
  */
 
-import { adler32, ADLER32_INITIAL } from './adler32.js'
+import { ADLER32_INITIAL, adler32 } from './adler32.js'
 
 /** How pages are checked. The names are those of the header. */
 export type ChecksumName = 'ADLER-32' | 'NO-CHECK'

@@ -23,8 +23,8 @@ import { requireKey, requireValue } from './change.js'
 import {
   Digests,
   kindOf,
-  lastModifiedOf,
   type Listing,
+  lastModifiedOf,
   listingOf,
   readValue,
   sumOfSizes,
