@@ -157,7 +157,7 @@ function* differing(
     openNewer.push(...(yield* readNewer(pages, shape, onlyNewer, wantsLeaves, result.newer)))
     openOlder.push(...(yield* readOlder(pages, shape, onlyOlder, wantsLeaves, result.older)))
     const height = Math.max(0, ...[...openNewer, ...openOlder].map((node) => node.height))
-    if (height === 0 || openNewer.length === 0) return result
+    if (height === 0 || (openNewer.length === 0 && !wantsLeaves)) return result
     nextNewer = childrenAt(shape, openNewer, height)
     nextOlder = childrenAt(shape, openOlder, height, true)
     openNewer = openNewer.filter((node) => node.height < height)
