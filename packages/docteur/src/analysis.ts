@@ -10,7 +10,7 @@
 
 import { FormatError, type HashFunction, type Op, plain } from '@caravan/core'
 import { decodeEntry, ENTRY_HEADER_MAX_BYTES, type ObjectKind } from './format/pack-entry.js'
-import { compareIds, idToHex } from './format/object-id.js'
+import { compareIds, type IdSize, idToHex } from './format/object-id.js'
 import { PACK_HEADER_BYTES } from './format/pack-header.js'
 import type { Image } from './image.js'
 import { Inflater, WINDOW_BYTES } from './inflate/inflater.js'
@@ -53,10 +53,8 @@ export type OnProgress = (done: number, total: number) => void
 const INPUT_BYTES = 131_072
 const OUTPUT_BYTES = 131_072
 
-/** An index made of all objects that the PACK holds. */
-export function* analysePack(image: Image): Op<AnalysedIndex> {
-  const { idSize } = image.header
-  const analysis = yield* analyse(image)
+/** An index of all objects that an analysis has resolved. */
+export function analysedIndex(analysis: Analysis, idSize: IdSize): AnalysedIndex {
   const order = sortedOrder(analysis, idSize)
   const ids = new Uint8Array(order.length * idSize)
   const offsets = new Float64Array(order.length)

@@ -7,7 +7,7 @@
  */
 
 import { type BlockDevice, FormatError, type Op } from '@caravan/core'
-import { analysePack } from './analysis.js'
+import { type Analysis, analyse, analysedIndex } from './analysis.js'
 import { Cache, type Shelf } from './cache.js'
 import { type Commit, decodeCommit, tagTarget } from './format/commit.js'
 import {
@@ -118,7 +118,13 @@ export class Image {
       }
     }
     this.indexSource = 'analysis'
-    this.index = yield* analysePack(this)
+    this.index = analysedIndex(yield* analyse(this), this.header.idSize)
+  }
+
+  /** Objects are found as an analysis has found them. */
+  useAnalysis(analysis: Analysis): void {
+    this.indexSource = 'analysis'
+    this.index = analysedIndex(analysis, this.header.idSize)
   }
 
   /** The offset of an object. @throws FormatError `MISSING_OBJECT`. */
@@ -250,8 +256,16 @@ function notOpen(): FormatError {
   return new FormatError('BAD_INDEX', 'The objects of the image are not known yet.', {})
 }
 
-/** Opens an image: the header, the head of the IDX. The commit is the caller's to read. */
-export function* openImage(device: BlockDevice, options: ImageOptions): Op<Image> {
+/**
+ * Opens an image: the header, the head of the IDX. The commit is the caller's to read.
+ *
+ * @param withIndex false where the caller is to find out where objects are.
+ */
+export function* openImage(
+  device: BlockDevice,
+  options: ImageOptions,
+  withIndex = true,
+): Op<Image> {
   const cache = new Cache(options.cacheBytes ?? CACHE_BYTES)
   const bytes = new ImageBytes(viewImage(device), cache)
   const head = yield* bytes.read(0, HEADER_READ_BYTES)
@@ -260,6 +274,6 @@ export function* openImage(device: BlockDevice, options: ImageOptions): Op<Image
   const objectCount = decodePackHeader(yield* bytes.read(begin, PACK_HEADER_BYTES))
   const platform = platformFor(options.platform ?? {}, header.idSize)
   const image = new Image(bytes, header, objectCount, platform, options, cache)
-  yield* image.openIndex()
+  if (withIndex) yield* image.openIndex()
   return image
 }

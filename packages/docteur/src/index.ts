@@ -6,3 +6,11 @@ export type { ImageOptions, IndexSource } from './image.js'
 export type { Inflate, Inflated } from './inflate/inflate.js'
 export { DocteurKeyValue } from './key-value.js'
 export type { Platform } from './platform.js'
+export {
+  type VerifyFinding,
+  type VerifyOptions,
+  type VerifyReport,
+  verifiedLines,
+  verifyImage,
+  verifyImageSync,
+} from './verify.js'
