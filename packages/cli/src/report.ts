@@ -61,6 +61,7 @@ function describeFormat(error: FormatError): string {
   switch (error.code) {
     case 'NOT_LITTLEFS':
       return 'no littlefs superblock found. Check that this is the image of a littlefs 2; where it begins further inside (a partition), say so with --offset; --block-size sets the size of its blocks.'
+    case 'NOT_RECOGNISED':
     case 'UNSUPPORTED_VERSION':
     case 'UNSUPPORTED_LIMIT':
     case 'WRONG_GEOMETRY':
