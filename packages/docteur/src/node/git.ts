@@ -177,7 +177,7 @@ class Said {
   }
 }
 
-const FAILURE = /^(fatal|error): /
+const FAILURE = /^(fatal|error): |^(?=ssh: )/
 
 /** Lines that are passed on at most: the last ones say why. */
 const WORDS_MAX = 8
