@@ -16,6 +16,7 @@ import { EXIT, exitCodeOf, Report } from './report.js'
 import { styleFor } from './style.js'
 import { addAttr } from './verbs/attr.js'
 import { addCat } from './verbs/cat.js'
+import { addCheck } from './verbs/check.js'
 import { addConvert } from './verbs/convert.js'
 import { addCp } from './verbs/cp.js'
 import { addCreate } from './verbs/create.js'
@@ -26,12 +27,14 @@ import { addGet } from './verbs/get.js'
 import { addGrow } from './verbs/grow.js'
 import { addInfo } from './verbs/info.js'
 import { addKv } from './verbs/kv.js'
+import { addLog } from './verbs/log.js'
 import { addLs } from './verbs/ls.js'
 import { addManifest } from './verbs/manifest.js'
 import { addMap } from './verbs/map.js'
 import { addMkdir } from './verbs/mkdir.js'
 import { addMv } from './verbs/mv.js'
 import { addPut } from './verbs/put.js'
+import { addRepair } from './verbs/repair.js'
 import { addRm } from './verbs/rm.js'
 import { addStat } from './verbs/stat.js'
 import { addTouch } from './verbs/touch.js'
@@ -75,6 +78,13 @@ const VERBS = [
   addMap,
   addManifest,
 ]
+
+/** Those that are there where a format has them. */
+const FORMAT_VERBS = [
+  ['check', addCheck],
+  ['repair', addRepair],
+  ['log', addLog],
+] as const
 
 /**
  * Runs one command.
@@ -124,6 +134,9 @@ function createProgram(context: Context): Command {
     })
     .addHelpText('after', OVERVIEW)
   for (const add of VERBS) add(program, context)
+  for (const [call, add] of FORMAT_VERBS) {
+    if (context.formats.some((format) => format[call] !== undefined)) add(program, context)
+  }
   return program
 }
 

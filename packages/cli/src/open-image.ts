@@ -72,6 +72,27 @@ export async function openImage(
   }
 }
 
+/**
+ * Hands over the part of a device where a filesystem begins, without mounting it: for verbs that
+ * also work on what cannot be mounted.
+ *
+ * @throws as {@link openImage}, but for what mounting throws; what `use` throws.
+ */
+export async function usePart(
+  name: string,
+  options: ImageOptions & ChangeOptions,
+  context: Context,
+  writable: boolean,
+  use: (part: BlockDevice, format: ImageFormat) => Promise<void>,
+): Promise<void> {
+  const { device, part, format } = await openPart(name, options, context, writable)
+  try {
+    await use(part, format)
+  } finally {
+    await device.close()
+  }
+}
+
 /** A device, the part of it where a filesystem begins, and what that is. */
 interface OpenPart {
   readonly device: BlockDevice

@@ -53,7 +53,10 @@ export function lockOption(command: Command): Command {
 }
 
 /** @throws UsageError: a verb asks for something that images of this format do not have. */
-export function lacks({ name, format }: Image, what: string): never {
+export function lacks(
+  { name, format }: { readonly name: string; readonly format: { readonly name: string } },
+  what: string,
+): never {
   throw new UsageError(`${name} is a ${format.name} image, which ${what}.`)
 }
 

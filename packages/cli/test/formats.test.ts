@@ -310,3 +310,46 @@ describe('touch on littlefs', () => {
     expect(failed.err).toContain('/no/a: no such file or directory.')
   })
 })
+
+describe('verbs that only some formats have', () => {
+  test('are there where one has them', async () => {
+    expect((await caravan(['--help'], [littlefs])).out).not.toContain('  check')
+    expect((await caravan(['check', '--help'], [paper])).code).toBe(0)
+  })
+
+  test('check and repair', async () => {
+    const image = paperImage({ '/a': { type: 'file', content: 'TORN' } })
+    const damaged = await caravan(['check', image])
+    expect(damaged).toMatchObject({
+      code: 1,
+      err: '',
+      out: 'error: block 0: it is torn\ndamaged: 1 error in 1 sheet\n',
+    })
+    expect(await caravan(['check', '--quiet', image])).toMatchObject({ code: 1, out: '', err: '' })
+    const json = JSON.parse((await caravan(['check', '--json', image])).out) as object
+    expect(json).toMatchObject({ format: 'paper', sound: false, findings: [{ code: 'TORN' }] })
+    expect((await caravan(['repair', image])).out).toContain('all that was on the torn one is lost')
+    expect(await caravan(['check', image])).toMatchObject({ code: 0, out: 'sound: 1 sheet\n' })
+    expect((await caravan(['repair', image])).out).toBe('nothing to repair\n')
+  })
+
+  test('log', async () => {
+    const image = paperImage()
+    expect((await caravan(['log', image])).out).toBe(
+      '12  1970-01-01 00:00:00 UTC  as it is\n3   before\n',
+    )
+    expect(JSON.parse((await caravan(['log', '--json', image])).out)).toHaveLength(2)
+  })
+
+  test('on an image of a format that has none it is said', async () => {
+    for (const [verb, words] of [
+      ['check', 'which has no check.'],
+      ['repair', 'which has no repair.'],
+      ['log', 'which keeps no older states.'],
+    ] as const) {
+      const { err, code } = await caravan([verb, goldenImage('field-esp-idf-2.1')])
+      expect(err).toContain(words)
+      expect(code).toBe(2)
+    }
+  })
+})

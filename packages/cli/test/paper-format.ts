@@ -53,6 +53,32 @@ export const paper: ImageFormat = {
     plan: (options) => newPaper(options),
   },
 
+  async check(device) {
+    const bytes = await readBytes(device, 0, sizeOf(device))
+    const torn = Buffer.from(bytes).indexOf('TORN')
+    const findings =
+      torn === -1
+        ? []
+        : ([{ severity: 'error', code: 'TORN', message: 'it is torn', block: torn >> 8 }] as const)
+    return { findings, summary: '1 sheet' }
+  },
+
+  async repair(device) {
+    const { findings } = (await paper.check?.(device, {}, new AbortController().signal)) ?? {
+      findings: [],
+    }
+    if (findings.length === 0) return { changes: [] }
+    await write(device, {}, sizeOf(device))
+    return { changes: ['a blank sheet: all that was on the torn one is lost'] }
+  },
+
+  async log() {
+    return [
+      { id: '12', time: new Date(0), note: 'as it is' },
+      { id: '3', note: 'before' },
+    ]
+  },
+
   async recognise(device) {
     return Buffer.from(await readBytes(device, 0, MAGIC.length)).toString() === MAGIC
   },

@@ -51,8 +51,48 @@ export interface ImageFormat {
   openStore?(device: BlockDevice, options: ImageOptions, writable: boolean): Promise<OpenStore>
   /** Where images are never changed in place: why, and what to do instead, as a sentence. */
   readonly unchanging?: string
+  /**
+   * Walks everything, whatever state it is in; what it finds is never thrown.
+   *
+   * @throws DeviceError; Interrupted.
+   */
+  check?(device: BlockDevice, options: ImageOptions, signal: AbortSignal): Promise<CheckReport>
+  /** Mends what {@link check} finds, as far as that can be, and says what was lost with it. */
+  repair?(device: BlockDevice, options: ImageOptions, signal: AbortSignal): Promise<RepairReport>
+  /** The older states of it that are still whole, the newest first. */
+  log?(device: BlockDevice, options: ImageOptions): Promise<readonly LoggedState[]>
   /** How one is made; a string says how else, where `format` and `create` cannot. */
   readonly making: Making | string
+}
+
+/** Something that is not as it should be. */
+export interface Finding {
+  /** A warning is no damage: space that is lost, a state that a power cut left. */
+  readonly severity: 'error' | 'warning'
+  /** Stable, as the codes of errors are. */
+  readonly code: string
+  readonly message: string
+  readonly path?: string
+  readonly block?: number
+}
+
+export interface CheckReport {
+  readonly findings: readonly Finding[]
+  /** What was looked at: `3 generations, 120 pages`. */
+  readonly summary: string
+}
+
+export interface RepairReport {
+  /** What was done, and what is lost by it; empty where there was nothing to do. */
+  readonly changes: readonly string[]
+}
+
+export interface LoggedState {
+  /** As `--at` takes it. */
+  readonly id: string
+  readonly time?: Date
+  /** What is known of it: `12 files, 3 pages since the one before`. */
+  readonly note: string
 }
 
 export interface OpenStore {
