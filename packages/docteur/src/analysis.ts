@@ -9,8 +9,8 @@
  */
 
 import { FormatError, type HashFunction, type Op, plain } from '@caravan/core'
-import { decodeEntry, ENTRY_HEADER_MAX_BYTES, type ObjectKind } from './format/pack-entry.js'
 import { compareIds, type IdSize, idToHex } from './format/object-id.js'
+import { decodeEntry, ENTRY_HEADER_MAX_BYTES, type ObjectKind } from './format/pack-entry.js'
 import { PACK_HEADER_BYTES } from './format/pack-header.js'
 import type { Image } from './image.js'
 import { Inflater, WINDOW_BYTES } from './inflate/inflater.js'
@@ -332,7 +332,6 @@ class KnownObjects implements ObjectIndex {
     return this.offsets.get(idToHex(id))
   }
 
-  // biome-ignore lint/correctness/useYield: what is in memory needs no device.
   *withPrefix(hex: string, limit: number): Op<string[]> {
     return [...this.offsets.keys()].filter((id) => id.startsWith(hex)).slice(0, limit)
   }

@@ -5,7 +5,12 @@ import type { Commit } from './format/commit.js'
 import { decodeCommit } from './format/commit.js'
 import { hexToId, idToHex } from './format/object-id.js'
 import type { ObjectKind } from './format/pack-entry.js'
-import { compareTreeEntries, decodeTree, KNOWN_MODES, type TreeEntry } from './format/tree-object.js'
+import {
+  compareTreeEntries,
+  decodeTree,
+  KNOWN_MODES,
+  type TreeEntry,
+} from './format/tree-object.js'
 import type { Image } from './image.js'
 import type { Findings } from './verify.js'
 
@@ -56,7 +61,10 @@ class Checker {
 
   *checkTrees(root: Uint8Array | undefined, hex: string): Op<void> {
     if (root === undefined) {
-      this.findings.add('BAD_COMMIT', `A commit names the tree ${hex}, which is no id of this image.`)
+      this.findings.add(
+        'BAD_COMMIT',
+        `A commit names the tree ${hex}, which is no id of this image.`,
+      )
       return
     }
     const pending: PendingTree[] = [{ id: root, path: '' }]
@@ -88,7 +96,11 @@ class Checker {
       if (names.has(entry.name)) {
         this.findings.add('DUPLICATE_NAME', `'${below}' stands twice in its tree.`, below)
       } else if (i > 0 && compareTreeEntries(entries[i - 1] as TreeEntry, entry) > 0) {
-        this.findings.add('UNSORTED_TREE', `'${below}' stands behind a name that it should stand before: git will not find it.`, below)
+        this.findings.add(
+          'UNSORTED_TREE',
+          `'${below}' stands behind a name that it should stand before: git will not find it.`,
+          below,
+        )
       }
       names.add(entry.name)
       if (entry.type === 'directory') pending.push({ id: entry.id, path: below })
@@ -100,18 +112,34 @@ class Checker {
 
   private checkName(name: string, path: string): void {
     if (name === '' || name === '.' || name === '..' || name.includes('/')) {
-      this.findings.add('BAD_NAME', `'${path}': no path leads to a name like '${byteStringToText(name)}'.`, path)
+      this.findings.add(
+        'BAD_NAME',
+        `'${path}': no path leads to a name like '${byteStringToText(name)}'.`,
+        path,
+      )
     } else if (isGitFolder(name)) {
-      this.findings.notice('GIT_NAME', `'${path}' is git's own folder to some filesystem: git refuses to check it out, and so does \`caravan extract\`.`, path)
+      this.findings.notice(
+        'GIT_NAME',
+        `'${path}' is git's own folder to some filesystem: git refuses to check it out, and so does \`caravan extract\`.`,
+        path,
+      )
     }
   }
 
   private checkMode({ mode, type }: TreeEntry, path: string): void {
     const shown = mode.toString(8).padStart(6, '0')
     if (type === 'unknown') {
-      this.findings.add('BAD_MODE', `'${path}' has the mode ${shown}, which is of no kind that git has.`, path)
+      this.findings.add(
+        'BAD_MODE',
+        `'${path}' has the mode ${shown}, which is of no kind that git has.`,
+        path,
+      )
     } else if (!KNOWN_MODES.includes(mode)) {
-      this.findings.notice('ODD_MODE', `'${path}' has the mode ${shown}, which git does not write.`, path)
+      this.findings.notice(
+        'ODD_MODE',
+        `'${path}' has the mode ${shown}, which git does not write.`,
+        path,
+      )
     }
   }
 
@@ -119,12 +147,20 @@ class Checker {
   private *offsetOf(id: Uint8Array, kind: ObjectKind, path: string): Op<number | undefined> {
     const offset = yield* this.image.objects.find(id)
     if (offset === undefined) {
-      this.findings.add('MISSING_OBJECT', `'${path}': the ${kind} ${idToHex(id)} is not in the PACK.`, path)
+      this.findings.add(
+        'MISSING_OBJECT',
+        `'${path}': the ${kind} ${idToHex(id)} is not in the PACK.`,
+        path,
+      )
       return undefined
     }
     const { kind: actual } = yield* this.image.pack.measure(offset)
     if (actual === kind) return offset
-    this.findings.add('WRONG_KIND', `'${path}': ${idToHex(id)} is a ${actual}, where a ${kind} must be.`, path)
+    this.findings.add(
+      'WRONG_KIND',
+      `'${path}': ${idToHex(id)} is a ${actual}, where a ${kind} must be.`,
+      path,
+    )
     return undefined
   }
 }

@@ -9,7 +9,7 @@ import type { Entry } from './tree.js'
 
 /** The offset of an entry's object. @throws FormatError `MISSING_OBJECT`. */
 export function* offsetOf(image: Image, entry: Entry): Op<number> {
-  if (entry.offset === -1) entry.offset = yield* image.locate(entry.id, `'${entry.name}':`)
+  if (entry.offset === -1) entry.offset = yield* image.locate(entry.id, 'The object')
   return entry.offset
 }
 
@@ -43,7 +43,8 @@ export interface OpenContent {
 /** Opens an entry's content: held whole where it is small, put together as it is read where not. */
 export function* openContent(image: Image, entry: Entry): Op<OpenContent> {
   const size = yield* sizeOf(image, entry)
-  if (size <= image.pack.settings.wholeMaxBytes) return new WholeContent(yield* readBlob(image, entry))
+  if (size <= image.pack.settings.wholeMaxBytes)
+    return new WholeContent(yield* readBlob(image, entry))
   const blob = yield* LargeBlob.open(image.pack, entry.offset)
   if (blob.kind !== 'blob') throw image.wrongKind(entry.id, blob.kind, 'blob')
   if (image.options.checkContent === true) yield* checkLarge(image, entry, blob)

@@ -5,17 +5,37 @@
  * Readers run side by side: nothing is ever written.
  */
 
-import { type BlockDevice, byteStringToBytes, byteStringToText, type Op, run, runSync } from '@caravan/core'
-import { type EntryType, type FaceOptions, FileSystem, Mount, type PathLike } from '@caravan/fs'
+import {
+  type BlockDevice,
+  byteStringToBytes,
+  byteStringToText,
+  FormatError,
+  MisuseError,
+  type Op,
+  run,
+  runSync,
+} from '@caravan/core'
+import {
+  type EntryType,
+  type FaceOptions,
+  FileSystem,
+  Mount,
+  type Path,
+  type PathLike,
+  type UnmountOptions,
+} from '@caravan/fs'
+import { Cache } from './cache.js'
+import { offsetOf, openContent, sizeOf } from './content.js'
 import { DocteurEngine, ENTRY_TYPES } from './engine.js'
 import { type Commit, decodeCommit } from './format/commit.js'
+import { HEADER_READ_BYTES, recogniseHeader } from './format/image-header.js'
 import { hexToId, idToHex } from './format/object-id.js'
 import type { ObjectKind } from './format/pack-entry.js'
-import type { ImageOptions, IndexSource } from './image.js'
-import { viewImage } from './image-bytes.js'
+import type { Image, ImageOptions, IndexSource } from './image.js'
+import { ImageBytes, viewImage } from './image-bytes.js'
 import { DocteurKeyValue } from './key-value.js'
 import { type MountedCommit, mountCommit } from './mounted-commit.js'
-import { resolvePath, treeOfEntry } from './resolve.js'
+import { notDirectory, resolvePath, treeOfEntry } from './resolve.js'
 import type { Entry } from './tree.js'
 
 export interface DocteurOptions extends ImageOptions, Pick<FaceOptions, 'now'> {}
@@ -48,6 +68,8 @@ export interface GitEntry {
   readonly mode: number
   /** In hexadecimal; of a submodule its commit. */
   readonly id: string
+  /** Of a directory met by a walk: why what is in it cannot be listed. */
+  readonly error?: FormatError
 }
 
 export class Docteur extends FileSystem {
@@ -74,6 +96,26 @@ export class Docteur extends FileSystem {
   static mountSync(device: BlockDevice, options: DocteurOptions = {}): Docteur {
     const view = viewImage(device).device
     return new Docteur(view, runSync(mountCommit(view, options), view), options)
+  }
+
+  /** True where a device begins as an image of docteur does. Nothing is thrown for what does not. */
+  static async recognises(device: BlockDevice): Promise<boolean> {
+    const view = viewImage(device)
+    const bytes = new ImageBytes(view, new Cache(0))
+    return recogniseHeader(await run(bytes.read(0, HEADER_READ_BYTES), view.device)) !== undefined
+  }
+
+  /**
+   * Ends the use of the image; the device stays open.
+   *
+   * @throws MisuseError `OPEN_HANDLES`, unless told to close them; `UNMOUNTED`.
+   */
+  async unmount(options: UnmountOptions = {}): Promise<void> {
+    await this.mount.unmount(options)
+  }
+
+  unmountSync(options: UnmountOptions = {}): void {
+    this.mount.unmountSync(options)
   }
 
   info(): DocteurInfo {
@@ -122,18 +164,38 @@ export class Docteur extends FileSystem {
       syscall: 'lstat',
       path: parsed.text,
       *op() {
-        const { entry, names } = yield* resolvePath(image, root, parsed.names, false)
+        const followsLast = parsed.mustBeDirectory
+        const { entry, names } = yield* resolvePath(image, root, parsed.names, followsLast)
         return gitEntry(names, entry)
       },
     }
   }
 
+  /** What stands in a directory, in byte order of the names. A link to a directory is followed. */
+  async list(path: PathLike = '/'): Promise<GitEntry[]> {
+    const parsed = this.mount.context.parse(path)
+    const { image, root } = this.mounted
+    return this.mount.scheduler.run({
+      kind: 'read',
+      syscall: 'scandir',
+      path: parsed.text,
+      *op() {
+        const { entry, names } = yield* resolvePath(image, root, parsed.names, true)
+        if (entry.type !== 'directory') throw notDirectory(entry)
+        const { entries } = yield* treeOfEntry(image, entry)
+        return [...entries]
+          .sort((a, b) => (a.name < b.name ? -1 : 1))
+          .map((each) => gitEntry([...names, each.name], each))
+      },
+    })
+  }
+
   /**
-   * Everything below a path, the path itself first, in git's order. Links are not followed: each
-   * entry is met once, where it lies.
+   * Everything below a path, the path itself first, a directory before what is in it, in byte order
+   * of the names. Links are not followed: each entry is met once, where it lies.
    */
   async *walk(path: PathLike = '/'): AsyncGenerator<GitEntry, void, void> {
-    const walk = new Walk(this.mounted, this.mount.context.parse(path).names)
+    const walk = new Walk(this.mounted, this.mount.context.parse(path))
     for (;;) {
       const entry = await this.mount.scheduler.read(walk.next())
       if (entry === undefined) return
@@ -142,7 +204,7 @@ export class Docteur extends FileSystem {
   }
 
   *walkSync(path: PathLike = '/'): Generator<GitEntry, void, void> {
-    const walk = new Walk(this.mounted, this.mount.context.parse(path).names)
+    const walk = new Walk(this.mounted, this.mount.context.parse(path))
     for (;;) {
       const entry = this.mount.scheduler.readSync(walk.next())
       if (entry === undefined) return
@@ -157,6 +219,29 @@ export class Docteur extends FileSystem {
 
   readObjectSync(id: string): { kind: ObjectKind; bytes: Uint8Array } {
     return this.mount.scheduler.readSync(objectOp(this.mounted, id))
+  }
+
+  /** Bytes of an object's content, without making it. @throws FormatError `MISSING_OBJECT`. */
+  async objectSize(id: string): Promise<number> {
+    const { image } = this.mounted
+    return this.mount.scheduler.read(sizeOf(image, entryOf(image, id)))
+  }
+
+  /**
+   * A blob by its id in pieces of at most `pieceSize` bytes (64 KiB where not said), one at a time in
+   * memory.
+   */
+  async *readBlobInPieces(
+    id: string,
+    pieceSize = PIECE_BYTES,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    const { image } = this.mounted
+    const content = await this.mount.scheduler.read(openContent(image, entryOf(image, id)))
+    for (let at = 0; at < content.size; at += pieceSize) {
+      const piece = new Uint8Array(Math.min(pieceSize, content.size - at))
+      await this.mount.scheduler.read(content.readAt(at, piece))
+      yield piece
+    }
   }
 
   /** The commits from the mounted one on along first parents, as far back as the image holds them. */
@@ -175,12 +260,25 @@ export class Docteur extends FileSystem {
   }
 }
 
+const PIECE_BYTES = 65_536
+
+/** An object as if a tree named it. @throws MisuseError for what is no id. */
+function entryOf(image: Image, id: string): Entry {
+  const bytes = hexToId(id, image.header.idSize)
+  if (bytes !== undefined) {
+    return { name: id, mode: 0o100644, type: 'file', id: bytes, offset: -1, size: -1 }
+  }
+  throw new MisuseError(
+    'INVALID_ARGUMENT',
+    `'${id}' is no id: give ${2 * image.header.idSize} hexadecimal digits.`,
+  )
+}
+
 function* objectOp(
   { image }: MountedCommit,
   id: string,
 ): Op<{ kind: ObjectKind; bytes: Uint8Array }> {
-  const bytes = hexToId(id, image.header.idSize) ?? new Uint8Array(image.header.idSize)
-  const object = yield* image.pack.readObject(yield* image.locate(bytes, 'The object'))
+  const object = yield* image.pack.readObject(yield* offsetOf(image, entryOf(image, id)))
   return { kind: object.kind, bytes: object.bytes.slice() }
 }
 
@@ -201,23 +299,31 @@ class Walk {
 
   constructor(
     private readonly mounted: MountedCommit,
-    private readonly top: readonly string[],
+    private readonly top: Path,
   ) {}
 
   *next(): Op<GitEntry | undefined> {
     const { image, root } = this.mounted
     if (!this.isStarted) {
       this.isStarted = true
-      this.pending.push(yield* resolvePath(image, root, this.top, false))
+      const { names, mustBeDirectory } = this.top
+      const { entry, names: real } = yield* resolvePath(image, root, names, mustBeDirectory)
+      this.pending.push({ entry, names: names.includes('..') ? real : names })
     }
     const next = this.pending.pop()
     if (next === undefined) return undefined
     const { names, entry } = next
     if (entry.type === 'directory') {
-      const { entries } = yield* treeOfEntry(image, entry)
-      for (let i = entries.length - 1; i >= 0; i--) {
-        const below = entries[i] as Entry
-        this.pending.push({ names: [...names, below.name], entry: below })
+      try {
+        const { entries } = yield* treeOfEntry(image, entry)
+        // The first is to come next, so it stands last.
+        const sorted = [...entries].sort((a, b) => (a.name < b.name ? 1 : -1))
+        for (const below of sorted) {
+          this.pending.push({ names: [...names, below.name], entry: below })
+        }
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error
+        return { ...gitEntry(names, entry), error }
       }
     }
     return gitEntry(names, entry)

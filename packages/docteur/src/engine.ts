@@ -15,7 +15,16 @@ import {
 import { copyBlob, type OpenContent, openContent, sizeOf } from './content.js'
 import type { TreeEntryType } from './format/tree-object.js'
 import type { MountedCommit } from './mounted-commit.js'
-import { notDirectory, notFile, readTarget, resolveNow, resolvePath, treeOfEntry } from './resolve.js'
+import {
+  ENTRIES_MAX,
+  notDirectory,
+  notFile,
+  readTarget,
+  resolveNow,
+  resolvePath,
+  treeOfEntry,
+  treeTooLarge,
+} from './resolve.js'
 import type { Entry } from './tree.js'
 
 /** "doct", as the kernel's numbers of filesystems are: there is none of docteur's own. */
@@ -83,9 +92,7 @@ export class DocteurEngine implements FsEngine {
     const { image, root } = this.mounted
     const now = resolveNow(image, root, path.names)
     const isThere = now !== undefined && (now.type !== 'symlink' || !followsLast)
-    const entry = isThere
-      ? now
-      : (yield* resolvePath(image, root, path.names, followsLast)).entry
+    const entry = isThere ? now : (yield* resolvePath(image, root, path.names, followsLast)).entry
     if (path.mustBeDirectory && entry.type !== 'directory') throw notDirectory(entry)
     return entry
   }
@@ -113,6 +120,7 @@ export class DocteurEngine implements FsEngine {
       const { entry, parent, depth } = pending[at] as (typeof pending)[number]
       if (depth > DEPTH_MAX) throw new FsError('ELOOP')
       for (const each of (yield* treeOfEntry(image, entry)).entries) {
+        if (listed.length >= ENTRIES_MAX) throw treeTooLarge()
         listed.push({ name: each.name, parent, type: ENTRY_TYPES[each.type] })
         if (!recursive || each.type !== 'directory') continue
         const below = parent === '' ? each.name : `${parent}/${each.name}`
@@ -204,7 +212,6 @@ class ReadOnlyFile implements EngineFile {
   }
 }
 
-// biome-ignore lint/correctness/useYield: nothing is asked of a device.
 function* nothing(): Op<void> {}
 
 // biome-ignore lint/correctness/useYield: nothing is asked of a device.

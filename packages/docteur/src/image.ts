@@ -17,8 +17,8 @@ import {
   packOffsetOf,
 } from './format/image-header.js'
 import { hexToId, idToHex } from './format/object-id.js'
-import { PACK_HEADER_BYTES, decodePackHeader } from './format/pack-header.js'
 import type { ObjectKind } from './format/pack-entry.js'
+import { decodePackHeader, PACK_HEADER_BYTES } from './format/pack-header.js'
 import { ImageBytes, viewImage } from './image-bytes.js'
 import { type ObjectIndex, PackIndex } from './object-index.js'
 import { Pack, type PackObject } from './pack.js'
@@ -199,7 +199,8 @@ export class Image {
         const { parents } = yield* this.readCommit(id)
         const parent = parents[kind === '~' ? 0 : count - 1]
         const parentId = parent === undefined ? undefined : hexToId(parent, this.header.idSize)
-        if (parentId === undefined) throw noRevision(revision, 'a commit on the way has no such parent')
+        if (parentId === undefined)
+          throw noRevision(revision, 'a commit on the way has no such parent')
         if ((yield* this.objects.find(parentId)) === undefined) {
           throw noRevision(revision, 'the image holds no history so far back')
         }
@@ -212,7 +213,10 @@ export class Image {
   private *findRevision(name: string, revision: string): Op<Uint8Array> {
     if (name === 'HEAD' || name === '@') return this.header.commit
     if (!/^[0-9a-f]{4,64}$/i.test(name)) {
-      throw noRevision(revision, 'an image keeps no names of branches: give HEAD or an id, 4 digits or more')
+      throw noRevision(
+        revision,
+        'an image keeps no names of branches: give HEAD or an id, 4 digits or more',
+      )
     }
     const hex = name.toLowerCase()
     const whole = hexToId(hex, this.header.idSize)

@@ -100,7 +100,14 @@ export class InflatedStream {
     const limit = Math.min(buffer.length, begin + this.size - this.position)
     for (;;) {
       const { inflater } = this
-      const status = inflater.run(this.input, this.at, this.input.length, buffer, this.filled, limit)
+      const status = inflater.run(
+        this.input,
+        this.at,
+        this.input.length,
+        buffer,
+        this.filled,
+        limit,
+      )
       this.at = inflater.inputEnd
       this.position += inflater.outputEnd - this.filled
       this.filled = inflater.outputEnd

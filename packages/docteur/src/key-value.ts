@@ -25,7 +25,7 @@ import {
 } from '@caravan/core'
 import { openContent, readBlob, sizeOf } from './content.js'
 import type { MountedCommit } from './mounted-commit.js'
-import { resolveNow, resolvePath, treeOfEntry } from './resolve.js'
+import { ENTRIES_MAX, resolveNow, resolvePath, treeOfEntry, treeTooLarge } from './resolve.js'
 import type { Entry } from './tree.js'
 
 /** How a store's operations are run. */
@@ -123,12 +123,20 @@ export class DocteurKeyValue implements KeyValueStore {
   }
 
   *entriesSync(key: Key = '/'): Generator<[key: string, kind: EntryKind], void, void> {
-    const pending = pendingBelow(parseKey(key), this.runSync(() => this.entriesAt(parseKey(key))))
+    const pending = pendingBelow(
+      parseKey(key),
+      this.runSync(() => this.entriesAt(parseKey(key))),
+    )
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       const { path, kind, isLink } = next
       yield [keyOf(path), kind]
       if (kind !== 'dictionary' || isLink) continue
-      pending.push(...pendingBelow(path, this.runSync(() => this.entriesAt(path))))
+      pending.push(
+        ...pendingBelow(
+          path,
+          this.runSync(() => this.entriesAt(path)),
+        ),
+      )
     }
   }
 
@@ -226,9 +234,11 @@ export class DocteurKeyValue implements KeyValueStore {
     const { image } = this.mounted
     const top = yield* this.require(segments)
     let sum = 0
+    let count = 0
     const pending = [{ entry: top, path: [...segments] }]
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       const { entry, path } = next
+      if (++count > ENTRIES_MAX) throw treeTooLarge()
       if (entry.type === 'file') sum += yield* sizeOf(image, entry)
       if (entry.type !== 'directory') continue
       for (const each of (yield* treeOfEntry(image, entry)).entries) {
@@ -340,9 +350,7 @@ interface Below {
 
 /** The first is to come next, so it stands last. */
 function pendingBelow(path: readonly string[], below: readonly Below[]) {
-  return below
-    .map(({ name, kind, isLink }) => ({ path: [...path, name], kind, isLink }))
-    .reverse()
+  return below.map(({ name, kind, isLink }) => ({ path: [...path, name], kind, isLink })).reverse()
 }
 
 function kindOf({ type }: Pick<Entry, 'type'>): EntryKind {

@@ -9,7 +9,12 @@
  */
 
 import { FormatError, type Op } from '@caravan/core'
-import { badDelta, decodeDeltaSizes, decodeInstruction, DELTA_SIZES_MAX_BYTES } from './format/delta.js'
+import {
+  badDelta,
+  DELTA_SIZES_MAX_BYTES,
+  decodeDeltaSizes,
+  decodeInstruction,
+} from './format/delta.js'
 import type { ObjectKind } from './format/pack-entry.js'
 import { InflatedStream } from './inflated-stream.js'
 import type { ChainLink, Pack } from './pack.js'
@@ -94,7 +99,10 @@ function* applyToPieces(
   yield* source.readAt(0, head)
   const sizes = decodeDeltaSizes(head, offset)
   if (sizes.baseSize !== baseSize) {
-    throw badDelta(offset, `it is for a base of ${sizes.baseSize} bytes, and its base has ${baseSize}`)
+    throw badDelta(
+      offset,
+      `it is for a base of ${sizes.baseSize} bytes, and its base has ${baseSize}`,
+    )
   }
   const list = new PieceList(Math.floor(pack.settings.wholeMaxBytes / PIECE_COST_BYTES), offset)
   let window = new Uint8Array(0)
@@ -102,7 +110,8 @@ function* applyToPieces(
   for (let at = sizes.headerBytes; at < link.size; ) {
     const next = decodeInstruction(window, at - windowAt, offset)
     if (next === undefined) {
-      if (windowAt + window.length >= link.size) throw badDelta(offset, 'it ends within an instruction')
+      if (windowAt + window.length >= link.size)
+        throw badDelta(offset, 'it ends within an instruction')
       windowAt = at
       window = new Uint8Array(Math.min(DELTA_READ_BYTES, link.size - at))
       yield* source.readAt(at, window)

@@ -1,10 +1,10 @@
 /** MountedCommit: the commit that an image is mounted at, with the root of its tree. */
 
 import type { BlockDevice, Op } from '@caravan/core'
+import { offsetOf } from './content.js'
 import type { Commit } from './format/commit.js'
 import { hexToId, idToHex } from './format/object-id.js'
 import { type Image, type ImageOptions, openImage } from './image.js'
-import { offsetOf } from './content.js'
 import type { Entry } from './tree.js'
 
 export interface MountedCommit {

@@ -7,7 +7,7 @@
  * 3. A caller's own `..` above the root is the root, as everywhere.
  */
 
-import { byteString, byteStringToText, FsError, type Op } from '@caravan/core'
+import { byteString, byteStringToText, FormatError, FsError, type Op } from '@caravan/core'
 import { offsetOf, readBlob, sizeOf } from './content.js'
 import { idToHex } from './format/object-id.js'
 import type { Image } from './image.js'
@@ -83,7 +83,8 @@ export function* resolvePath(
     }
     if (++links > LINKS_MAX) throw new FsError('ELOOP')
     const target = yield* readTarget(image, entry)
-    if (target === '') throw new FsError('ENOENT', { hint: 'a link on the way has an empty target' })
+    if (target === '')
+      throw new FsError('ENOENT', { hint: 'a link on the way has an empty target' })
     if (target.startsWith('/')) throw outside(target)
     const parts = target.split('/')
     // A slash at its end asks for a directory.
@@ -104,6 +105,17 @@ export function* readTarget(image: Image, entry: Entry): Op<string> {
   if ((yield* sizeOf(image, entry)) > TARGET_BYTES_MAX) throw new FsError('ENAMETOOLONG')
   const bytes = yield* readBlob(image, entry)
   return byteString(bytes, 0, bytes.length)
+}
+
+/** Entries that one call goes through: trees may hold each other many times over. */
+export const ENTRIES_MAX = 5_000_000
+
+export function treeTooLarge(): FormatError {
+  return new FormatError(
+    'TREE_TOO_LARGE',
+    `Below this directory there are more than ${ENTRIES_MAX} entries. Go through it with walk(), or look at a part of it.`,
+    { structure: 'tree' },
+  )
 }
 
 function outside(target: string): FsError {

@@ -7,13 +7,7 @@
  * 3. Memory holds what an analysis holds (analysis.ts), and which objects the commit needs.
  */
 
-import {
-  type BlockDevice,
-  FormatError,
-  type Op,
-  run,
-  runSync,
-} from '@caravan/core'
+import { type BlockDevice, FormatError, type Op, run, runSync } from '@caravan/core'
 import { type Analysis, analyse, type OnProgress, sortedOrder } from './analysis.js'
 import { checkContents } from './check-contents.js'
 import { type Commit, decodeCommit } from './format/commit.js'
@@ -44,7 +38,8 @@ export interface VerifyReport {
   readonly commit: Commit | undefined
 }
 
-export interface VerifyOptions extends Pick<ImageOptions, 'cacheBytes' | 'objectMaxBytes' | 'platform'> {
+export interface VerifyOptions
+  extends Pick<ImageOptions, 'cacheBytes' | 'objectMaxBytes' | 'platform'> {
   /** Told how far it is. */
   readonly onProgress?: OnProgress
 }
@@ -197,15 +192,22 @@ function* checkPadding(image: Image, analysis: Analysis, findings: Findings): Op
   yield* checkZeros(image, indexEnd, sizeBytes, 'the IDX', findings)
   if ((sizeBytes - indexOffset) % READER_BLOCK === 0) {
     if (indexOffset === packEnd || indexEnd === sizeBytes) {
-      findings.notice('NO_PADDING', 'The PACK or the IDX is not followed by zeros, as the original would pad it.')
+      findings.notice(
+        'NO_PADDING',
+        'The PACK or the IDX is not followed by zeros, as the original would pad it.',
+      )
     }
     return
   }
   const step = greatestDivisor(indexOffset, sizeBytes)
-  const isPadded = indexOffset - packEnd <= step && sizeBytes - indexEnd <= step && sizeBytes > indexEnd
+  const isPadded =
+    indexOffset - packEnd <= step && sizeBytes - indexEnd <= step && sizeBytes > indexEnd
   const message = `The IDX and what follows it take ${sizeBytes - indexOffset} bytes, and docteur's own reader takes them in blocks of ${READER_BLOCK}: it refuses this image.`
   if (isPadded && step > 1) {
-    findings.notice('UNUSUAL_BLOCK_SIZE', `${message} It was made with a block size of ${step}, or a part of that.`)
+    findings.notice(
+      'UNUSUAL_BLOCK_SIZE',
+      `${message} It was made with a block size of ${step}, or a part of that.`,
+    )
   } else findings.add('BAD_LENGTH', `${message} The image was cut, or something was added to it.`)
 }
 

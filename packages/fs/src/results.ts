@@ -34,7 +34,8 @@ export function nameIn<Bytes extends Uint8Array>(
   options: unknown,
   wrap: (bytes: Uint8Array) => Bytes,
 ): string | Bytes {
-  const wanted = typeof options === 'string' ? options : optionsObject<ReaddirOptions>(options).encoding
+  const wanted =
+    typeof options === 'string' ? options : optionsObject<ReaddirOptions>(options).encoding
   if (wanted === 'buffer') return wrap(byteStringToBytes(name))
   const encoding = encodingOf(options)
   if (encoding === undefined) return byteStringToText(name)

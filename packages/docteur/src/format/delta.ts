@@ -131,8 +131,12 @@ function tooLong(offset: number): FormatError {
 }
 
 export function badDelta(offset: number, what: string): FormatError {
-  return new FormatError('BAD_DELTA', `The delta at byte ${offset} of the PACK is damaged: ${what}.`, {
-    structure: 'delta',
-    offset,
-  })
+  return new FormatError(
+    'BAD_DELTA',
+    `The delta at byte ${offset} of the PACK is damaged: ${what}.`,
+    {
+      structure: 'delta',
+      offset,
+    },
+  )
 }

@@ -16,7 +16,9 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 /** `undefined` where it is no whole id in hexadecimal. */
 export function hexToId(hex: string, size: IdSize): Uint8Array | undefined {
   if (hex.length !== 2 * size || !/^[0-9a-f]*$/i.test(hex)) return undefined
-  return Uint8Array.from({ length: size }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16))
+  return Uint8Array.from({ length: size }, (_, i) =>
+    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
+  )
 }
 
 /** Negative where the id at `aStart` sorts before the one at `bStart`. */

@@ -15,13 +15,7 @@ export const sha1: HashFunction = () => new Sha1()
 const SCHEDULE = new Int32Array(80)
 
 class Sha1 implements Hasher {
-  private readonly state = Int32Array.of(
-    0x67452301,
-    0xefcdab89,
-    0x98badcfe,
-    0x10325476,
-    0xc3d2e1f0,
-  )
+  private readonly state = Int32Array.of(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0)
   private readonly block = new Uint8Array(BLOCK_SIZE_BYTES)
   private filled = 0
   private lengthBytes = 0

@@ -88,7 +88,8 @@ export function buildHuffman(
     }
     const second = (link & ~LINK) >>> LINK_SHIFT
     const size = 1 << (link & LINK_BITS_MASK)
-    for (let at = reversed >>> bits; at < size; at += 1 << (length - bits)) table[second + at] = entry
+    for (let at = reversed >>> bits; at < size; at += 1 << (length - bits))
+      table[second + at] = entry
   }
   return true
 }

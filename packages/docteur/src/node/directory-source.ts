@@ -9,8 +9,8 @@
  */
 
 import { createHash } from 'node:crypto'
-import { lstat, mkdir, readdir, readlink, realpath, stat, writeFile } from 'node:fs/promises'
 import type { Stats } from 'node:fs'
+import { lstat, mkdir, readdir, readlink, realpath, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Git, MakeError } from './git.js'
 
@@ -95,7 +95,11 @@ class Scan {
     return nodes
   }
 
-  private async node(path: Buffer, name: Buffer, above: readonly string[]): Promise<Node | undefined> {
+  private async node(
+    path: Buffer,
+    name: Buffer,
+    above: readonly string[],
+  ): Promise<Node | undefined> {
     if (name.toString().toLowerCase() === '.git') {
       this.options.onLeftOut(path.toString(), "it is git's own")
       return undefined
@@ -104,7 +108,8 @@ class Scan {
     if (stats === undefined) return undefined
     if (stats.isDirectory()) return { name, mode: '040000', below: await this.below(path, above) }
     if (stats.isSymbolicLink()) return this.add(name, '120000', await this.linkFile(path))
-    if (stats.isFile()) return this.add(name, (stats.mode & 0o100) === 0 ? '100644' : '100755', path)
+    if (stats.isFile())
+      return this.add(name, (stats.mode & 0o100) === 0 ? '100644' : '100755', path)
     this.problems.push(`${path} is neither a file, a directory nor a link`)
     return undefined
   }
@@ -114,7 +119,9 @@ class Scan {
     try {
       return await stat(path)
     } catch (error) {
-      this.problems.push(`${path} is a link that cannot be followed (${(error as NodeJS.ErrnoException).code})`)
+      this.problems.push(
+        `${path} is a link that cannot be followed (${(error as NodeJS.ErrnoException).code})`,
+      )
       return undefined
     }
   }
@@ -136,9 +143,16 @@ class Scan {
 
 const SLASH = Buffer.from('/')
 
-async function hashContents(git: Git, inRepository: readonly string[], nodes: readonly Node[]): Promise<void> {
+async function hashContents(
+  git: Git,
+  inRepository: readonly string[],
+  nodes: readonly Node[],
+): Promise<void> {
   const lines = nodes.map(({ content }) => quoted(content as Buffer))
-  const output = await git.line([...inRepository, 'hash-object', '-w', '--no-filters', '--stdin-paths'], lines)
+  const output = await git.line(
+    [...inRepository, 'hash-object', '-w', '--no-filters', '--stdin-paths'],
+    lines,
+  )
   const ids = output === '' ? [] : output.split('\n')
   for (const [i, node] of nodes.entries()) node.id = ids[i] ?? ''
 }

@@ -43,7 +43,8 @@ export interface GitOptions {
 }
 
 /** Variables that lead git to another repository than the one that it is told. */
-const LEADING_ASTRAY = /^GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|CEILING_DIRECTORIES|QUARANTINE_PATH|SHALLOW_FILE|GRAFT_FILE)$/
+const LEADING_ASTRAY =
+  /^GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|CEILING_DIRECTORIES|QUARANTINE_PATH|SHALLOW_FILE|GRAFT_FILE)$/
 
 function environment(isPlain: boolean): NodeJS.ProcessEnv {
   const env = Object.fromEntries(
@@ -130,7 +131,12 @@ export class Git {
               { cause: error },
             ),
           )
-        } else reject(new MakeError('GIT_FAILED', `git cannot be started: ${error.message}.`, { cause: error }))
+        } else
+          reject(
+            new MakeError('GIT_FAILED', `git cannot be started: ${error.message}.`, {
+              cause: error,
+            }),
+          )
       })
       child.on('close', (code, killedBy) => {
         if (code === 0) return resolve()
@@ -168,7 +174,8 @@ class Said {
   }
 
   private take(line: string): void {
-    const [, phase, done, total] = /^(?:remote: )?([A-Z][\w ]+): +\d+% \((\d+)\/(\d+)\)/.exec(line) ?? []
+    const [, phase, done, total] =
+      /^(?:remote: )?([A-Z][\w ]+): +\d+% \((\d+)\/(\d+)\)/.exec(line) ?? []
     if (phase !== undefined) this.onProgress?.(phase, Number(done), Number(total))
     else if (line !== '' && !isChatter(line)) {
       this.lines.push(line)
@@ -183,5 +190,7 @@ const FAILURE = /^(fatal|error): |^(?=ssh: )/
 const WORDS_MAX = 8
 
 function isChatter(line: string): boolean {
-  return /^(remote: )?(Enumerating|Counting|Compressing|Total|Delta|Writing|Unpacking|Receiving|Resolving|Initialized|From |\* )/.test(line)
+  return /^(remote: )?(Enumerating|Counting|Compressing|Total|Delta|Writing|Unpacking|Receiving|Resolving|Initialized|From |\* )/.test(
+    line,
+  )
 }

@@ -78,7 +78,10 @@ export async function withGitImage<T>(
   checkOptions(options)
   const found = findSource(source)
   if (found.kind === 'directory' && (options.refs !== undefined || options.history === true)) {
-    throw new MisuseError('INVALID_ARGUMENT', `${source} is a plain directory: it has no branches and no history. Leave refs and history out.`)
+    throw new MisuseError(
+      'INVALID_ARGUMENT',
+      `${source} is a plain directory: it has no branches and no history. Leave refs and history out.`,
+    )
   }
   const folder = await mkdtemp(join(tmpdir(), 'caravan-git-'))
   try {
@@ -129,12 +132,18 @@ function checkOptions({ blockSize, window, depth, date }: MakeOptions): void {
     ['depth', depth, 0],
   ] as const) {
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= lowest)) {
-      throw new MisuseError('INVALID_ARGUMENT', `${name} is ${value}: give a whole number of ${lowest} or more.`)
+      throw new MisuseError(
+        'INVALID_ARGUMENT',
+        `${name} is ${value}: give a whole number of ${lowest} or more.`,
+      )
     }
   }
   if (date === undefined) return
   if (!Number.isSafeInteger(date.seconds) || !/^[+-]\d{4}$/.test(date.zone ?? '+0000')) {
-    throw new MisuseError('INVALID_ARGUMENT', `A date is whole seconds since 1970 and a zone like +0200, not ${date.seconds} ${date.zone}.`)
+    throw new MisuseError(
+      'INVALID_ARGUMENT',
+      `A date is whole seconds since 1970 and a zone like +0200, not ${date.seconds} ${date.zone}.`,
+    )
   }
 }
 
@@ -144,7 +153,11 @@ interface Packed {
   readonly commitId: string
 }
 
-async function readyImage(source: Source, folder: string, options: MakeOptions): Promise<ReadyImage> {
+async function readyImage(
+  source: Source,
+  folder: string,
+  options: MakeOptions,
+): Promise<ReadyImage> {
   const { pack, index, commitId } = await packSource(source, folder, options)
   const { blockSize = BLOCK_SIZE_DEFAULT } = options
   const idSize: IdSize = commitId.length === 64 ? 32 : 20
@@ -228,7 +241,11 @@ async function resolveRefs(
       if (!(error instanceof MakeError) || error.code !== 'GIT_FAILED') throw error
       // What git says of the repository itself comes before what it says of the ref.
       await git.run([...inRepository, 'rev-parse', '--git-dir'])
-      throw new MakeError('NO_SOURCE', `the repository has no commit '${ref}'. Name a branch, a tag or a commit with -b.`, { cause: error })
+      throw new MakeError(
+        'NO_SOURCE',
+        `the repository has no commit '${ref}'. Name a branch, a tag or a commit with -b.`,
+        { cause: error },
+      )
     }
   }
   return ids
@@ -249,7 +266,16 @@ async function fetchRefs(
     const [, repository = ''] = inRepository
     await git.run(['init', '--quiet', '--bare', `--object-format=${format}`, repository])
     const settings = ['-c', 'fetch.unpackLimit=1', '-c', 'gc.auto=0']
-    const args = ['fetch', '--progress', '--no-tags', '--no-write-fetch-head', ...depth, '--', url, ...specs]
+    const args = [
+      'fetch',
+      '--progress',
+      '--no-tags',
+      '--no-write-fetch-head',
+      ...depth,
+      '--',
+      url,
+      ...specs,
+    ]
     await git.run([...inRepository, ...settings, ...args])
   }
   try {
@@ -260,12 +286,18 @@ async function fetchRefs(
     await rm(inRepository[1] as string, { recursive: true, force: true })
     await fetchAs('sha256')
   }
-  return resolveRefs(git, inRepository, refs.map((_, i) => `refs/caravan/${i}`))
+  return resolveRefs(
+    git,
+    inRepository,
+    refs.map((_, i) => `refs/caravan/${i}`),
+  )
 }
 
 /** What a remote shows by itself; of one without a HEAD (a bundle) its only branch, or the main one. */
 async function defaultRef(git: Git, url: string): Promise<string> {
-  const listed = (await git.line(['ls-remote', '--', url])).split('\n').filter((line) => line !== '')
+  const listed = (await git.line(['ls-remote', '--', url]))
+    .split('\n')
+    .filter((line) => line !== '')
   const names = listed.map((line) => line.split('\t')[1] as string)
   if (names.includes('HEAD')) return 'HEAD'
   const branches = names.filter((name) => name.startsWith('refs/heads/'))
@@ -273,7 +305,10 @@ async function defaultRef(git: Git, url: string): Promise<string> {
   if (only !== undefined && others.length === 0) return only
   const main = ['refs/heads/main', 'refs/heads/master'].find((name) => branches.includes(name))
   if (main !== undefined) return main
-  throw new MakeError('NO_SOURCE', `${url} shows no branch by itself. Name one with -b: ${branches.join(', ')}.`)
+  throw new MakeError(
+    'NO_SOURCE',
+    `${url} shows no branch by itself. Name one with -b: ${branches.join(', ')}.`,
+  )
 }
 
 async function packRefs(
@@ -284,7 +319,8 @@ async function packRefs(
   { history = false, window, depth }: MakeOptions,
 ): Promise<Packed> {
   const [commitId] = refs
-  if (commitId === undefined) throw new MisuseError('INVALID_ARGUMENT', 'refs names no branch, tag or commit.')
+  if (commitId === undefined)
+    throw new MisuseError('INVALID_ARGUMENT', 'refs names no branch, tag or commit.')
   const reached = history ? refs : ['--no-walk', commitId]
   const settings = ['-c', 'pack.packSizeLimit=0', '-c', 'pack.writeReverseIndex=false']
   const output = await git.pipe(
@@ -303,5 +339,9 @@ async function packRefs(
     ],
   )
   const name = output.toString().trim()
-  return { commitId, pack: join(folder, `pack-${name}.pack`), index: join(folder, `pack-${name}.idx`) }
+  return {
+    commitId,
+    pack: join(folder, `pack-${name}.pack`),
+    index: join(folder, `pack-${name}.idx`),
+  }
 }

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto'
 import { crc32, inflateSync } from 'node:zlib'
-import type { Platform } from '../platform.js'
 import { type Inflate, inflate as portable } from '../inflate/inflate.js'
+import type { Platform } from '../platform.js'
 
 /** Below this a call into zlib takes longer than plain JavaScript (decision 0020). */
 const SMALL_BYTES = 600

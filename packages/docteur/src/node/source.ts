@@ -36,7 +36,10 @@ export function findSource(text: string): Source {
   // A bundle is a repository in one file: git fetches from it.
   if (stats.isFile()) return { kind: 'remote', url: resolve(path) }
   if (!stats.isDirectory()) {
-    throw new MakeError('NO_SOURCE', `${path} is neither a directory nor a file. Give a directory, or a repository.`)
+    throw new MakeError(
+      'NO_SOURCE',
+      `${path} is neither a directory nor a file. Give a directory, or a repository.`,
+    )
   }
   const gitFolder = gitFolderOf(path)
   if (gitFolder === undefined) return { kind: 'directory', path }
@@ -50,9 +53,13 @@ function localPath(text: string): string {
   try {
     return fileURLToPath(text)
   } catch (error) {
-    throw new MakeError('NO_SOURCE', `${text} is no address of a file on this computer: write file:///PATH.`, {
-      cause: error,
-    })
+    throw new MakeError(
+      'NO_SOURCE',
+      `${text} is no address of a file on this computer: write file:///PATH.`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 
