@@ -3,7 +3,6 @@
 import { type Op, plain } from '@caravan/core'
 import type { Image } from './image.js'
 import { LargeBlob } from './large-blob.js'
-import { tooLarge } from './pack-errors.js'
 import { objectHasher } from './platform.js'
 import type { Entry } from './tree.js'
 
@@ -81,17 +80,13 @@ function* checkLarge(image: Image, entry: Entry, blob: LargeBlob): Op<void> {
   image.checkHash(plain(hasher.digest()), entry.id, 'blob')
 }
 
-/** The whole content as bytes of the caller's own. */
-export function* copyBlob(image: Image, entry: Entry, checkAborted = () => {}): Op<Uint8Array> {
-  const size = yield* sizeOf(image, entry)
-  if (size <= image.pack.settings.wholeMaxBytes) return (yield* readBlob(image, entry)).slice()
-  const { objectMaxBytes } = image
-  if (size > objectMaxBytes) throw tooLarge(entry.offset, `it has ${size} bytes`, objectMaxBytes)
-  const content = yield* openContent(image, entry)
-  const bytes = new Uint8Array(size)
-  for (let at = 0; at < size; at += PIECE_BYTES) {
-    checkAborted()
-    yield* content.readAt(at, bytes.subarray(at, at + PIECE_BYTES))
-  }
-  return bytes
+/**
+ * The whole content as bytes of the caller's own.
+ *
+ * @throws as {@link readBlob}.
+ */
+export function* copyBlob(image: Image, entry: Entry): Op<Uint8Array> {
+  const bytes = yield* readBlob(image, entry)
+  // What is kept is everybody's: it is given out as a copy.
+  return image.pack.peek(entry.offset)?.bytes === bytes ? bytes.slice() : bytes
 }

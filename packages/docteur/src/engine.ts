@@ -140,7 +140,8 @@ export class DocteurEngine implements FsEngine {
   *readFile(path: Path, checkAborted: () => void): Op<Uint8Array | undefined> {
     const entry = yield* this.find(path, true)
     if (entry.type !== 'file') throw notFile(entry)
-    return yield* copyBlob(this.mounted.image, entry, checkAborted)
+    checkAborted()
+    return yield* copyBlob(this.mounted.image, entry)
   }
 
   // biome-ignore lint/correctness/useYield: the size is known.

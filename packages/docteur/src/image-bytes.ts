@@ -26,7 +26,7 @@ export function viewImage(device: BlockDevice): ImageView {
 }
 
 const PAGE_MIN_BYTES = 4096
-const PAGE_MAX_BYTES = 65_536
+const PAGE_MAX_BYTES = 16_384
 /** One page is a small part of the image: who asks for one file does not fetch all others. */
 const PAGES_OF_IMAGE = 256
 /** Longer ranges are read past the pages. */

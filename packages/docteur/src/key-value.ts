@@ -23,7 +23,7 @@ import {
   segmentToText,
   Timestamp,
 } from '@caravan/core'
-import { openContent, readBlob, sizeOf } from './content.js'
+import { copyBlob, openContent, readBlob, sizeOf } from './content.js'
 import type { MountedCommit } from './mounted-commit.js'
 import { ENTRIES_MAX, resolveNow, resolvePath, treeOfEntry, treeTooLarge } from './resolve.js'
 import type { Entry } from './tree.js'
@@ -213,6 +213,7 @@ export class DocteurKeyValue implements KeyValueStore {
     checkRange(offset, length)
     const entry = yield* this.requireValue(segments)
     const { image } = this.mounted
+    if (offset === 0 && length === Number.POSITIVE_INFINITY) return yield* copyBlob(image, entry)
     const size = yield* sizeOf(image, entry)
     const end = Math.min(size, offset + length)
     if (offset >= end) return new Uint8Array(0)

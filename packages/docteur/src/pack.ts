@@ -67,6 +67,8 @@ const CHAIN_WORK_MAX = 32
 export class Pack {
   /** By offset. */
   private readonly objects: Shelf<PackObject>
+  /** Offsets of objects that were asked for. */
+  private readonly asked: Shelf<true>
   private readonly headInflater = new Inflater()
 
   constructor(
@@ -77,6 +79,7 @@ export class Pack {
     private readonly index: () => ObjectIndex,
   ) {
     this.objects = cache.shelf()
+    this.asked = cache.shelf()
   }
 
   /** The object, where it is in memory. */
@@ -90,8 +93,8 @@ export class Pack {
     if (kept !== undefined) return kept
     const entry = yield* this.readEntry(offset)
     if (entry.kind !== undefined) {
-      const bytes = yield* this.inflateEntry(offset, entry)
-      return this.keep(offset, { kind: entry.kind, bytes })
+      const object = { kind: entry.kind, bytes: yield* this.inflateEntry(offset, entry) }
+      return this.isAskedAgain(offset) ? this.keep(offset, object) : object
     }
     return yield* this.resolve(offset, entry)
   }
@@ -185,8 +188,8 @@ export class Pack {
       if (work > CHAIN_WORK_MAX * objectMaxBytes) {
         throw tooLarge(offset, `its deltas make ${work} bytes or more`, objectMaxBytes)
       }
-      const bytes = applyDelta(object.bytes, delta, deltaAt)
-      object = this.keep(deltaAt, { kind: object.kind, bytes })
+      object = { kind: object.kind, bytes: applyDelta(object.bytes, delta, deltaAt) }
+      if (i > 0 || this.isAskedAgain(offset)) this.keep(deltaAt, object)
     }
     return object
   }
@@ -198,6 +201,16 @@ export class Pack {
     const bytes = new Uint8Array(blob.size)
     yield* blob.readAt(0, bytes)
     return this.keep(offset, { kind: blob.kind, bytes })
+  }
+
+  /**
+   * What is no base of another object is kept only where it is asked for a second time: else a read
+   * of all files would push out the bases that it needs.
+   */
+  private isAskedAgain(offset: number): boolean {
+    if (this.asked.get(offset) === true) return true
+    this.asked.keep(offset, true, ASKED_COST_BYTES)
+    return false
   }
 
   private keep(offset: number, object: PackObject): PackObject {
@@ -235,6 +248,8 @@ export class Pack {
     if (size > objectMaxBytes) throw tooLarge(offset, `it has ${size} bytes`, objectMaxBytes)
   }
 }
+
+const ASKED_COST_BYTES = 120
 
 /** What an object in the cache costs beside its bytes. */
 const OBJECT_COST_BYTES = 160

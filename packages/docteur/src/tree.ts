@@ -24,11 +24,7 @@ const ENTRY_COST_BYTES = 220
 
 export function treeOf(bytes: Uint8Array, idSize: IdSize, id: string): Tree {
   const entries = decodeTree(bytes, idSize, id).map(
-    (entry): Entry => ({
-      ...entry,
-      offset: -1,
-      size: -1,
-    }),
+    ({ name, mode, type, id }): Entry => ({ name, mode, type, id, offset: -1, size: -1 }),
   )
   const byName = new Map<string, Entry>()
   for (const entry of entries) if (!byName.has(entry.name)) byName.set(entry.name, entry)
