@@ -159,8 +159,8 @@ function helpWidth({ out }: Context): number {
 }
 
 const OVERVIEW = `
-IMAGE is a file, a device, or - for standard input. Its format and block size are
-found by themselves. A PATH counts from the root of the image; see "caravan help ls" for
+IMAGE is a file, a device, an http: or https: address, or - for standard input. Its
+format and block size are found by themselves. A PATH counts from the root of the image; see "caravan help ls" for
 paths that are not text.
 
 Exit codes: 0 done, 1 something failed, 2 wrong use.
@@ -168,6 +168,8 @@ Exit codes: 0 done, 1 something failed, 2 wrong use.
 Examples:
   caravan info flash.img              what is in there
   caravan tree flash.img              all of its files
+  caravan cat https://example.org/flash.img /config.json
+                                      one, from a web server
   caravan extract flash.img out       take everything out
   caravan ls -l flash.img /www        one directory
   caravan cat flash.img /config.json  one file

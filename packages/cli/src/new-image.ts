@@ -15,7 +15,7 @@ import { blocksInWords, given } from './geometry.js'
 import { checkReplaceable, lookAt, makeHostFile, writeHostFile } from './host-files.js'
 import type { HostEntry, HostProblem, HostTree } from './host-tree.js'
 import { decodeLenient, harmlessName } from './names.js'
-import { openFile } from './open-image.js'
+import { isAddress, openFile } from './open-image.js'
 import { formatCount, formatSize } from './sizes.js'
 
 interface NewImageOptions {
@@ -127,6 +127,9 @@ export function checkFits(
 
 /** @throws HostError where something stands there that may not be replaced. */
 export async function checkNewImage(name: string, { force }: NewImageOptions): Promise<void> {
+  if (isAddress(name)) {
+    throw new UsageError(`${name} is on a web server: images are made as files. Give a file.`)
+  }
   if (name !== '-') await checkReplaceable(Buffer.from(name), force)
 }
 

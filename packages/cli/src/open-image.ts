@@ -1,11 +1,13 @@
 /**
- * Opens the image that a command line names: a file, a device of this computer, or standard input;
+ * Opens the image that a command line names: a file, a device of this computer, an address on the
+ * web, or standard input;
  * the whole of it, or a part that begins at an offset; in the format that it has.
  */
 
 import { readFile, stat } from 'node:fs/promises'
 import type { BlockDevice } from '@caravan/core'
 import { MemoryDevice, PartitionDevice } from '@caravan/device'
+import { HttpDevice } from '@caravan/device/http'
 import { FileDevice, type FileDeviceOptions } from '@caravan/device/node'
 import type { Context } from './context.js'
 import { checkInterrupted, HostError, UsageError } from './errors.js'
@@ -13,6 +15,7 @@ import type { ImageFormat, ImageOptions, ImageTree, MountedImage } from './forma
 import { checkOptions } from './formats/options.js'
 import { sizeOf } from './formats/read-bytes.js'
 import { findFormat } from './formats/table.js'
+import { formatSize } from './sizes.js'
 
 export interface Image {
   /** As it was given. */
@@ -129,11 +132,41 @@ export async function openDevice(
   context: Context,
   change: ChangeOptions | undefined,
 ): Promise<BlockDevice> {
+  if (isAddress(name)) return openAddress(name, context, change !== undefined)
   if (name !== '-') return openFile(name, options, change)
   if (change !== undefined) {
     throw new UsageError('Standard input cannot be changed in place. Give the image as a file.')
   }
   return new MemoryDevice(await readAll(context), { readOnly: true })
+}
+
+/** Servers that know no ranges are common, and images small. */
+const WHOLE_MAX = 64 * 1024 * 1024
+
+async function openAddress(
+  name: string,
+  { signal, report }: Context,
+  writable: boolean,
+): Promise<BlockDevice> {
+  if (writable) refuseAddress(name)
+  const device = await HttpDevice.open(name, { signal, wholeMaxBytes: WHOLE_MAX })
+  if (device.isWhole && device.requestCount === 1 && device.sizeBytes > WHOLE_TOLD) {
+    const size = formatSize(device.sizeBytes)
+    report.tell(`${name}: the server knows no ranges: all of it was loaded (${size}).`)
+  }
+  return device
+}
+
+/** What comes whole with the first answer of any server is not worth a word. */
+const WHOLE_TOLD = 64 * 1024
+
+export function isAddress(name: string): boolean {
+  return /^https?:\/\//i.test(name)
+}
+
+/** @throws UsageError: nothing is written to the web. */
+export function refuseAddress(name: string): never {
+  throw new UsageError(`${name} is on a web server, and is only read. Download it to change it.`)
 }
 
 /** A file or device of this computer, whole; `change` opens it for writing. */
@@ -142,6 +175,7 @@ export async function openFile(
   options: ImageOptions,
   change?: ChangeOptions,
 ): Promise<FileDevice> {
+  if (isAddress(name)) refuseAddress(name)
   const { lock, progSize, eraseValue } = change ?? {}
   return FileDevice.open(name, {
     ...inUnitsOf(progSize, await extentOf(name, options)),

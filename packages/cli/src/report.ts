@@ -45,7 +45,7 @@ export function describe(error: unknown): string {
   if (error instanceof AssertionError) return error.stack ?? error.message
   if (error instanceof FsError) return describeFs(error)
   if (error instanceof FormatError) return describeFormat(error)
-  if (error instanceof DeviceError && error.code === 'NOT_FOUND') {
+  if (error instanceof DeviceError && error.code === 'NOT_FOUND' && !isAddress(error.path)) {
     return 'no such file on this computer. Check the path.'
   }
   if (error instanceof CaravanError) return error.message
@@ -54,6 +54,10 @@ export function describe(error: unknown): string {
   if (isErrno(error) && 'errno' in error) return error.message
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return `a fault of caravan itself, please report it:\n${detail}`
+}
+
+function isAddress(path: string | undefined): boolean {
+  return path !== undefined && /^https?:/i.test(path)
 }
 
 /** What is wrong with an image. */

@@ -4,7 +4,14 @@ import { DeviceError } from '@caravan/core'
 import { type Command, Option } from 'commander'
 import { asCount, asSize } from './arguments.js'
 import type { Context } from './context.js'
-import { HostError, Interrupted, isErrno, OutputClosed, UsageError } from './errors.js'
+import {
+  checkInterrupted,
+  HostError,
+  Interrupted,
+  isErrno,
+  OutputClosed,
+  UsageError,
+} from './errors.js'
 import type { ImageFormat, ImageOptions } from './formats/format.js'
 import { addFormatOptions } from './formats/options.js'
 import { harmlessName } from './names.js'
@@ -137,6 +144,7 @@ export async function failOn(
   path?: Uint8Array,
 ): Promise<void> {
   if (error instanceof Interrupted || error instanceof OutputClosed) throw error
+  if (error instanceof DeviceError && error.code === 'ABORTED') checkInterrupted(context.signal)
   if (!isAboutOnePath(error)) throw error
   await context.out.flush()
   const subject = path === undefined ? pathOf(error) : harmlessName(path)

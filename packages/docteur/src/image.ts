@@ -27,7 +27,7 @@ import { type Tree, treeOf } from './tree.js'
 
 export interface ImageOptions {
   /**
-   * What is kept in memory of pages, objects and trees, together, in bytes. Default 32 MiB.
+   * What is kept in memory of pages, objects and trees, together, in bytes. Default 16 MiB.
    */
   readonly cacheBytes?: number
   /**
@@ -52,7 +52,7 @@ export interface ImageOptions {
   readonly platform?: Platform
 }
 
-const CACHE_BYTES = 32 * 2 ** 20
+const CACHE_BYTES = 16 * 2 ** 20
 const OBJECT_MAX_BYTES = 256 * 2 ** 20
 
 /** How an image finds its objects. */

@@ -12,7 +12,7 @@ import { sizeOf } from '../formats/read-bytes.js'
 import { blocksInWords, given } from '../geometry.js'
 import { lookAt } from '../host-files.js'
 import { makingOf, writeNewImage } from '../new-image.js'
-import { openFile, partOf } from '../open-image.js'
+import { isAddress, openFile, partOf } from '../open-image.js'
 import { formatSize } from '../sizes.js'
 import { failOnHost, formatOption, lockOption, withHelp } from '../verb.js'
 
@@ -71,7 +71,11 @@ async function format(context: Context, name: string, options: FormatOptions): P
 }
 
 function newBlockCount(name: string, { blockCount }: NewImage, { offset }: FormatOptions): number {
-  if (name === '-') throw new UsageError('Standard input cannot be formatted. Give a file.')
+  if (name === '-' || isAddress(name)) {
+    throw new UsageError(
+      `${name === '-' ? 'Standard input' : name} cannot be formatted. Give a file.`,
+    )
+  }
   if (offset !== undefined) {
     throw new UsageError(`--offset is a place in a file, and ${name} is not there yet.`)
   }

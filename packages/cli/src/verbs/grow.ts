@@ -10,7 +10,7 @@ import type { Context } from '../context.js'
 import { checkInterrupted, HostError } from '../errors.js'
 import type { ImageFormat, ImageOptions } from '../formats/format.js'
 import { blocksIn, blocksInWords } from '../geometry.js'
-import { type ChangeOptions, openImage, partOf } from '../open-image.js'
+import { type ChangeOptions, isAddress, openImage, partOf, refuseAddress } from '../open-image.js'
 import { formatSize } from '../sizes.js'
 import { changingVerb, failOnHost, lacks, withHelp } from '../verb.js'
 
@@ -73,6 +73,7 @@ async function planGrowth(
   size: number,
   options: GrowOptions,
 ): Promise<Growth> {
+  if (isAddress(name)) refuseAddress(name)
   const image = await openImage(name, options, context)
   const { blockSize, blockCount: oldCount } = image.mounted
   const { sizeBytes, offsetBytes: offset, format } = image
