@@ -24,6 +24,7 @@ import { addDf } from './verbs/df.js'
 import { addExtract } from './verbs/extract.js'
 import { addFormat } from './verbs/format.js'
 import { addGet } from './verbs/get.js'
+import { addGit } from './verbs/git.js'
 import { addGrow } from './verbs/grow.js'
 import { addInfo } from './verbs/info.js'
 import { addKv } from './verbs/kv.js'
@@ -72,6 +73,7 @@ const VERBS = [
   addMkdir,
   addAttr,
   addKv,
+  addGit,
   addFormat,
   addGrow,
   addConvert,

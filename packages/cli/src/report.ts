@@ -71,6 +71,9 @@ function describeFormat(error: FormatError): string {
     case 'WRONG_GEOMETRY':
     case 'CHAMELON_VOLUME':
     case 'NOT_CHAMELON':
+    case 'NOT_DOCTEUR':
+    case 'NO_REVISION':
+    case 'OBJECT_TOO_LARGE':
       return error.message
     default:
       return `damaged: ${error.message}`
@@ -80,8 +83,12 @@ function describeFormat(error: FormatError): string {
 /** Calls that change something: advice on how to read does not help there. */
 const CHANGES: readonly string[] = ['mkdir', 'rename', 'rm', 'setattr']
 
+/** What the format itself says of these is more than the sentences below. */
+const HINTED: readonly string[] = ['ENOENT', 'ENOTDIR', 'EISDIR']
+
 /** What is wrong with a path in an image. */
 function describeFs(error: FsError): string {
+  if (error.hint !== undefined && HINTED.includes(error.code)) return error.message
   switch (error.code) {
     case 'ENOSPC':
       // An attribute has a limit of its own.

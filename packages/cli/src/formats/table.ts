@@ -3,11 +3,12 @@
 import type { BlockDevice } from '@caravan/core'
 import { FormatError } from '@caravan/core'
 import { UsageError } from '../errors.js'
+import { docteur } from './docteur.js'
 import type { ImageFormat } from './format.js'
 import { littlefs } from './littlefs.js'
 
 /** In the order in which they are tried. */
-export const FORMATS: readonly ImageFormat[] = [littlefs]
+export const FORMATS: readonly ImageFormat[] = [littlefs, docteur]
 
 /**
  * The format of an image: the one that is asked for, else the one that is found.
