@@ -43,8 +43,11 @@ export function* repairVolume(layout: Layout, erases: boolean): Op<RepairResult>
     )
     const repaired = [...rootFindings(found.roots), ...walk.findings]
     if (lost.length > 0 || damagedRoots || walk.findings.length > 0) {
+      if (walk.findings.length > 0) {
+        yield* volume.tree()
+        volume.resetFreeSpace(walk)
+      }
       yield* volume.begin()
-      if (walk.findings.length > 0) volume.space.reset(walk.unusedRuns())
       yield* flush(volume, true)
     }
     return { generation: generation.leaf.generation, lost, repaired }

@@ -12,7 +12,7 @@
 import { FormatError, FsError, type Op } from '@caravan/core'
 import { decodeFreeQueueNode, type FreeRun } from './format/free-queue-node.js'
 import type { Header } from './format/header.js'
-import { HEIGHT_MAX, type Layout, type Pointer, SLOTS_PER_ROOT } from './format/layout.js'
+import { HEIGHT_MAX, type Layout, type Pointer, ROOT_COUNT, SLOTS_PER_ROOT } from './format/layout.js'
 import { FreeSpace, QueueLeaf } from './free-space.js'
 import type { Generation, Generations } from './generations.js'
 import { Branch, type TreePage } from './page-tree.js'
@@ -21,6 +21,7 @@ import type { Payload } from './payload.js'
 import { loadPayload } from './payload-load.js'
 import type { SharedFile } from './shared-file.js'
 import { type DirectoryValue, Overlay, type Slot, View } from './tree.js'
+import type { GenerationWalk } from './walk.js'
 
 export interface VolumeOptions {
   /** Changes that one commit may hold. */
@@ -148,7 +149,40 @@ export class Volume {
       const count = { pages: 0 }
       space.adopt(yield* this.loadQueueNode(leaf.freeQueue, HEIGHT_MAX + 1, count))
     }
+    this.checkFreeSpace(space)
     return space
+  }
+
+  /** Forgets the free queue: what a walk did not meet is free, and the old queue's pages will be. */
+  resetFreeSpace(walk: GenerationWalk): void {
+    this.freeSpace = new FreeSpace(this.layout, this.layout.pageCount)
+    this.freeSpace.reset(walk.unusedRuns())
+    for (const { page, kind } of walk.uses) if (kind === 'queue') this.pending.freed.push(page)
+  }
+
+  /** What the queue says is held against itself and against the fixed places, before it is used. */
+  private checkFreeSpace(space: FreeSpace): void {
+    const { root, slot, leaf } = this.current
+    const runs = [...space.tree.leaves()].flatMap((each) => each.runs)
+    runs.push(...root.slots.slice(slot).map((start) => ({ start, length: 1, freedAt: 0 })))
+    runs.sort((a, b) => a.start - b.start)
+    let end = 1 + ROOT_COUNT
+    for (const { start, length } of runs) {
+      if (start < end || start + length > leaf.freeStart) {
+        throw new FormatError(
+          'BAD_FREE_QUEUE',
+          `The free queue gives out sector ${start} twice, or one that is in use: nothing is written. caravan repair puts the free space right.`,
+          { structure: 'free queue', block: start },
+        )
+      }
+      end = start + length
+    }
+    if (leaf.freeStart >= end && leaf.freeStart <= this.layout.pageCount) return
+    throw new FormatError(
+      'BAD_FREE_QUEUE',
+      `The first sector that was never used is said to be ${leaf.freeStart}, on a disk of ${this.layout.pageCount}: nothing is written. caravan repair puts the free space right.`,
+      { structure: 'free queue' },
+    )
   }
 
   private *loadQueueNode(pointer: Pointer, below: number, count: { pages: number }): Op<TreePage> {

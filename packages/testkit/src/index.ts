@@ -1,4 +1,11 @@
-export { bundleForBrowser, type PageFiles, type PageOptions, withPage } from './browser.js'
+export {
+  bundleForBrowser,
+  bundleForWorker,
+  callWorker,
+  type PageFiles,
+  type PageOptions,
+  withPage,
+} from './browser.js'
 export {
   CrashDevice,
   type CrashDeviceOptions,

@@ -1,16 +1,15 @@
 /** `caravan map`: a picture of the blocks. */
 
-import type { BlockUse } from '@caravan/littlefs'
 import type { Command } from 'commander'
 import { asCount } from '../arguments.js'
-import { blocksPerCellFor, type Cell, type CellKind, kindOf, mapBlocks } from '../block-map.js'
+import { blocksPerCellFor, type Cell, FREE, mapBlocks } from '../block-map.js'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
+import type { BlockLook, BlockUse, ImageOptions } from '../formats/format.js'
 import { encodeUtf8, harmlessName } from '../names.js'
-import type { Image, ImageOptions } from '../open-image.js'
+import type { Image } from '../open-image.js'
 import { formatCount, formatShare, formatSize } from '../sizes.js'
-import type { Colour } from '../style.js'
-import { imageVerb, JSON_OPTION, withHelp, withImage } from '../verb.js'
+import { imageVerb, JSON_OPTION, lacks, withHelp, withImage } from '../verb.js'
 
 interface MapOptions extends ImageOptions {
   readonly json?: boolean
@@ -19,28 +18,18 @@ interface MapOptions extends ImageOptions {
   readonly perCell?: number
 }
 
-interface Look {
-  readonly mark: string
-  readonly ascii: string
-  readonly colour: Colour
-  readonly name: string
-}
+type Looks = Readonly<Record<string, BlockLook>>
 
-const LOOKS: Record<CellKind, Look> = {
-  active: { mark: '◆', ascii: 'M', colour: 'yellow', name: 'metadata, in force' },
-  other: { mark: '◇', ascii: 'm', colour: 'magenta', name: 'metadata, other half' },
-  data: { mark: '█', ascii: '#', colour: 'cyan', name: 'data' },
-  free: { mark: '·', ascii: '.', colour: 'dim', name: 'free' },
-}
+const FREE_LOOK: BlockLook = { mark: '·', ascii: '.', colour: 'dim', name: 'free' }
 
-/** Data in a quarter of the blocks of a cell, in half of them, in three quarters. */
+/** In a quarter of the blocks of a cell, in half of them, in three quarters. */
 const SHADES = ['░', '▒', '▓'] as const
 
 /** Rows that still fit on a screen. */
 const ROWS_MAX = 32
 
 export function addMap(program: Command, context: Context): void {
-  const command = imageVerb(program, 'map', 'show a picture of the blocks')
+  const command = imageVerb(program, context, 'map', 'show a picture of the blocks')
     .description(
       'Draws which blocks hold metadata, data or nothing. Where there are many, a character stands for several blocks.',
     )
@@ -65,53 +54,59 @@ export function addMap(program: Command, context: Context): void {
   ])
 }
 
-async function map(context: Context, { fs }: Image, options: MapOptions): Promise<void> {
-  const { blockSize, blockCount } = fs.info()
-  const uses = (await fs.blockUse()).sort((a, b) => a.block - b.block)
+/** Blocks, what they are used for, and how that is drawn. */
+interface Picture {
+  readonly blockSize: number
+  readonly blockCount: number
+  /** By block. */
+  readonly uses: readonly BlockUse[]
+  /** Of the format, and free ones last. */
+  readonly looks: Looks
+}
+
+async function map(context: Context, image: Image, options: MapOptions): Promise<void> {
+  const { blockSize, blockCount, blockMap } = image.mounted
+  if (blockMap === undefined) return lacks(image, 'has no blocks of several kinds to show')
+  const uses = [...(await blockMap.uses())].sort((a, b) => a.block - b.block)
+  const looks = { ...blockMap.looks, [FREE]: FREE_LOOK }
   if (options.json === true) {
     const json = { blockSize, blockCount, used: uses.map(useJson) }
     return context.out.line(JSON.stringify(json, undefined, 2))
   }
-  if (options.list === true) return list(context, uses)
-  await draw(context, uses, blockSize, blockCount, options)
+  if (options.list === true) return list(context, uses, looks)
+  await draw(context, { blockSize, blockCount, uses, looks }, options)
 }
 
-function useJson({ block, kind, active, path }: BlockUse) {
-  return {
-    block,
-    kind,
-    ...(kind === 'metadata' ? { active } : {}),
-    path: path ?? null,
-  }
+function useJson({ block, json, path }: BlockUse) {
+  return { block, ...json, path: path ?? null }
 }
 
-async function list({ out }: Context, uses: readonly BlockUse[]): Promise<void> {
+function lookOf(looks: Looks, name: string): BlockLook {
+  return looks[name] ?? FREE_LOOK
+}
+
+async function list({ out }: Context, uses: readonly BlockUse[], looks: Looks): Promise<void> {
   const width = String(uses[uses.length - 1]?.block ?? 0).length
-  const nameWidth = Math.max(...Object.values(LOOKS).map(({ name }) => name.length))
+  const nameWidth = Math.max(...Object.values(looks).map(({ name }) => name.length))
   for (const use of uses) {
-    const { name } = LOOKS[kindOf(use)]
+    const { name } = lookOf(looks, use.look)
     const path = use.path === undefined ? '(not in the tree)' : harmlessName(encodeUtf8(use.path))
     await out.line(`${String(use.block).padStart(width)}  ${name.padEnd(nameWidth)}  ${path}`)
   }
 }
 
-async function draw(
-  context: Context,
-  uses: readonly BlockUse[],
-  blockSize: number,
-  blockCount: number,
-  options: MapOptions,
-): Promise<void> {
+async function draw(context: Context, picture: Picture, options: MapOptions): Promise<void> {
+  const { blockSize, blockCount, uses, looks } = picture
   const { out, env, style } = context
   const ascii = options.ascii === true || !speaksUtf8(env)
   const numberWidth = String(Math.max(0, blockCount - 1)).length
   const width = rowWidth((out.stream.columns ?? 80) - numberWidth - 3)
   const blocksPerCell = options.perCell ?? blocksPerCellFor(blockCount, width * ROWS_MAX)
-  const { cells } = mapBlocks(uses, blockCount, blocksPerCell)
+  const { cells } = mapBlocks(uses, Object.keys(looks), blockCount, blocksPerCell)
   for (let at = 0; at < cells.length; at += width) {
     const row = cells.slice(at, at + width)
     const number = String(at * blocksPerCell).padStart(numberWidth)
-    await out.line(`${style('dim', number)}  ${paint(row, blocksPerCell, ascii, context)}`)
+    await out.line(`${style('dim', number)}  ${paint(row, looks, blocksPerCell, ascii, context)}`)
   }
   await out.line()
   if (blocksPerCell > 1) {
@@ -119,7 +114,7 @@ async function draw(
       `Each character stands for ${blocksPerCell} blocks (${formatSize(blocksPerCell * blockSize)}) and shows the first of these among them:`,
     )
   }
-  await drawLegend(context, uses, blockCount, blocksPerCell, ascii)
+  await drawLegend(context, picture, blocksPerCell, ascii)
 }
 
 /** A round number of cells, so that block numbers can be counted off. */
@@ -131,50 +126,48 @@ function rowWidth(columns: number): number {
 /** Neighbours of one colour are painted together. */
 function paint(
   row: readonly Cell[],
+  looks: Looks,
   blocksPerCell: number,
   ascii: boolean,
   { style }: Context,
 ): string {
   let painted = ''
   for (let at = 0; at < row.length; ) {
-    const { kind } = row[at] as Cell
+    const name = (row[at] as Cell).look
+    const look = lookOf(looks, name)
     let marks = ''
-    while (at < row.length && row[at]?.kind === kind) {
-      marks += mark(row[at] as Cell, blocksPerCell, ascii)
+    while (at < row.length && row[at]?.look === name) {
+      marks += mark(look, row[at] as Cell, blocksPerCell, ascii)
       at++
     }
-    painted += style(LOOKS[kind].colour, marks)
+    painted += style(look.colour, marks)
   }
   return painted
 }
 
-function mark({ kind, usedCount }: Cell, blocksPerCell: number, ascii: boolean): string {
-  const look = LOOKS[kind]
+function mark(look: BlockLook, { usedCount }: Cell, blocksPerCell: number, ascii: boolean): string {
   if (ascii) return look.ascii
-  if (kind !== 'data' || usedCount >= blocksPerCell) return look.mark
+  if (look.shaded !== true || usedCount >= blocksPerCell) return look.mark
   return SHADES[Math.min(2, Math.floor((4 * usedCount) / blocksPerCell))] as string
 }
 
 async function drawLegend(
   { out, style }: Context,
-  uses: readonly BlockUse[],
-  blockCount: number,
+  { uses, looks, blockCount }: Picture,
   blocksPerCell: number,
   ascii: boolean,
 ): Promise<void> {
-  const counts: Record<CellKind, number> = { active: 0, other: 0, data: 0, free: 0 }
-  for (const use of uses) counts[kindOf(use)]++
-  counts.free = blockCount - uses.length
+  const counts = new Map([[FREE, blockCount - uses.length]])
+  for (const { look } of uses) counts.set(look, (counts.get(look) ?? 0) + 1)
   const width = String(blockCount).length + ' blocks'.length
-  for (const kind of ['active', 'other', 'data', 'free'] as const) {
-    const { mark: full, ascii: plain, colour, name } = LOOKS[kind]
-    const shades =
-      kind === 'data' && blocksPerCell > 1 && !ascii ? `${SHADES.join('')}${full}` : full
+  const nameWidth = Math.max(...Object.values(looks).map(({ name }) => name.length))
+  for (const [key, look] of Object.entries(looks)) {
+    const { mark: full, ascii: plain, colour, name, shaded = false } = look
+    const own = counts.get(key) ?? 0
+    const shades = shaded && blocksPerCell > 1 && !ascii ? `${SHADES.join('')}${full}` : full
     const sign = style(colour, (ascii ? plain : shades).padEnd(blocksPerCell > 1 && !ascii ? 4 : 1))
-    const count = formatCount(counts[kind], 'block').padStart(width)
-    await out.line(
-      `${sign}  ${name.padEnd(20)}  ${count}  ${formatShare(counts[kind], blockCount)}`,
-    )
+    const count = formatCount(own, 'block').padStart(width)
+    await out.line(`${sign}  ${name.padEnd(nameWidth)}  ${count}  ${formatShare(own, blockCount)}`)
   }
 }
 
