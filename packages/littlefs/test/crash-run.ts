@@ -112,7 +112,7 @@ function checkCut(
   const { setup } = story
   try {
     const tree = checkReading(setup, cut.state, allowed, story.wasTight)
-    const device = deviceOf(setup, cut)
+    const device = deviceOf(setup, cut, isStrict(setup, cut))
     device.startRecording()
     const trees = goOn(setup, device, tree, story.wasTight)
     if (random === undefined) return undefined
@@ -120,7 +120,10 @@ function checkCut(
     for (const again of secondCuts(recording, setup, random)) {
       counts.doubleCuts++
       const done = trees.ends.findLastIndex((end) => end <= again.answered)
-      const state = checkAgain(setup, again, trees.trees.slice(done, done + 2), story.wasTight)
+      // What the first cut left of the medium is there at the second too.
+      const strict = isStrict(setup, cut) && isStrict(setup, again)
+      const next = trees.trees.slice(done, done + 2)
+      const state = checkAgain(setup, again, strict, next, story.wasTight)
       if (state !== undefined) return `second cut, ${again.label}, step ${done}: ${state}`
     }
     return undefined
@@ -132,12 +135,13 @@ function checkCut(
 function checkAgain(
   setup: Setup,
   cut: CutState,
+  strict: boolean,
   allowed: readonly TreeModel[],
   wasTight: boolean,
 ): string | undefined {
   try {
     const tree = checkReading(setup, cut.state, allowed, wasTight)
-    goOn(setup, deviceOf(setup, cut), tree, wasTight)
+    goOn(setup, deviceOf(setup, cut, strict), tree, wasTight)
     return undefined
   } catch (error) {
     return error instanceof Broken ? error.message : `${(error as Error).stack}`
@@ -145,11 +149,15 @@ function checkAgain(
 }
 
 /**
- * A cache that loses an erase belongs to a medium that takes any write; and what version 2.0 takes
- * to be erased may be such a rest.
+ * A cache that loses an erase and keeps the prog after it belongs to a medium that takes any write.
+ * There version 2.0, which has no forward CRC, may take for erased what only is all alike: the
+ * padding of the block's last use. With 2.1 even such a medium is judged as flash is.
  */
-function deviceOf(setup: Setup, cut: CutState): CrashDevice {
-  const strict = setup.diskVersion === '2.1' || cut.label.startsWith('A')
+function isStrict(setup: Setup, cut: CutState): boolean {
+  return setup.diskVersion === '2.1' || cut.label.startsWith('A')
+}
+
+function deviceOf(setup: Setup, cut: CutState, strict: boolean): CrashDevice {
   return new CrashDevice({ ...setup, strict, state: copyOfState(cut.state) })
 }
 

@@ -107,7 +107,9 @@ describe('power cut at every request: old or new, and it goes on', () => {
   // back to where it was.
   // 1666387202: a move was finished before the list had the place of a pair that had moved: the tail
   // of its old log was changed, and its own was not.
-  it.each([191, 276, 315, 345, 12039, 21316, 1666387202])('seed %i', (known) => {
+  // And one that told a fault of these tests, 777268: a first cut out of order lost an erase of a 2.0
+  // medium, and the second cut was judged as if on flash, which cannot lose it.
+  it.each([191, 276, 315, 345, 12039, 21316, 777268, 1666387202])('seed %i', (known) => {
     const random = new Random(known)
     const setup = smallSetup(random)
     const story = recordStory(setup, random, 15, 8)
