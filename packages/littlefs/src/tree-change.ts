@@ -4,7 +4,7 @@
  * Every function is one step that a power cut leaves done or not done.
  */
 
-import { FormatError, FsError, type Op } from '@caravan/core'
+import { FormatError, FsError, isErrno, type Op } from '@caravan/core'
 import type { Change } from './commit.js'
 import { type Directory, entryType, openDirectory } from './directory.js'
 import { type FileBlocks, findBlocks } from './file-blocks.js'
@@ -88,7 +88,14 @@ export function* createDirectory(volume: Volume, parent: Directory, name: string
   volume.pairs.keep(pair)
   const entry = new Entry(content, place.pair)
   const create: Change = { kind: 'create', id: place.id, entry, content }
-  yield* commit(volume, place.pair, place.pair === last ? [create, tail] : [create])
+  try {
+    yield* commit(volume, place.pair, place.pair === last ? [create, tail] : [create])
+  } catch (error) {
+    // What has no place in the tree is not to keep one on the list.
+    const isThreaded = place.pair !== last && volume.unreached === undefined
+    if (isThreaded && isErrno(error, 'ENOSPC')) yield* dropFromThread(volume, [pair])
+    throw error
+  }
   parent.index.set(name, entry)
   volume.times.committed(entry)
   volume.times.touch(parent.owner)
