@@ -1,5 +1,15 @@
 export { bundleForBrowser, type PageFiles, type PageOptions, withPage } from './browser.js'
 export {
+  addCounts,
+  type Campaign,
+  type CampaignFailure,
+  type CampaignReport,
+  type CaseReport,
+  type Counts,
+  runCampaign,
+  SEED_END,
+} from './campaign.js'
+export {
   CrashDevice,
   type CrashDeviceOptions,
   copyOfState,
