@@ -50,7 +50,7 @@ export class FlashDevice implements BlockDevice {
   readonly geometry: Geometry
   readonly readOnly = false
   readonly bytes: Uint8Array
-  /** Erases of each block so far; those that failed are not counted. */
+  /** Erases of each block so far, up to `wearLimit`; those that failed are not counted. */
   readonly wear: Uint32Array
   /** Of each program unit: 1 where it may be programmed. */
   private readonly erased: Uint8Array
@@ -141,7 +141,9 @@ export class FlashDevice implements BlockDevice {
       }
       const way = this.bad.get(block)
       if (way === 'erase fails') throw badBlock('erase', block)
-      this.wear[block] = (this.wear[block] as number) + 1
+      if ((this.wear[block] as number) < this.wearLimit) {
+        this.wear[block] = (this.wear[block] as number) + 1
+      }
       if (way === 'erase does nothing' || way === 'prog does nothing') continue
       const [begin, end] = [block * blockSize, (block + 1) * blockSize]
       this.bytes.fill(this.eraseValue, begin, end)
