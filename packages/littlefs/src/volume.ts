@@ -13,9 +13,10 @@ import type { BlockSet } from './block-set.js'
 import type { Directory } from './directory.js'
 import { CommitEncoder } from './format/commit-encoder.js'
 import { CRC_INITIAL, type Crc32 } from './format/crc32.js'
-import type { GlobalState } from './format/global-state.js'
+import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
 import type { BlockPair, LogRules } from './format/metadata-log.js'
 import type { Superblock } from './format/superblock.js'
+import { TagType } from './format/tag.js'
 import {
   type Entry,
   isSamePair,
@@ -119,6 +120,8 @@ export class Volume implements WriterSettings {
   private unitCrcs = new Map<number, number>()
   private changing = false
   private failure: unknown
+  /** True once a commit failed that the device may yet have: what state it says is to be read anew. */
+  private stateIsUnknown = false
 
   constructor(state: VolumeState) {
     this.layout = state.layout
@@ -202,10 +205,25 @@ export class Volume implements WriterSettings {
 
   /** The superblock's own entry, which stands for the root directory and holds its attributes. */
   *readRoot(): Op<Entry> {
+    if (this.stateIsUnknown) yield* this.readState()
     const pair = this.findPair(this.root) ?? (yield* this.readPair(this.root))
     const entry = pair.entries[0]
     if (entry === undefined) throw noSuperblock(this.root[0])
     return entry
+  }
+
+  /** As at a mount: where the root is, and the global state of all pairs; a move hides its source. */
+  private *readState(): Op<void> {
+    let state = ZERO_STATE
+    let next: BlockPair | undefined = [0, 1]
+    for (let steps = 0; next !== undefined && steps < this.layout.blockCount; steps++) {
+      const pair: MetadataPair = yield* this.readPair(next)
+      state = xorStates(state, pair.summary.globalDelta ?? ZERO_STATE)
+      if (pair.entries[0]?.content.nameType === TagType.SUPERBLOCK) this.setRoot(pair)
+      next = pair.summary.tail
+    }
+    this.state.adopt(state)
+    this.stateIsUnknown = false
   }
 
   cachedDirectory(head: BlockPair): Directory | undefined {
@@ -377,7 +395,10 @@ export class Volume implements WriterSettings {
     this.unreached = undefined
     const isClean =
       error instanceof FsError || error instanceof FormatError || error instanceof KeyValueError
-    if (!isClean || unreached !== undefined) this.failure = error
+    if (!isClean || unreached !== undefined) {
+      this.failure = error
+      this.stateIsUnknown = metadataChanged
+    }
     // What it moved stands, for the device, where it was before.
     if (unreached !== undefined && this.isRoot(unreached.pair.blocks)) this.root = unreached.before
     if (!metadataChanged) return
