@@ -36,6 +36,8 @@ import type { TreeBuilder } from './tree-builder.js'
 export interface Layout {
   readonly blockSize: number
   readonly blockCount: number
+  /** Blocks that the device has at all: fewer where an image was cut short, or its superblock lies. */
+  readonly heldBlockCount: number
   readonly readSize: number
   readonly progSize: number
 }
@@ -69,8 +71,6 @@ interface VolumeState extends WriterSettings {
   readonly rootRevision: number
   /** Of all commits' CRCs: where the allocator begins. */
   readonly seed: number
-  /** Blocks that the device has at all: an image may have been cut short. */
-  readonly usableBlockCount: number
   readonly crc32: Crc32
   readonly times: TimeKeeper
   readonly readOnly: boolean
@@ -142,7 +142,10 @@ export class Volume implements WriterSettings {
     }
     this.state = new StateKeeper(state.globalState)
     this.encoder = new CommitEncoder(state.layout.blockSize, state.layout.progSize, state.crc32)
-    this.allocator = new Allocator(state.usableBlockCount, state.seed)
+    this.allocator = new Allocator(
+      Math.min(state.layout.blockCount, state.layout.heldBlockCount),
+      state.seed,
+    )
   }
 
   get diskVersion(): DiskVersion {
