@@ -222,6 +222,23 @@ function* findPredecessor(volume: Volume, blocks: BlockPair): Op<MetadataPair | 
   return undefined
 }
 
+/**
+ * Refuses a pair that the list does not lead to: the share of the global state that is put there
+ * nobody would add up, and a move that was done would be finished again, on another entry.
+ *
+ * @throws FormatError `NOT_THREADED`.
+ */
+export function* checkThreaded(volume: Volume, pair: MetadataPair): Op<void> {
+  if (volume.isFirstPair(pair)) return
+  const tail = (yield* findPredecessor(volume, pair.blocks))?.summary.tail
+  if (tail !== undefined && isSamePair(tail, pair.blocks)) return
+  throw new FormatError(
+    'NOT_THREADED',
+    `The metadata pair {${pair.blocks[0]}, ${pair.blocks[1]}} is not on the list of all pairs: the image is damaged, and nothing can be moved out of or into this directory. Copy its files instead.`,
+    { structure: 'tail', block: pair.blocks[0] },
+  )
+}
+
 function leadsTo(pair: MetadataPair, blocks: BlockPair): boolean {
   return pair.summary.tail !== undefined && sharesBlock(pair.summary.tail, blocks)
 }

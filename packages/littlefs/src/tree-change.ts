@@ -14,7 +14,7 @@ import { nameMaxIn } from './format/split-plan.js'
 import { TagType } from './format/tag.js'
 import { writeNewPair } from './log-writer.js'
 import { Entry, type MetadataPair } from './metadata-pair.js'
-import { commit, dropFromThread, makeRoomBefore, makeRoomIn } from './thread.js'
+import { checkThreaded, commit, dropFromThread, makeRoomBefore, makeRoomIn } from './thread.js'
 import type { Volume } from './volume.js'
 
 /** @throws FsError `ENAMETOOLONG`. */
@@ -217,6 +217,8 @@ function* renameAcross(
   changes: readonly Change[],
   moved: () => void,
 ): Op<void> {
+  yield* checkThreaded(volume, source)
+  yield* checkThreaded(volume, target)
   const id = source.entries.indexOf(entry)
   // The entry itself goes with its handles; what stays behind for a moment is a shadow of it.
   const shadow = new Entry(entry.content, source)
