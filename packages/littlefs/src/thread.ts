@@ -213,7 +213,8 @@ function* findPredecessor(volume: Volume, blocks: BlockPair): Op<MetadataPair | 
   const hint = volume.findPair(blocks)?.predecessor
   if (hint !== undefined && volume.pairs.has(hint) && leadsTo(hint, blocks)) return hint
   let pair = yield* volume.readPair(FIRST_PAIR)
-  while (pair.summary.tail !== undefined) {
+  for (let steps = 0; pair.summary.tail !== undefined; steps++) {
+    checkSteps(volume, steps, pair.summary.tail)
     if (leadsTo(pair, blocks)) return pair
     const next: MetadataPair = yield* volume.readPair(pair.summary.tail)
     next.predecessor = pair
@@ -305,14 +306,15 @@ function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolea
   let pair: MetadataPair = yield* volume.readPair(FIRST_PAIR)
   for (let steps = 0; pair.summary.tail !== undefined; steps++) {
     const { tail } = pair.summary
-    // Each step goes on along the list or mends one pair of it: more than there are blocks is a loop.
-    if (steps > 2 * volume.layout.blockCount) throw repairLoop(tail)
+    checkSteps(volume, steps, tail)
     const next: MetadataPair = yield* volume.readPair(tail)
     next.predecessor = pair
     if (!pair.summary.hardTail) {
       const entry = yield* findParentEntry(volume, tail)
       const struct = entry?.content.struct
       if (pass === 0 && struct?.kind === 'directory' && !isSamePair(struct.pair, tail)) {
+        // Damaged, it would end the list for whatever comes behind it: nothing is written then.
+        yield* checkRest(volume, struct.pair)
         const changes: Change[] = [
           ...deleteMovedEntry(volume, pair),
           { kind: 'tail', tail: struct.pair, hard: false },
@@ -335,12 +337,30 @@ function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolea
   return more
 }
 
-function repairLoop(tail: BlockPair): FormatError {
-  return new FormatError(
+/**
+ * Stops a walk along the list that runs in circles: each step goes on or mends a pair, so that there
+ * are not many more than blocks. Mounting has seen no loop, but what was written since may have made
+ * one of damaged logs that share blocks.
+ *
+ * @throws FormatError `TAIL_CYCLE`.
+ */
+export function checkSteps(volume: Volume, steps: number, tail: BlockPair): void {
+  const { blockCount, heldBlockCount } = volume.layout
+  if (steps <= 2 * Math.min(blockCount, heldBlockCount)) return
+  throw new FormatError(
     'TAIL_CYCLE',
-    `The list of all metadata pairs comes back to {${tail[0]}, ${tail[1]}} when it is mended by what the directories say: the image is damaged, and writing cannot begin.`,
+    `The list of all metadata pairs comes back to {${tail[0]}, ${tail[1]}}: the image is damaged, and writing cannot go on.`,
     { structure: 'tail', block: tail[0] },
   )
+}
+
+/** @throws FormatError where the list cannot be read to its end from there. */
+function* checkRest(volume: Volume, from: BlockPair): Op<void> {
+  let next: BlockPair | undefined = from
+  for (let steps = 0; next !== undefined; steps++) {
+    checkSteps(volume, steps, next)
+    next = (yield* volume.readPair(next)).summary.tail
+  }
 }
 
 /** Takes a directory that the tree does not have off the list, all that continues it included. */
@@ -348,6 +368,7 @@ function* dropOrphan(volume: Volume, predecessor: MetadataPair, head: MetadataPa
   const chain = [head]
   let last = head
   while (last.summary.hardTail && last.summary.tail !== undefined) {
+    checkSteps(volume, chain.length, last.summary.tail)
     last = yield* volume.readPair(last.summary.tail)
     chain.push(last)
   }
