@@ -11,11 +11,12 @@
  * Source: littlefs DESIGN.md, "The move problem", "Directories".
  */
 
-import { FormatError, type Op } from '@caravan/core'
+import { FormatError, isErrno, type Op } from '@caravan/core'
 import { type Change, commitToPair } from './commit.js'
-import { hasRoomForMore } from './compaction.js'
+import { hasRoomForMore, isWorn } from './compaction.js'
 import { type Directory, entryType, openDirectory, shownEntries } from './directory.js'
 import type { BlockPair, EntryContent } from './format/metadata-log.js'
+import { writeNewPair } from './log-writer.js'
 import { type Entry, isSamePair, type MetadataPair, sharesBlock } from './metadata-pair.js'
 import type { MovedPair, Volume } from './volume.js'
 
@@ -32,6 +33,42 @@ export function* commit(volume: Volume, pair: MetadataPair, changes: readonly Ch
   if (yield* commitLeavingOrphans(volume, pair, changes)) {
     yield* removeOrphans(volume, false, announced)
   }
+}
+
+/**
+ * Sees to it that the pair before these blocks on the list can take a change of state: with nothing
+ * changed but an empty pair behind it, where it is too full. To be done before a change that ends
+ * there: one that could not end would end all writing.
+ *
+ * @throws FsError `ENOSPC`, with nothing changed.
+ */
+export function* makeRoomBefore(volume: Volume, blocks: BlockPair): Op<void> {
+  const predecessor = yield* findPredecessor(volume, blocks)
+  if (predecessor !== undefined) yield* makeRoomIn(volume, predecessor)
+}
+
+/** @returns the pair itself, or the empty one that now follows it. */
+export function* makeRoomIn(volume: Volume, pair: MetadataPair): Op<MetadataPair> {
+  if (hasRoomForMore(volume, pair)) return pair
+  const announced = volume.state.orphanCount
+  const { relay, orphans } = yield* relayBehind(volume, pair)
+  if (orphans) yield* removeOrphans(volume, false, announced)
+  return relay
+}
+
+/** A new empty pair that continues the directory of one, and from which the list goes on. */
+function* relayBehind(
+  volume: Volume,
+  pair: MetadataPair,
+): Op<{ relay: MetadataPair; orphans: boolean }> {
+  const { tail, hardTail } = pair.summary
+  const relay = yield* writeNewPair(volume, { entries: [], contents: [], tail, hardTail })
+  const changes: Change[] = [{ kind: 'tail', tail: relay.blocks, hard: true }]
+  const orphans = yield* commitLeavingOrphans(volume, pair, changes)
+  volume.pairs.keep(relay)
+  pair.directory?.insertIntoChain(pair, [relay])
+  relay.predecessor = pair
+  return { relay, orphans }
 }
 
 /** Takes a directory that nothing refers to any more off the list, all of its pairs. */
@@ -91,11 +128,35 @@ function* commitOne(
   plan: (pair: MetadataPair) => readonly Change[],
 ): Op<MovedPair | undefined> {
   const before = pair.blocks
-  const relocated = yield* commitToPair(volume, pair, plan(pair))
+  const mayMove = isWorn(volume, pair) && (yield* canMove(volume, pair))
+  if (!mayMove && isWorn(volume, pair)) volume.crowded.push(pair)
+  const relocated = yield* commitToPair(volume, pair, plan(pair), mayMove)
   volume.allocator.keepTaken()
   // What moved before is reached by this commit, once this pair is.
   volume.unreached = relocated ? { pair, before } : undefined
   return volume.unreached
+}
+
+/** False where those that lead to the pair are too full to take, with its place, a change of state. */
+function* canMove(volume: Volume, pair: MetadataPair): Op<boolean> {
+  const predecessor = yield* findPredecessor(volume, pair.blocks)
+  if (predecessor !== undefined && !hasRoomForMore(volume, predecessor)) return false
+  const entry = yield* findParentEntry(volume, pair.blocks)
+  return entry === undefined || hasRoomForMore(volume, entry.pair)
+}
+
+/** For worn pairs that could not move: before the next change they may. Without space they stay. */
+export function* makeRoomForMoves(volume: Volume): Op<void> {
+  for (const pair of volume.crowded.splice(0)) {
+    if (!volume.pairs.has(pair)) continue
+    try {
+      yield* makeRoomBefore(volume, pair.blocks)
+    } catch (error) {
+      // With a pair on its way this is no matter of comfort.
+      if (!isErrno(error, 'ENOSPC') || volume.unreached !== undefined) throw error
+      volume.allocator.invalidate()
+    }
+  }
 }
 
 /** A pair that continues a directory and would become empty is taken off the list instead. */
@@ -262,6 +323,11 @@ function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolea
         continue
       }
       if (pass === 1 && entry === undefined && alsoFull) {
+        if (!hasRoomForMore(volume, pair)) {
+          const { orphans } = yield* relayBehind(volume, pair)
+          if (orphans) more = true
+          continue
+        }
         if (yield* dropOrphan(volume, pair, next)) more = true
         continue
       }

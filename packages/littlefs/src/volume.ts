@@ -27,7 +27,7 @@ import {
 import type { OpenFile } from './open-file.js'
 import { PairCache } from './pair-cache.js'
 import { StateKeeper } from './state-keeper.js'
-import { makeConsistent } from './thread.js'
+import { makeConsistent, makeRoomForMoves } from './thread.js'
 import type { TimeKeeper } from './time-keeper.js'
 import { findUsedBlocks } from './traverse.js'
 import type { TreeBuilder } from './tree-builder.js'
@@ -114,6 +114,8 @@ export class Volume implements WriterSettings {
 
   /** The pair that moved last, while nothing on the device leads to its new place. */
   unreached: MovedPair | undefined
+  /** Worn pairs that stayed where they are for want of room in those that lead to them. */
+  readonly crowded: MetadataPair[] = []
 
   readonly pairs = new PairCache()
   private readonly buffers: Uint8Array[] = []
@@ -362,6 +364,7 @@ export class Volume implements WriterSettings {
         this.allocator.invalidate()
       }
       const result = yield* body()
+      if (this.crowded.length > 0) yield* makeRoomForMoves(this)
       this.allocator.settle()
       this.pairs.settle()
       this.metadataEpoch++
@@ -394,6 +397,7 @@ export class Volume implements WriterSettings {
     this.allocator.revert()
     this.pairs.settle()
     this.state.reset()
+    this.crowded.length = 0
     const { unreached } = this
     this.unreached = undefined
     const isClean =
