@@ -22,10 +22,14 @@ export function campaignModules(root: string): string[] {
   ].filter((path) => existsSync(path))
 }
 
+/** It looks for its manifest beside itself, and is used as compiled. */
+const COMPILED = 'cli'
+
 /** Where a package's name leads: its source. Longer names first, as they are matched. */
 function sourcesOf(root: string): Record<string, string> {
   const sources: Record<string, string> = {}
   for (const name of readdirSync(join(root, 'packages'))) {
+    if (name === COMPILED) continue
     for (const entry of ['node/', '']) {
       const path = join(root, 'packages', name, 'src', entry, 'index.ts')
       if (!existsSync(path)) continue

@@ -6,6 +6,7 @@ import {
   type CaseReport,
   contentOf,
   type Operation,
+  type Profile,
   Random,
   shrinkList,
 } from '@caravan/testkit'
@@ -18,10 +19,19 @@ import {
   recordStory,
   type Story,
 } from './crash-run.js'
+import { cutChange } from './cut-change.js'
 import { FACES, failRequests } from './device-errors-run.js'
 import { tryWithoutSpace } from './disk-full-run.js'
-import { liveWithCuts } from './life-run.js'
-import { drawSetup, drawSmallSetup, type Failure, runModel, type Setup } from './model-run.js'
+import { mountNode, mountStore, NODE_CHANGES, STORE_CHANGES } from './face-changes.js'
+import { liveWithCuts, RENAMES } from './life-run.js'
+import {
+  drawNarrowSetup,
+  drawSetup,
+  drawSmallSetup,
+  type Failure,
+  runModel,
+  type Setup,
+} from './model-run.js'
 import { wearOut } from './wear-run.js'
 
 const PREPARED = 15
@@ -54,7 +64,19 @@ export function campaigns(): Campaign[] {
       name: 'littlefs-lives',
       what: 'many cuts in a row, each life going on from where the last one left it',
       weight: 2,
-      run: life,
+      run: (seed) => life(seed, drawSmallSetup, { slots: 3 }),
+    },
+    {
+      name: 'littlefs-renames',
+      what: 'lives of renames across directories, on logs so small that pairs split and move all the time',
+      weight: 1,
+      run: (seed) => life(seed, drawNarrowSetup, RENAMES),
+    },
+    {
+      name: 'littlefs-faces',
+      what: 'each change through node:fs and the key-value store, on any geometry, cut at every request',
+      weight: 1,
+      run: faces,
     },
     {
       name: 'littlefs-model',
@@ -151,21 +173,49 @@ function shrunkCuts(
   return [what, `  ${JSON.stringify(setup)}`, ...lines].join('\n')
 }
 
-function life(seed: number): CaseReport {
-  const random = new Random(seed)
-  const setup = drawSmallSetup(random)
+function life(
+  seed: number,
+  draw: (random: Random) => Setup,
+  profile: Partial<Profile>,
+): CaseReport {
   const counts: CrashCounts = { states: 0, doubleCuts: 0, subsets: 0 }
-  let wrong = liveWithCuts(setup, random, LIFE_CUTS, counts)
-  if (wrong === undefined) return { counts: named(counts) }
-  // The life ends with its failure; fewer cuts cannot be left out without another life.
-  for (let cuts = 1; cuts < LIFE_CUTS; cuts++) {
-    const again = new Random(seed)
-    const shorter = liveWithCuts(drawSmallSetup(again), again, cuts, { ...counts })
-    if (shorter === undefined) continue
-    wrong = `${cuts} cuts, ${shorter}`
-    break
+  const live = (cuts: number, counted: CrashCounts) => {
+    const random = new Random(seed)
+    const setup = draw(random)
+    const wrong = liveWithCuts(setup, random, cuts, counted, profile)
+    return wrong && `${wrong}\n  ${JSON.stringify(setup)}`
   }
-  return { counts: named(counts), failure: `${wrong}\n  ${JSON.stringify(setup)}` }
+  const wrong = live(LIFE_CUTS, counts)
+  if (wrong === undefined) return { counts: named(counts) }
+  // The life ends with its failure; cuts before it cannot be left out without another life.
+  for (let cuts = 1; cuts < LIFE_CUTS; cuts++) {
+    const shorter = live(cuts, { ...counts })
+    if (shorter !== undefined) {
+      return { counts: named(counts), failure: `${cuts} cuts, ${shorter}` }
+    }
+  }
+  return { counts: named(counts), failure: wrong }
+}
+
+function faces(seed: number): CaseReport {
+  const random = new Random(seed)
+  const place = random.pick(places().filter(({ setup }) => setup.blockSize >= 256))
+  const counts: CrashCounts = { states: 0, doubleCuts: 0, subsets: 0 }
+  const changes = random.oneIn(3)
+    ? STORE_CHANGES.map((change) => ({
+        name: change.name,
+        cut: () => cutChange(mountStore, change, place, random, counts),
+      }))
+    : NODE_CHANGES.map((change) => ({
+        name: change.name,
+        cut: () => cutChange(mountNode, change, place, random, counts),
+      }))
+  const { name, cut } = random.pick(changes)
+  const wrong = cut()
+  return {
+    counts: named(counts),
+    failure: wrong && `${name}, ${wrong}\n  ${JSON.stringify(place.setup)}`,
+  }
 }
 
 function diskFull(seed: number): CaseReport {
