@@ -12,10 +12,10 @@ const at = (name: string) => join(dir, name)
 
 /** Runs the command, which must succeed. */
 async function run(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await caravan(args)
-  expect(stderr.toString()).toBe('')
+  const { code, out, err } = await caravan(args)
+  expect(err).toBe('')
   expect(code).toBe(0)
-  return stdout.toString()
+  return out
 }
 
 function makeTree(name: string): string {
@@ -63,8 +63,8 @@ describe('caravan on notafs', () => {
     expect(new Uint8Array(readFileSync(join(at('out-b'), 'big')))).toEqual(contentOf(3, 100_000))
     expect(checkNotafs(new Uint8Array(readFileSync(image))).findings).toEqual([])
     // Nothing is on the image where not all of it fits.
-    const { code, stderr } = await caravan(['create', '--format', 'notafs', '--size', '256K', tree, at('no.img')])
-    expect([code, stderr.toString()]).toEqual([1, expect.stringContaining('fit')])
+    const { code, err } = await caravan(['create', '--format', 'notafs', '--size', '256K', tree, at('no.img')])
+    expect([code, err]).toEqual([1, expect.stringContaining('fit')])
   })
 
   test('cp to a littlefs and back', async () => {
@@ -90,7 +90,7 @@ describe('caravan on notafs', () => {
     writeFileSync(image, bytes)
     const damaged = await caravan(['check', image])
     // The newest generation alone holds that page: the one before shows.
-    expect(damaged.stdout.toString()).toContain('Generation 3 is not whole')
+    expect(damaged.out).toContain('Generation 3 is not whole')
     expect(await run('repair', image)).toContain('generation 3 is given up')
     expect(await run('cat', image, 'key')).toBe('old')
     expect(await run('check', image)).toMatch(/^sound/)
