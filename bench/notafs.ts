@@ -26,7 +26,7 @@ interface StoreKind {
   open(path: string): Store | Promise<Store>
 }
 
-export interface BenchRow {
+interface BenchRow {
   readonly work: string
   readonly store: string
   readonly value: number
@@ -35,7 +35,7 @@ export interface BenchRow {
   readonly ratio?: number
 }
 
-export interface BenchSizes {
+interface BenchSizes {
   readonly names: number
   readonly commits: number
   readonly batch: number
@@ -214,7 +214,7 @@ function rawCommits(dir: string, count: number): number {
   return (count / ms) * 1000
 }
 
-export interface BenchResult {
+interface BenchResult {
   readonly rows: readonly BenchRow[]
   readonly missing: readonly string[]
 }

@@ -30,9 +30,9 @@ describe('caravan on notafs', () => {
   test('format, then every verb that means the same', async () => {
     const image = at('a.img')
     const big = join(makeTree('tree-a'), 'big')
-    expect(await run('format', '--format', 'notafs', '--page-size', '512', '--size', '1M', image)).toContain(
-      'empty notafs',
-    )
+    expect(
+      await run('format', '--format', 'notafs', '--page-size', '512', '--size', '1M', image),
+    ).toContain('empty notafs')
     expect(await run('info', image)).toMatch(/pages {3}2048 of 512 bytes/)
     await run('put', image, big, '/')
     await run('touch', image, 'new')
@@ -63,7 +63,15 @@ describe('caravan on notafs', () => {
     expect(new Uint8Array(readFileSync(join(at('out-b'), 'big')))).toEqual(contentOf(3, 100_000))
     expect(checkNotafs(new Uint8Array(readFileSync(image))).findings).toEqual([])
     // Nothing is on the image where not all of it fits.
-    const { code, err } = await caravan(['create', '--format', 'notafs', '--size', '256K', tree, at('no.img')])
+    const { code, err } = await caravan([
+      'create',
+      '--format',
+      'notafs',
+      '--size',
+      '256K',
+      tree,
+      at('no.img'),
+    ])
     expect([code, err]).toEqual([1, expect.stringContaining('fit')])
   })
 

@@ -15,7 +15,7 @@ import { type Directory, type FileValue, type Overlay, Slot, type Value } from '
 import type { Volume } from './volume.js'
 
 /** What a transaction has made. */
-export interface Change {
+interface Change {
   readonly overlay: Overlay
   /** Sectors that it no longer uses. */
   readonly freed: readonly number[]

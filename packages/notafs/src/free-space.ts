@@ -19,7 +19,7 @@ import {
 import type { Layout } from './format/layout.js'
 import { Branch, PageTree, TreePage } from './page-tree.js'
 
-export interface TimedRun extends FreeRun {
+interface TimedRun extends FreeRun {
   readonly start: number
   readonly length: number
   /** The generation that gave it back. */

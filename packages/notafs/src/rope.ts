@@ -44,7 +44,7 @@ export interface RopeChange {
   free(id: number): void
 }
 
-export function newLeaf(owner: object, bytes: Uint8Array): RopeNode {
+function newLeaf(owner: object, bytes: Uint8Array): RopeNode {
   return new RopeNode(owner, 0, bytes, [], [])
 }
 

@@ -5,7 +5,7 @@ import { NotafsReader, type ReaderHost } from './key-value/reader.js'
 import type { View } from './tree.js'
 
 /** How a snapshot's reads are run. */
-export type SnapshotRunner = Pick<ReaderHost, 'pages' | 'read' | 'readSync' | 'enter' | 'settled'>
+type SnapshotRunner = Pick<ReaderHost, 'pages' | 'read' | 'readSync' | 'enter' | 'settled'>
 
 export class Snapshot extends NotafsReader {
   private constructor(

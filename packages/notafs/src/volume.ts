@@ -29,7 +29,7 @@ import type { SharedFile } from './shared-file.js'
 import { type DirectoryValue, Overlay, type Slot, View } from './tree.js'
 import type { GenerationWalk } from './walk.js'
 
-export interface VolumeOptions {
+interface VolumeOptions {
   /** Changes that one commit may hold. */
   readonly commitEvery: number
   /** Memory for pages that were read, in bytes. */

@@ -16,7 +16,7 @@ const DIRECTORY_TAG = 0
 const FILE_TAG = 1
 
 /** What stands in one token. The names are byte strings. */
-export interface PayloadVisitor {
+interface PayloadVisitor {
   /** The top, with how many entries follow in it. */
   top(start: number, entryCount: number): void
   directory(start: number, name: string, mtime: number, entryCount: number): void
@@ -29,7 +29,7 @@ const float = new Float64Array(1)
 const floatBytes = new Uint8Array(float.buffer)
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
 
-export function varintBytes(value: number): number {
+function varintBytes(value: number): number {
   let bytes = 1
   for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++
   return bytes

@@ -12,7 +12,7 @@ export interface FreeRun {
   readonly length: number
 }
 
-export type FreeQueueNode =
+type FreeQueueNode =
   | { readonly height: 0; readonly runs: readonly FreeRun[] }
   | { readonly height: number; readonly children: readonly Pointer[] }
 
@@ -79,7 +79,7 @@ export function encodeFreeQueueBranch(
   page.fill(0, at)
 }
 
-export function queueError(id: number, found: string): FormatError {
+function queueError(id: number, found: string): FormatError {
   return new FormatError(
     'BAD_FREE_QUEUE',
     `The free-queue node in sector ${id} cannot be: ${found}.`,

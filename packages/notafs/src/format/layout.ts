@@ -30,7 +30,7 @@ export const SLOTS_PER_ROOT = 8
 export const FIRST_FREE_SECTOR = 1 + ROOT_COUNT + SLOTS_PER_ROOT
 
 /** Bytes of a sector id, by how many binary digits the number of sectors has. */
-export function idBytesFor(pageCount: number): 1 | 2 | 4 | 8 {
+function idBytesFor(pageCount: number): 1 | 2 | 4 | 8 {
   if (pageCount < 2 ** 8) return 1
   if (pageCount < 2 ** 16) return 2
   return pageCount < 2 ** 32 ? 4 : 8

@@ -12,12 +12,7 @@ import { type Layout, type Pointer, readU16, readU32, writeU16, writeU32 } from 
 
 const CONTENT_AT = 4
 
-export interface RopeLeaf {
-  readonly height: 0
-  readonly bytes: Uint8Array
-}
-
-export interface RopeBranch {
+interface RopeBranch {
   readonly height: number
   /** Where each child ends; never descending. */
   readonly keys: number[]

@@ -180,7 +180,7 @@ interface Wanted {
   readonly data: Uint8Array | undefined
 }
 
-export interface Batch {
+interface Batch {
   readonly wanted: readonly Wanted[]
   /** True where it only removes. */
   readonly onlyRemoves: boolean
