@@ -64,9 +64,10 @@ export function* resolvePath(
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     const isFromLink = fromLinks > 0
     if (isFromLink) fromLinks--
-    if (name === '' || name === '.') continue
+    if (name === '') continue
     const here = way.at(-1) as Entry
     if (here.type !== 'directory') throw notDirectory(here)
+    if (name === '.') continue
     if (name === '..') {
       if (path.length === 0 && isFromLink) throw outside('..')
       if (path.length > 0) way.pop()
