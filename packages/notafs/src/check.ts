@@ -1,0 +1,28 @@
+/** Check: everything that is wrong with a generation; nothing is changed. */
+
+import type { Op } from '@caravan/core'
+import type { Volume } from './volume.js'
+import { type CheckFinding, GenerationWalk } from './walk.js'
+
+/** Of the last durable generation of a volume. */
+export function* checkVolume(volume: Volume): Op<CheckFinding[]> {
+  const walk = new GenerationWalk(volume.layout, volume.current)
+  yield* walk.run()
+  walk.checkFreeSpace()
+  const roots = volume.isClean ? [] : damagedRoots(volume)
+  return [...roots, ...walk.findings]
+}
+
+function damagedRoots({ found }: Volume): CheckFinding[] {
+  return found.roots.flatMap((root, i) => {
+    if (root !== undefined) return []
+    const page = 1 + i
+    return [
+      {
+        code: 'DAMAGED_ROOT' as const,
+        page,
+        message: `Root sector ${page} is damaged. Nothing is lost by it here, but the original does not open the disk: the next change, or caravan repair, writes it anew.`,
+      },
+    ]
+  })
+}
