@@ -12,7 +12,7 @@ export type Looks = Readonly<Record<string, BlockLook>>
 export const FREE_LOOK: BlockLook = { mark: '·', ascii: '.', colour: 'dim', name: 'free' }
 
 /** Blocks, what they are used for, and how that is drawn. */
-export interface Picture {
+interface Picture {
   readonly blockSize: number
   readonly blockCount: number
   /** Of the blocks in use. */

@@ -21,7 +21,7 @@ export interface Frame {
   readonly looks: Readonly<Record<string, BlockLook>>
 }
 
-export interface WorkloadOptions {
+interface WorkloadOptions {
   readonly steps: number
   readonly seed: number
 }
@@ -60,7 +60,7 @@ export async function workloadFrames(
   })
 }
 
-export interface WatchOptions {
+interface WatchOptions {
   /** Pictures until the end; without end where not given. */
   readonly frameMax: number | undefined
   /** Between two looks at whether the image has changed. */

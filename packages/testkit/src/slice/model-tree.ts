@@ -23,7 +23,7 @@ export type Change =
   | { readonly do: 'mkdir' | 'rm'; readonly path: string }
   | { readonly do: 'rename'; readonly path: string; readonly to: string }
 
-export interface Expected {
+interface Expected {
   /** One of them; none for success. */
   readonly codes: readonly string[]
   /** The tree afterwards. */
