@@ -121,7 +121,9 @@ describe('golden/notafs', () => {
     expect(cases).toHaveLength(6)
     for (const other of [littlefsShape, chamelonShape]) expect(other.recognises(dir)).toBe(false)
     expect(notafsShape.recognises(GOLDEN)).toBe(false)
-    expect(notafsShape.recognises(fileURLToPath(new URL('../golden/chamelon', import.meta.url)))).toBe(false)
+    expect(
+      notafsShape.recognises(fileURLToPath(new URL('../golden/chamelon', import.meta.url))),
+    ).toBe(false)
   })
 
   for (const golden of cases) {
@@ -134,7 +136,11 @@ describe('golden/notafs', () => {
     ['a hash', { sha256: '00' }, /sha256 expected 00/],
     ['a size', { size: 1 }, /size expected 1/],
     ['a kind', { kind: 'dictionary' }, /is a value/],
-    ['a picosecond', { mtime_ps: '63242277796983719' }, /time expected 20777 d 63242277796983719 ps/],
+    [
+      'a picosecond',
+      { mtime_ps: '63242277796983719' },
+      /time expected 20777 d 63242277796983719 ps/,
+    ],
     ['a name', { path: '/other' }, /'\/other': is not there/],
   ])('the judge finds a difference in %s', async (_, change, difference) => {
     const changed = join(mkdtempSync(join(tmpdir(), 'caravan-golden-')))

@@ -86,7 +86,7 @@ async function firstDifference(
   const damage = findings.find(({ code }) => code === 'DAMAGED' || code === 'MALFORMED')
   if (damage !== undefined) return `check finds: ${damage.message}`
   // Where the recorded program lost count of its sectors, nothing is to be built on them.
-  const isSound = findings.every(({ code }) => code === 'DAMAGED_ROOT')
+  const isSound = findings.every(({ code }) => ['DAMAGED_ROOT', 'INTERRUPTED'].includes(code))
   const difference =
     (await treeDifference(manifest, fs.keyValue())) ??
     (await treeDifference(manifest, late.keyValue())) ??
@@ -114,7 +114,8 @@ async function treeDifference(
   }
   // A manifest may tell values alone: the dictionaries above them are understood.
   for (const [key, kind] of found) {
-    const isAbove = kind === 'dictionary' && [...isListed].some((path) => path.startsWith(`${key}/`))
+    const isAbove =
+      kind === 'dictionary' && [...isListed].some((path) => path.startsWith(`${key}/`))
     if (!isAbove) return `'${key}': is not expected`
   }
   return undefined
@@ -131,7 +132,8 @@ async function entryDifference(
   }
   if (entry.kind === 'dictionary') {
     if (typeof text !== 'string') return undefined
-    const told = time && `${time.toDate().toISOString().slice(0, 19)}.${picoseconds(time.picoseconds)}`
+    const told =
+      time && `${time.toDate().toISOString().slice(0, 19)}.${picoseconds(time.picoseconds)}`
     return text.startsWith(told ?? '-') ? undefined : `time expected ${text}, got ${told}`
   }
   const bytes = await store.get(entry.path)

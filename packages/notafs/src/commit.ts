@@ -104,6 +104,7 @@ function* writeGeneration(volume: Volume): Op<void> {
   payload.tree.settled()
   space.tree.settled()
   volume.current = made
+  volume.lastCommitPages = dataIds.length + volume.pending.fresh.size
   volume.startPending()
 }
 

@@ -25,9 +25,9 @@ export interface FormatOptions {
   readonly erases?: boolean
 }
 
-const DEFAULT_PAGE_BYTES = 4096
+export const DEFAULT_PAGE_BYTES = 4096
 /** Less has no room for a change and the reserve that deleting needs. */
-const PAGE_COUNT_MIN = 64
+export const PAGE_COUNT_MIN = 64
 
 /** @throws MisuseError `INVALID_ARGUMENT`. */
 export function layoutFor(device: Pick<BlockDevice, 'geometry'>, options: FormatOptions): Layout {

@@ -10,6 +10,7 @@ export {
   type RepairOptions,
   type TransactionOptions,
 } from './notafs.js'
+export { type Plan, type PlannedEntry, type PlanOptions, planPages } from './plan.js'
 export type { RepairResult } from './repair.js'
 export { Snapshot } from './snapshot.js'
 export { Transaction } from './transaction.js'

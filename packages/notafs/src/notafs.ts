@@ -278,14 +278,22 @@ export class NotaFS extends FileSystem {
   async unmount(options: UnmountOptions = {}): Promise<void> {
     this.mount.scheduler.checkMounted()
     await this.mount.scheduler.settled()
-    if (this.volume.failure === undefined) await this.flush()
+    if (this.volume.failure === undefined) await this.mount.scheduler.change(() => this.leaving())
     await this.mount.unmount(options)
   }
 
   unmountSync(options: UnmountOptions = {}): void {
     this.mount.scheduler.checkMounted()
-    if (this.volume.failure === undefined) this.flushSync()
+    if (this.volume.failure === undefined) this.mount.scheduler.changeSync(() => this.leaving())
     this.mount.unmountSync(options)
+  }
+
+  /** A mount verifies what the last commit wrote: behind a large one goes an empty one. */
+  private *leaving(): Op<void> {
+    yield* this.settling()
+    const { volume } = this
+    if (volume.lastCommitPages <= SEALED_PAGES || !volume.hasRoom(0, false)) return
+    yield* commitPending(volume, true)
   }
 
   private makeHost(): StoreHost {
@@ -314,6 +322,9 @@ export class NotaFS extends FileSystem {
     }
   }
 }
+
+/** More pages than a mount should have to read. */
+const SEALED_PAGES = 256
 
 export interface RepairOptions {
   /** As of mounting: erases sectors before they are written. Default false. */

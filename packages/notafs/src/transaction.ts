@@ -16,8 +16,10 @@ import {
   parseKey,
   run,
   runSync,
+  type Timestamp,
 } from '@caravan/core'
-import { bytesOf, checkCount, requireValue, setValue } from './key-value/change.js'
+import { secondsOf } from './format/time.js'
+import { bytesOf, checkCount, requireKey, requireValue, setValue } from './key-value/change.js'
 import {
   type FreeingMake,
   type KeyValueOptions,
@@ -55,6 +57,23 @@ export class Transaction extends NotafsKeyValue {
       if (stage.view.find(segments) === undefined) {
         yield* setValue(stage, segments, new Uint8Array(0), seconds)
       } else yield* stage.touch(segments, seconds, seconds)
+    }
+  }
+
+  /** Gives a file or directory a time; those above keep theirs. */
+  async setModified(key: Key, time: Timestamp): Promise<void> {
+    return this.staged.change(this.dating(key, time))
+  }
+
+  setModifiedSync(key: Key, time: Timestamp): void {
+    this.staged.changeSync(this.dating(key, time))
+  }
+
+  private dating(key: Key, time: Timestamp): (stage: Stage) => Op<void> {
+    const segments = parseKey(key)
+    return function* (stage) {
+      requireKey(stage.view, segments)
+      if (segments.length > 0) yield* stage.touch(segments, secondsOf(time), undefined)
     }
   }
 

@@ -12,7 +12,13 @@
 import { FormatError, FsError, type Op } from '@caravan/core'
 import { decodeFreeQueueNode, type FreeRun } from './format/free-queue-node.js'
 import type { Header } from './format/header.js'
-import { HEIGHT_MAX, type Layout, type Pointer, ROOT_COUNT, SLOTS_PER_ROOT } from './format/layout.js'
+import {
+  HEIGHT_MAX,
+  type Layout,
+  type Pointer,
+  ROOT_COUNT,
+  SLOTS_PER_ROOT,
+} from './format/layout.js'
 import { FreeSpace, QueueLeaf } from './free-space.js'
 import type { Generation, Generations } from './generations.js'
 import { Branch, type TreePage } from './page-tree.js'
@@ -56,6 +62,8 @@ export class Volume {
   /** False until what an interrupted commit left has been overwritten. */
   isClean = false
   readonly openFiles = new Map<Slot, SharedFile>()
+  /** Pages of content that the last commit of this mount wrote: so many the next mount will verify. */
+  lastCommitPages = 0
   /** True while a transaction is open: others do not change anything. */
   isInTransaction = false
   private loaded: { payload: Payload; view: View } | undefined

@@ -33,6 +33,7 @@ export interface PageUse {
  * - `DAMAGED`: the page does not hold what its pointer says, or cannot be read;
  * - `MALFORMED`: it does, and cannot be what it claims to be;
  * - `DAMAGED_ROOT`: a root sector is damaged; the original does not open such a disk;
+ * - `INTERRUPTED`: a newer generation is there and not whole;
  * - `USED_TWICE`: two pointers lead to one page;
  * - `FREE_AND_USED`: a page that is used is in the free space;
  * - `FREE_TWICE`: a sector is twice in the free space;
@@ -42,6 +43,7 @@ export type CheckCode =
   | 'DAMAGED'
   | 'MALFORMED'
   | 'DAMAGED_ROOT'
+  | 'INTERRUPTED'
   | 'USED_TWICE'
   | 'FREE_AND_USED'
   | 'FREE_TWICE'

@@ -103,7 +103,11 @@ function isPossible({ checked }: Disk, { label }: CutState): boolean {
 }
 
 function reopened(disk: Disk, cut: CutState): Disk {
-  const device = new CrashDevice({ ...disk.device.geometry, strict: false, state: copyOfState(cut.state) })
+  const device = new CrashDevice({
+    ...disk.device.geometry,
+    strict: false,
+    state: copyOfState(cut.state),
+  })
   return { ...disk, device }
 }
 

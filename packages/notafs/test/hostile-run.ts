@@ -76,7 +76,13 @@ function damage({ image, pageSize, isChecked, pages }: Disk, random: Random): vo
 }
 
 /** Gives every pointer to a page its new checksum, and seals pages of the fixed places anew. */
-function fixPointers(image: Uint8Array, pageSize: number, page: number, before: number, depth: number): void {
+function fixPointers(
+  image: Uint8Array,
+  pageSize: number,
+  page: number,
+  before: number,
+  depth: number,
+): void {
   const bytes = image.subarray(page * pageSize, (page + 1) * pageSize)
   seal(bytes)
   const after = adler32(bytes)
@@ -129,7 +135,9 @@ function use(image: Uint8Array, random: Random, seed: number): HostileOutcome {
     attempt('lastModified', () => kv.lastModifiedSync('/'))
     attempt('stat', () => fs.statSync('/large'))
     for (let i = 0; i < 4; i++) {
-      attempt('set', () => kv.setSync(random.pick(['x', 'd/x', 'large']), contentOf(i, random.int(3000))))
+      attempt('set', () =>
+        kv.setSync(random.pick(['x', 'd/x', 'large']), contentOf(i, random.int(3000))),
+      )
       attempt('setPartial', () => kv.setPartialSync('large', random.int(50_000), 'part'))
       attempt('remove', () => kv.removeSync(random.pick(['a', 'd', 'large', 'full'])))
     }
