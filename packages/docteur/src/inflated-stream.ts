@@ -113,8 +113,11 @@ export class InflatedStream {
       this.filled = inflater.outputEnd
       if (status === 'damaged') throw badStream(this.offset, inflater.damage)
       if (status === 'needs input') yield* this.loadInput()
-      else if (status === 'needs room') break
-      else if (this.position < this.size) {
+      else if (status === 'needs room') {
+        // A repetition that is longer than what is left would never find room.
+        if (limit === buffer.length || this.position === this.size) break
+        throw badStream(this.offset, `it holds more than ${this.size} bytes`)
+      } else if (this.position < this.size) {
         throw badStream(this.offset, `it ends after ${this.position} of ${this.size} bytes`)
       } else break
     }

@@ -229,10 +229,10 @@ export class Pack {
   /** The whole content of one entry: of a delta its instructions. */
   private *inflateEntry(offset: number, { size, headerBytes }: PackEntry): Op<Uint8Array> {
     const { begin, end, inflate } = this.settings
-    this.checkSize(offset, size)
     const start = offset + headerBytes
     const room = end - begin - start
     checkPossible(offset, size, room)
+    this.checkSize(offset, size)
     // What zlib needs at most. Others may need more: then it is asked for again.
     for (let want = size + (size >> 10) + 64; ; want *= 2) {
       const input = yield* this.readStream(start, want)
