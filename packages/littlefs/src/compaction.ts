@@ -26,6 +26,7 @@ export function* compact(
   pair: MetadataPair,
   state: PairState,
   mustSplit: boolean,
+  mayMove: boolean,
 ): Op<boolean> {
   const splits: SplitOff[] = []
   yield* splitAsNeeded(volume, state, splits)
@@ -37,16 +38,16 @@ export function* compact(
     throw noSpace(volume.layout.blockCount)
   }
   let newRoot: MetadataPair | undefined
-  if (volume.isFirstPair(pair) && needsRelocation(volume, pair.summary.revision)) {
+  if (volume.isFirstPair(pair) && isWorn(volume, pair)) {
     newRoot = yield* expandSuperblock(volume, pair, state, splits)
   }
-  const relocated = yield* writePair(volume, pair, state)
+  const relocated = yield* writePair(volume, pair, state, mayMove)
   for (const split of splits) {
     split.pair.setEntries(split.state.entries, split.state.contents)
     volume.pairs.keep(split.pair)
   }
   pair.setEntries(state.entries, state.contents)
-  insertIntoChain(pair, splits)
+  pair.directory?.insertIntoChain(pair, splits.map((split) => split.pair).reverse())
   if (newRoot !== undefined && volume.isRoot(pair.blocks)) {
     volume.setRoot(newRoot)
     // Only the superblock stays behind: it is no part of the directory any more.
@@ -119,33 +120,27 @@ function* expandSuperblock(
   }
 }
 
-/** New pairs follow the one that they were cut off, in the directory's chain. */
-function insertIntoChain(pair: MetadataPair, splits: readonly SplitOff[]): void {
-  const { directory } = pair
-  if (directory === undefined || splits.length === 0) return
-  const place = directory.chain.indexOf(pair) + 1
-  const pairs = splits.map((split) => split.pair).reverse()
-  directory.chain.splice(place, 0, ...pairs)
-  for (const each of pairs) each.directory = directory
-}
-
 /**
  * Wear: after so many compactions a pair moves. An odd number, so that neither half stays for ever
  * and a move can end.
  */
-function needsRelocation(volume: Volume, revision: number): boolean {
-  const { blockCycles } = volume
-  return blockCycles > 0 && (revision + 1) % ((blockCycles + 1) | 1) === 0
+export function isWorn({ blockCycles }: Volume, { summary }: MetadataPair): boolean {
+  return blockCycles > 0 && (summary.revision + 1) % ((blockCycles + 1) | 1) === 0
 }
 
 /** Writes a pair's new log into its other block, or where that fails or is worn into a new one. */
-function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<boolean> {
+function* writePair(
+  volume: Volume,
+  pair: MetadataPair,
+  state: PairState,
+  mayMove: boolean,
+): Op<boolean> {
   const [active, other] = pair.blocks
   const isFirst = volume.isFirstPair(pair)
   const revision = (pair.summary.revision + 1) >>> 0
   let target = other
   let relocated = false
-  if (!isFirst && needsRelocation(volume, pair.summary.revision)) {
+  if (!isFirst && mayMove && isWorn(volume, pair)) {
     const fresh = yield* volume.tryAllocate()
     if (fresh !== undefined) {
       target = fresh

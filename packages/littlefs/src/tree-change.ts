@@ -4,7 +4,7 @@
  * Every function is one step that a power cut leaves done or not done.
  */
 
-import { FormatError, FsError, type Op } from '@caravan/core'
+import { FormatError, FsError, isErrno, type Op } from '@caravan/core'
 import type { Change } from './commit.js'
 import { type Directory, entryType, openDirectory } from './directory.js'
 import { type FileBlocks, findBlocks } from './file-blocks.js'
@@ -14,7 +14,7 @@ import { nameMaxIn } from './format/split-plan.js'
 import { TagType } from './format/tag.js'
 import { writeNewPair } from './log-writer.js'
 import { Entry, type MetadataPair } from './metadata-pair.js'
-import { commit, dropFromThread } from './thread.js'
+import { checkThreaded, commit, dropFromThread, makeRoomBefore, makeRoomIn } from './thread.js'
 import type { Volume } from './volume.js'
 
 /** @throws FsError `ENAMETOOLONG`. */
@@ -60,7 +60,8 @@ export function* setContent(volume: Volume, entry: Entry, content: EntryContent)
 
 /** Makes a new and empty directory. */
 export function* createDirectory(volume: Volume, parent: Directory, name: string): Op<Entry> {
-  const last = parent.chain[parent.chain.length - 1] as MetadataPair
+  let last = parent.chain[parent.chain.length - 1] as MetadataPair
+  if (parent.placeOf(name).pair !== last) last = yield* makeRoomIn(volume, last)
   const pair = yield* writeNewPair(volume, {
     entries: [],
     contents: [],
@@ -87,7 +88,14 @@ export function* createDirectory(volume: Volume, parent: Directory, name: string
   volume.pairs.keep(pair)
   const entry = new Entry(content, place.pair)
   const create: Change = { kind: 'create', id: place.id, entry, content }
-  yield* commit(volume, place.pair, place.pair === last ? [create, tail] : [create])
+  try {
+    yield* commit(volume, place.pair, place.pair === last ? [create, tail] : [create])
+  } catch (error) {
+    // What has no place in the tree is not to keep one on the list.
+    const isThreaded = place.pair !== last && volume.unreached === undefined
+    if (isThreaded && isErrno(error, 'ENOSPC')) yield* dropFromThread(volume, [pair])
+    throw error
+  }
   parent.index.set(name, entry)
   volume.times.committed(entry)
   volume.times.touch(parent.owner)
@@ -105,7 +113,7 @@ export function* removeEntry(
   entry: Entry,
   path: string,
 ): Op<void> {
-  const doomed = yield* emptyDirectory(volume, entry, 'rm', path)
+  const doomed = yield* prepareRemoval(volume, entry, 'rm', path)
   const id = entry.pair.entries.indexOf(entry)
   if (doomed !== undefined) volume.state.addOrphan()
   yield* commit(volume, entry.pair, [{ kind: 'delete', id }])
@@ -114,8 +122,8 @@ export function* removeEntry(
   yield* finishRemoval(volume, entry, doomed)
 }
 
-/** The directory that an entry is, after a check that it is empty. */
-function* emptyDirectory(
+/** The directory that an entry is, after a check that it is empty and can be taken off the list. */
+function* prepareRemoval(
   volume: Volume,
   entry: Entry,
   syscall: string,
@@ -126,6 +134,7 @@ function* emptyDirectory(
   if (directory.chain.some((pair) => pair.entries.length > 0)) {
     throw new FsError('ENOTEMPTY', { syscall, path })
   }
+  yield* makeRoomBefore(volume, (directory.chain[0] as MetadataPair).blocks)
   return directory
 }
 
@@ -154,7 +163,7 @@ export function* renameEntry(
 ): Op<void> {
   const replaced = to.index.get(name)
   if (replaced === entry) return
-  const doomed = replaced && (yield* emptyDirectory(volume, replaced, 'rename', path))
+  const doomed = replaced && (yield* prepareRemoval(volume, replaced, 'rename', path))
   if (doomed !== undefined) volume.state.addOrphan()
 
   const content: EntryContent = { ...entry.content, name }
@@ -208,6 +217,8 @@ function* renameAcross(
   changes: readonly Change[],
   moved: () => void,
 ): Op<void> {
+  yield* checkThreaded(volume, source)
+  yield* checkThreaded(volume, target)
   const id = source.entries.indexOf(entry)
   // The entry itself goes with its handles; what stays behind for a moment is a shadow of it.
   const shadow = new Entry(entry.content, source)

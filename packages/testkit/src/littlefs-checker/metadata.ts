@@ -271,7 +271,10 @@ function checkLog(log: Log, pair: BlockPair, rules: LogRules, report: Report): v
     // has a forward CRC.
     const next = log.commits[index + 1]
     const isPadded = next?.tags.every((tag) => tag.type === 0x5ff) === true
-    if (progSize !== undefined && !isPadded && endOffset % progSize !== 0) {
+    const isUnaligned = progSize !== undefined && !isPadded && endOffset % progSize !== 0
+    // A cut may tear such padding behind its first CRC tag: nothing is appended there.
+    const isTornPadding = isUnaligned && isLast && options.allowTornCommits === true
+    if (isUnaligned && !isTornPadding) {
       report('commit-unaligned', `commit ends at ${endOffset}, not on ${progSize} bytes`, where)
     }
     if (commit.crcTag.id !== NO_ID) {
@@ -291,22 +294,26 @@ function checkLog(log: Log, pair: BlockPair, rules: LogRules, report: Report): v
       return
     }
     if (minorVersion === 0 || options.allowMissingForwardCrc === true || isPadded) return
+    if (isTornPadding) return
     if (progSize !== undefined && endOffset <= blockSize - progSize) {
       report('fcrc-missing', `no forward CRC before ${endOffset}, where another commit fits`, where)
     }
   })
 }
 
-/** What the first commit of a block carries must leave room for a tail, a delta and the CRCs. */
+/**
+ * What the first commit of a block carries must leave room for a tail, a delta and the CRCs; a
+ * single entry, which no split makes smaller, may take of that.
+ */
 function checkCompacted(
   commit: Commit,
   rules: LogRules,
   where: { readonly block: number; readonly pair: BlockPair },
   report: Report,
 ): void {
-  const contentBytes = commit.tags
-    .filter((tag) => typeKind(tag.type) < 5)
-    .reduce((sum, tag) => sum + 4 + tag.data.length, 0)
+  const tags = commit.tags.filter((tag) => typeKind(tag.type) < 5)
+  if (new Set(tags.map((tag) => tag.id)).size < 2) return
+  const contentBytes = tags.reduce((sum, tag) => sum + 4 + tag.data.length, 0)
   const roomBytes = rules.options.blockSize - 40
   if (contentBytes > roomBytes) {
     report('commit-overfull', `${contentBytes} bytes compacted, only ${roomBytes} may be`, where)
