@@ -7,6 +7,7 @@ import { type ChamelonManifest, chamelonShape } from './golden/chamelon.js'
 import { type DocteurManifest, docteurShape } from './golden/docteur.js'
 import type { Manifest } from './golden/littlefs/manifest.js'
 import { littlefsShape } from './golden/littlefs.js'
+import { type NotafsManifest, notafsShape } from './golden/notafs.js'
 import { judgeCase, summarise } from './golden/report.js'
 
 const GOLDEN = fileURLToPath(new URL('../golden/littlefs', import.meta.url))
@@ -106,6 +107,53 @@ describe('golden/docteur', () => {
     )
     writeFileSync(join(changed, 'git-512.img.gz'), readFileSync(join(dir, 'git-512.img.gz')))
     const [golden] = docteurShape.cases(changed)
+    if (golden === undefined) throw new Error('no case found')
+    expect((await judgeCase(golden)).difference).toMatch(difference)
+    rmSync(changed, { recursive: true })
+  })
+})
+
+describe('golden/notafs', () => {
+  const dir = fileURLToPath(new URL('../golden/notafs', import.meta.url))
+  const cases = notafsShape.cases(dir)
+
+  it('holds every recorded disk, and is of no other shape', () => {
+    expect(cases).toHaveLength(6)
+    for (const other of [littlefsShape, chamelonShape]) expect(other.recognises(dir)).toBe(false)
+    expect(notafsShape.recognises(GOLDEN)).toBe(false)
+    expect(
+      notafsShape.recognises(fileURLToPath(new URL('../golden/chamelon', import.meta.url))),
+    ).toBe(false)
+  })
+
+  for (const golden of cases) {
+    it(golden.name, async () => {
+      expect((await judgeCase(golden)).difference).toBeUndefined()
+    })
+  }
+
+  it.each([
+    ['a hash', { sha256: '00' }, /sha256 expected 00/],
+    ['a size', { size: 1 }, /size expected 1/],
+    ['a kind', { kind: 'dictionary' }, /is a value/],
+    [
+      'a picosecond',
+      { mtime_ps: '63242277796983719' },
+      /time expected 20777 d 63242277796983719 ps/,
+    ],
+    ['a name', { path: '/other' }, /'\/other': is not there/],
+  ])('the judge finds a difference in %s', async (_, change, difference) => {
+    const changed = join(mkdtempSync(join(tmpdir(), 'caravan-golden-')))
+    const text = readFileSync(join(dir, 'basic-4096.json'), 'utf8')
+    const exact = text.replace(/"mtime_ps"\s*:\s*(\d+)/g, '"mtime_ps": "$1"')
+    const manifest = JSON.parse(exact) as NotafsManifest
+    const [first, ...rest] = manifest.expected
+    writeFileSync(
+      join(changed, 'basic-4096.json'),
+      JSON.stringify({ ...manifest, expected: [{ ...first, ...change }, ...rest] }),
+    )
+    writeFileSync(join(changed, 'basic-4096.img.gz'), readFileSync(join(dir, 'basic-4096.img.gz')))
+    const [golden] = notafsShape.cases(changed)
     if (golden === undefined) throw new Error('no case found')
     expect((await judgeCase(golden)).difference).toMatch(difference)
     rmSync(changed, { recursive: true })

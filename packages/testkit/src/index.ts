@@ -1,4 +1,11 @@
-export { bundleForBrowser, type PageFiles, type PageOptions, withPage } from './browser.js'
+export {
+  bundleForBrowser,
+  bundleForWorker,
+  callWorker,
+  type PageFiles,
+  type PageOptions,
+  withPage,
+} from './browser.js'
 export {
   addCounts,
   type Campaign,
@@ -62,6 +69,12 @@ export {
 export { contentOf, Random } from './model/random.js'
 export { shrinkList } from './model/shrink.js'
 export { type ModelLimits, type ModelNode, TreeModel } from './model/tree-model.js'
+export {
+  checkNotafs,
+  type NotafsDiskState,
+  type NotafsFinding,
+  type NotafsTreeNode,
+} from './notafs-checker.js'
 export { propertyParameters, type Seed, seedFromEnvironment } from './seeds.js'
 export { SparseMemoryDevice } from './sparse-memory-device.js'
 export { systemProgram } from './system.js'

@@ -13,6 +13,7 @@ import { Option } from 'commander'
 import { UsageError } from '../errors.js'
 import { enginePath } from '../paths.js'
 import { formatCount, formatSize, sizeInWords } from '../sizes.js'
+import { AT_OPTION } from './at-option.js'
 import type {
   CheckReport,
   Description,
@@ -37,10 +38,7 @@ export const docteur: ImageFormat = {
   title: 'docteur (Git trees, read-only)',
   mark: 'docteur image (PACK at byte 28)',
   openOptions: [
-    new Option(
-      '--at <commit>',
-      'a commit of the history in the image: an id, 4 digits or more; HEAD~2',
-    ),
+    AT_OPTION,
     new Option('--analyze', 'find the objects by reading all of the PACK, not by the IDX'),
   ],
   unchanging: 'An image of docteur is made, never changed: caravan git make SOURCE IMAGE',

@@ -82,12 +82,12 @@ export interface CheckReport {
   readonly summary: string
 }
 
-export interface RepairReport {
+interface RepairReport {
   /** What was done, and what is lost by it; empty where there was nothing to do. */
   readonly changes: readonly string[]
 }
 
-export interface LoggedState {
+interface LoggedState {
   /** As `--at` takes it. */
   readonly id: string
   readonly time?: Date
