@@ -41,7 +41,7 @@ interface Subject {
 }
 
 /** A repository of so many files that are alike but for some lines. */
-export function makeSimilarFiles(folder: string, count: number): void {
+function makeSimilarFiles(folder: string, count: number): void {
   let state = 7
   const random = (below: number) => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
@@ -105,7 +105,7 @@ function mount(image: string): Docteur {
 }
 
 /** Reads every file by its path. @returns their bytes, counted. */
-export function readAll(image: string): number {
+function readAll(image: string): number {
   const tree = mount(image)
   let count = 0
   for (const { path, type } of tree.walkSync()) {

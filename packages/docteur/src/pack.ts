@@ -31,7 +31,7 @@ export interface PackObject {
 }
 
 /** Where a Pack lies, and what it works with. */
-export interface PackSettings {
+interface PackSettings {
   readonly idSize: IdSize
   /** Where in the image the PACK begins. */
   readonly begin: number
@@ -52,7 +52,7 @@ export interface ChainLink {
 }
 
 /** A delta chain: the deltas from the object down, and what they stand on. */
-export interface Chain {
+interface Chain {
   readonly deltas: readonly ChainLink[]
   readonly base: ChainLink
   readonly kind: ObjectKind

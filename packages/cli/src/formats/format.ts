@@ -82,7 +82,7 @@ export interface CheckReport {
   readonly summary: string
 }
 
-interface RepairReport {
+export interface RepairReport {
   /** What was done, and what is lost by it; empty where there was nothing to do. */
   readonly changes: readonly string[]
 }
