@@ -3,8 +3,6 @@
  * several where there are many.
  */
 
-import type { BlockUse } from './formats/format.js'
-
 /** The look of blocks that nothing uses. */
 export const FREE = 'free'
 
@@ -13,6 +11,15 @@ export interface Cell {
   readonly look: string
   /** Blocks in use, of those that the cell stands for. */
   readonly usedCount: number
+  /** Of the youngest of its blocks; endless where ages are not known. */
+  readonly age: number
+}
+
+/** What a map is made of. */
+interface Blocks {
+  readonly blockCount: number
+  readonly uses: readonly { readonly block: number; readonly look: string }[]
+  readonly ageOf?: (block: number) => number
 }
 
 interface BlockMap {
@@ -30,9 +37,8 @@ export function blocksPerCellFor(blockCount: number, cellMax: number): number {
 
 /** @param looks what matters most first. */
 export function mapBlocks(
-  uses: readonly BlockUse[],
+  { blockCount, uses, ageOf }: Blocks,
   looks: readonly string[],
-  blockCount: number,
   blocksPerCell: number,
 ): BlockMap {
   const count = Math.ceil(blockCount / blocksPerCell)
@@ -44,8 +50,14 @@ export function mapBlocks(
     used[cell] = (used[cell] as number) + 1
     ranks[cell] = Math.min(ranks[cell] as number, looks.indexOf(look))
   }
+  const ages = new Float64Array(count).fill(Number.POSITIVE_INFINITY)
+  for (let block = 0; ageOf !== undefined && block < blockCount; block++) {
+    const cell = Math.floor(block / blocksPerCell)
+    ages[cell] = Math.min(ages[cell] as number, ageOf(block))
+  }
   const cells = Array.from(ranks, (rank, cell): Cell => {
-    return { look: looks[rank] ?? FREE, usedCount: used[cell] as number }
+    const look = looks[rank] ?? FREE
+    return { look, usedCount: used[cell] as number, age: ages[cell] as number }
   })
   return { cells, blocksPerCell }
 }

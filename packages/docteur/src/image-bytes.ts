@@ -9,7 +9,7 @@ import type { BlockDevice, Op, Span } from '@caravan/core'
 import type { Cache, Shelf } from './cache.js'
 
 /** A device whose bytes can be told by their place in the image, and how many there are. */
-export interface ImageView {
+interface ImageView {
   readonly device: BlockDevice
   readonly sizeBytes: number
 }
@@ -25,14 +25,41 @@ export function viewImage(device: BlockDevice): ImageView {
   return { device: device.withBlockSize(sizeBytes), sizeBytes }
 }
 
-const PAGE_MIN_BYTES = 4096
-const PAGE_MAX_BYTES = 16_384
-/** One page is a small part of the image: who asks for one file does not fetch all others. */
-const PAGES_OF_IMAGE = 256
+/** Small, since the objects of one chain lie far from each other; as `HttpDevice` has them. */
+const PAGE_BYTES = 8192
 /** Longer ranges are read past the pages. */
-const PAGED_MAX_PAGES = 4
+const PAGED_MAX_PAGES = 8
 
-export class ImageBytes {
+/** Bytes that are asked for by their place: an image, or a part of one that is held. */
+export interface ByteSource {
+  readonly sizeBytes: number
+  peek(offset: number, length: number): Uint8Array | undefined
+  read(offset: number, length: number): Op<Uint8Array>
+}
+
+/** A part of an image that was read at once. */
+export class HeldBytes implements ByteSource {
+  readonly sizeBytes: number
+
+  constructor(
+    private readonly begin: number,
+    private readonly bytes: Uint8Array,
+  ) {
+    this.sizeBytes = begin + bytes.length
+  }
+
+  peek(offset: number, length: number): Uint8Array {
+    const from = Math.max(0, offset - this.begin)
+    return this.bytes.subarray(from, from + length)
+  }
+
+  // biome-ignore lint/correctness/useYield: what is in memory needs no device.
+  *read(offset: number, length: number): Op<Uint8Array> {
+    return this.peek(offset, length)
+  }
+}
+
+export class ImageBytes implements ByteSource {
   readonly sizeBytes: number
   private readonly pageBytes: number
   private readonly pages: Shelf<Uint8Array>
@@ -43,10 +70,13 @@ export class ImageBytes {
   ) {
     this.sizeBytes = view.sizeBytes
     const { readSize } = view.device.geometry
-    let pageBytes = PAGE_MIN_BYTES
-    while (pageBytes < PAGE_MAX_BYTES && pageBytes * PAGES_OF_IMAGE < this.sizeBytes) pageBytes *= 2
-    this.pageBytes = Math.ceil(pageBytes / readSize) * readSize
+    this.pageBytes = Math.ceil(PAGE_BYTES / readSize) * readSize
     this.pages = cache.shelf()
+  }
+
+  /** True where every request is a round trip. */
+  get isRemote(): boolean {
+    return this.view.device.isRemote === true
   }
 
   /**

@@ -11,7 +11,7 @@ import {
   indexSize,
   LARGE,
 } from './format/pack-index.js'
-import type { ImageBytes } from './image-bytes.js'
+import { type ByteSource, HeldBytes, type ImageBytes } from './image-bytes.js'
 
 export interface ObjectIndex {
   /** How many objects there are. */
@@ -25,13 +25,17 @@ export interface ObjectIndex {
 /** Ids that are read at once; among more, the middle one is asked. */
 const RUN_BYTES = 16_384
 
+/** Over a network an IDX is read at once where it is no more than this, and a small part of the image. */
+const HELD_MAX_BYTES = 2 ** 20
+const HELD_SHARE = 30
+
 /** The IDX of an image: nothing of it is read but what a question needs. */
 export class PackIndex implements ObjectIndex {
   readonly count: number
   private readonly layout: IndexLayout
 
   private constructor(
-    private readonly bytes: ImageBytes,
+    private readonly bytes: ByteSource,
     private readonly begin: number,
     private readonly packBytesMax: number,
     private readonly idSize: IdSize,
@@ -59,11 +63,18 @@ export class PackIndex implements ObjectIndex {
         `it would lie from byte ${begin} to ${begin + sizeBytes} of an image of ${bytes.sizeBytes} bytes`,
       )
     }
-    const fanOut = decodeIndexHead(yield* bytes.read(begin, INDEX_HEAD_BYTES))
+    // A PACK that has large offsets is left to be looked up.
+    const isHeld =
+      bytes.isRemote &&
+      bytes.sizeBytes < LARGE &&
+      sizeBytes <= HELD_MAX_BYTES &&
+      sizeBytes * HELD_SHARE <= bytes.sizeBytes
+    const source = isHeld ? new HeldBytes(begin, yield* bytes.read(begin, sizeBytes)) : bytes
+    const fanOut = decodeIndexHead(yield* source.read(begin, INDEX_HEAD_BYTES))
     if (fanOut[255] !== objectCount) {
       throw badIndex(`it has ${fanOut[255]} objects, and the PACK has ${objectCount}`)
     }
-    return new PackIndex(bytes, begin, begin - packBegin, idSize, fanOut)
+    return new PackIndex(source, begin, begin - packBegin, idSize, fanOut)
   }
 
   *find(id: Uint8Array): Op<number | undefined> {

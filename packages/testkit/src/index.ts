@@ -42,6 +42,11 @@ export { JitterDevice } from './jitter-device.js'
 export { renderAnswers } from './key-value/answers.js'
 export { type ConformanceCase, keyValueConformance } from './key-value/conformance.js'
 export type { StoreCapabilities, StoreFactory } from './key-value/driver.js'
+export {
+  keyValueReaderConformance,
+  READER_FIXTURE,
+  type ReaderCapabilities,
+} from './key-value/reader-conformance.js'
 export { LateDevice } from './late-device.js'
 export type { Finding, FindingCode, LittlefsCheckOptions } from './littlefs-checker/finding.js'
 export type { LittlefsTreeNode } from './littlefs-checker/tree.js'

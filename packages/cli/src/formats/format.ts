@@ -87,7 +87,7 @@ export interface RepairReport {
   readonly changes: readonly string[]
 }
 
-export interface LoggedState {
+interface LoggedState {
   /** As `--at` takes it. */
   readonly id: string
   readonly time?: Date

@@ -215,6 +215,7 @@ class Pages {
 export class HttpDevice implements BlockDevice {
   readonly geometry: Geometry
   readonly readOnly = true
+  readonly isRemote = true
 
   private constructor(
     private readonly pages: Pages,

@@ -8,7 +8,7 @@ export interface PageRun {
   readonly count: number
 }
 
-export interface RunLimits {
+interface RunLimits {
   /** Pages that are fetched although nobody asked for them, where two runs lie so near. */
   readonly gapMax: number
   /** Pages in one request. */

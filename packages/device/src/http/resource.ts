@@ -21,7 +21,7 @@ import {
 } from './headers.js'
 import { TransientError, Transport, type TransportSettings } from './transport.js'
 
-export interface ResourceSettings extends TransportSettings {
+interface ResourceSettings extends TransportSettings {
   /** Bytes that are loaded whole from a server that knows no ranges; 0 for none. */
   readonly wholeMaxBytes: number
 }
