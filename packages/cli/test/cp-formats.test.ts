@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { FORMATS } from '../src/formats/table.js'
 import { caravan, freshPath } from './harness.js'
-import { hostTree } from './images.js'
+import { type Files, hostTree } from './images.js'
 
 const FILES = {
   'config.json': '{"a": 1}',
@@ -25,9 +25,9 @@ async function done(argv: readonly string[]): Promise<string> {
 }
 
 /** An image of a format that holds the files. */
-async function imageOf(format: string): Promise<string> {
+async function imageOf(format: string, files: Files = FILES): Promise<string> {
   const image = freshPath()
-  const tree = hostTree(FILES)
+  const tree = hostTree(files)
   if (format === 'docteur') await done(['git', 'make', '--quiet', tree, image])
   else await done(['create', '--quiet', '--format', format, '--size', '1M', tree, image])
   return image
@@ -78,9 +78,9 @@ describe.each(pairs)('from %s to %s', (from, to) => {
   })
 
   test('what does not fit leaves the other image as it was', async () => {
-    const source = await imageOf(from)
+    const source = await imageOf(from, { ...FILES, 'z/huge': new Uint8Array(300_000).fill(1) })
     const target = freshPath()
-    await done(['format', '--quiet', '--format', to, '--size', '32K', target])
+    await done(['format', '--quiet', '--format', to, '--size', '256K', target])
     const before = await contentsOf(target)
     const { code, err } = await caravan(['cp', '-r', '--to', target, source, '/', '/'])
     expect(code).toBe(1)

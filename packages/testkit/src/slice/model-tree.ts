@@ -89,7 +89,10 @@ export class ModelTree {
   private refusals(change: Change): string[] {
     const { path } = change
     const lost = this.lostOnTheWay(path)
-    if (lost !== undefined) return [lost]
+    // Of two reasons, POSIX leaves open which is told.
+    const other = change.do === 'rename' ? this.lostOnTheWay(change.to) : undefined
+    const others = other === undefined ? [] : [other]
+    if (lost !== undefined) return [lost, ...others]
     const isThere = this.tree.has(path)
     switch (change.do) {
       case 'write':
@@ -104,7 +107,7 @@ export class ModelTree {
       case 'rm':
         return isThere ? [] : ['ENOENT']
       case 'rename':
-        return isThere ? this.renameRefusals(path, change.to) : ['ENOENT']
+        return isThere ? this.renameRefusals(path, change.to) : ['ENOENT', ...others]
     }
   }
 

@@ -106,12 +106,19 @@ function cutStep(
   const fromAfter = differenceOf(found, after)
   if (fromAfter === undefined) model.tree = found
   else if (fromBefore !== undefined) {
-    // Many entries are removed one after the other.
-    const isBetween = change.do === 'rm' && isBetweenTrees(found, before, after)
+    const isBetween =
+      // Many entries are removed one after the other.
+      (change.do === 'rm' && isBetweenTrees(found, before, after)) ||
+      // As in node:fs, appending to a file that is missing first makes it, and then writes.
+      (change.do === 'append' && !before.has(change.path) && isMadeOnly(found, before, change.path))
     if (!isBetween) return `neither before (${fromBefore}) nor after (${fromAfter})`
     model.tree = found
   }
   return undefined
+}
+
+function isMadeOnly(found: Tree, before: Tree, path: string): boolean {
+  return differenceOf(found, new Map(before).set(path, new Uint8Array(0))) === undefined
 }
 
 /** Everything of `after` is there, and nothing that is not in `before`. */
