@@ -26,7 +26,7 @@ export interface GitTreeRow {
   readonly otherMs: Readonly<Record<string, number>>
 }
 
-export interface GitTreeMemory {
+interface GitTreeMemory {
   readonly repository: string
   /** What reading every blob added to the heap and to array buffers, and the process at its largest. */
   readonly addedBytes: number

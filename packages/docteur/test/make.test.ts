@@ -114,6 +114,7 @@ describe.skipIf(!isThere)('an image of a repository', () => {
       [folder, { refs: ['nope'] }, 'NO_SOURCE', /no commit 'nope'/],
       ['http://127.0.0.1:1/x.git', {}, 'GIT_FAILED', /127\.0\.0\.1/],
       [join(folder, 'a'), {}, 'GIT_FAILED', /a/],
+      [join(folder, '..'), {}, 'INVALID_ARGUMENT', /needs a date/],
       [folder, { depth: -1 }, 'INVALID_ARGUMENT', /depth is -1/],
       [folder, { blockSize: 0 }, 'INVALID_ARGUMENT', /blockSize is 0/],
     ] as const) {
@@ -196,12 +197,12 @@ describe.skipIf(!isThere)('an image of a plain directory', () => {
     expect(fs.entrySync('/link').type).toBe('file')
     const folder = directory()
     symlinkSync('..', join(folder, 'd', 'up'))
-    await expect(made(folder, { follow: true })).rejects.toThrow(
+    await expect(made(folder, { date, follow: true })).rejects.toThrow(
       /leads back to a directory above it/,
     )
     const dangling = directory()
     symlinkSync('nowhere', join(dangling, 'broken'))
-    await expect(made(dangling, { follow: true })).rejects.toThrow(/cannot be followed/)
+    await expect(made(dangling, { date, follow: true })).rejects.toThrow(/cannot be followed/)
     expect((await made(dangling, { date })).fs.readlinkSync('/broken')).toBe('nowhere')
   })
 

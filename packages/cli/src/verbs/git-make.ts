@@ -117,7 +117,15 @@ function makeOptions(
   options: GitMakeOptions,
   progress: GitProgress | undefined,
 ): MakeOptions {
-  const { branch, history, date = dateFrom(env), blockSize, window, depth, follow } = options
+  const {
+    branch,
+    history,
+    date = dateFrom(env) ?? { seconds: Math.floor(Date.now() / 1000) },
+    blockSize,
+    window,
+    depth,
+    follow,
+  } = options
   return {
     signal,
     onLeftOut: (path, reason) => report.tell(`${harmlessText(path)}: left out: ${reason}`),
@@ -126,7 +134,7 @@ function makeOptions(
       : { onProgress: (phase, done, total) => progress.show(phase, done, total) }),
     ...(branch === undefined ? {} : { refs: branch }),
     ...(history === undefined ? {} : { history }),
-    ...(date === undefined ? {} : { date }),
+    date,
     ...(blockSize === undefined ? {} : { blockSize }),
     ...(window === undefined ? {} : { window }),
     ...(depth === undefined ? {} : { depth }),

@@ -11,10 +11,18 @@
  */
 
 import { adler32 } from './adler32.js'
+import { BlockCodes, type InflateStatus } from './block-codes.js'
 import {
-  buildHuffman,
+  copyMatch,
+  DISTANCE_BASE,
+  DISTANCE_EXTRA,
+  END_OF_BLOCK,
+  FIXED,
+  LENGTH_BASE,
+  LENGTH_EXTRA,
+} from './codes.js'
+import {
   type Huffman,
-  huffmanRoom,
   LENGTH_MASK,
   LINK,
   LINK_BITS_MASK,
@@ -25,76 +33,21 @@ import {
 /** How far back a match may reach. */
 export const WINDOW_BYTES = 32_768
 
-/** Why {@link Inflater.run} came back. */
-type InflateStatus = 'needs input' | 'needs room' | 'done' | 'damaged'
-
-const LITERAL_BITS = 10
-const DISTANCE_BITS = 9
-const LENGTH_CODE_BITS = 7
-
-const END_OF_BLOCK = 256
-const LITERAL_SYMBOLS = 288
-const DISTANCE_SYMBOLS = 32
-
-/** By length symbol - 257: the shortest length, and how many bits are added. */
-const LENGTH_BASE = new Uint16Array(31)
-const LENGTH_EXTRA = new Uint8Array(31)
-const DISTANCE_BASE = new Uint16Array(30)
-const DISTANCE_EXTRA = new Uint8Array(30)
-for (let i = 0, base = 3; i < 28; i++) {
-  LENGTH_EXTRA[i] = i < 8 ? 0 : (i >> 2) - 1
-  LENGTH_BASE[i] = base
-  base += 1 << (LENGTH_EXTRA[i] as number)
-}
-LENGTH_BASE[28] = 258
-for (let i = 0, base = 1; i < 30; i++) {
-  DISTANCE_EXTRA[i] = i < 4 ? 0 : (i >> 1) - 1
-  DISTANCE_BASE[i] = base
-  base += 1 << (DISTANCE_EXTRA[i] as number)
-}
-
-/** The order in which a dynamic block gives the lengths of the code for code lengths. */
-const CODE_LENGTH_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
-
 const MATCH_MAX = 258
 /** Input that the longest symbol with its distance takes, and what is loaded beyond it. */
 const INPUT_MARGIN = 10
 
-function fixedCodes(): { literals: Huffman; distances: Huffman } {
-  const lengths = new Uint8Array(LITERAL_SYMBOLS).fill(8, 0, 144).fill(9, 144, 256)
-  lengths.fill(7, 256, 280).fill(8, 280)
-  const literals = huffmanRoom(LITERAL_SYMBOLS, LITERAL_BITS)
-  buildHuffman(literals, LITERAL_BITS, lengths, 0, LITERAL_SYMBOLS)
-  const distances = huffmanRoom(DISTANCE_SYMBOLS, DISTANCE_BITS)
-  buildHuffman(distances, DISTANCE_BITS, new Uint8Array(DISTANCE_SYMBOLS).fill(5), 0, 32)
-  return { literals, distances }
-}
-
-const FIXED = fixedCodes()
-
 type Step = 'header' | 'block' | 'stored' | 'codes' | 'trailer' | 'done'
 
-export class Inflater {
-  /** Where in the input it goes on, after {@link run}. */
-  inputEnd = 0
+export class Inflater extends BlockCodes {
   /** Where in the output it goes on, after {@link run}. */
   outputEnd = 0
-  /** What is wrong, once it is `damaged`. */
-  damage = ''
   private step: Step = 'header'
-  private hold = 0
-  private held = 0
   private isLastBlock = false
   private storedLeft = 0
   private adler = 1
   /** Bytes given out so far: a match cannot reach before the first. */
   private given = 0
-  private literals: Huffman = FIXED.literals
-  private distances: Huffman = FIXED.distances
-  private readonly ownLiterals = huffmanRoom(LITERAL_SYMBOLS, LITERAL_BITS)
-  private readonly ownDistances = huffmanRoom(DISTANCE_SYMBOLS, DISTANCE_BITS)
-  private readonly lengthCode = huffmanRoom(19, LENGTH_CODE_BITS)
-  private readonly lengths = new Uint8Array(LITERAL_SYMBOLS + DISTANCE_SYMBOLS)
 
   /** Begins another stream. */
   reset(): void {
@@ -177,11 +130,6 @@ export class Inflater {
     if (this.outputEnd > from) this.adler = adler32(this.adler, output, from, this.outputEnd)
   }
 
-  private fail(damage: string): InflateStatus {
-    this.damage = damage
-    return 'damaged'
-  }
-
   private readHeader(input: Uint8Array, limit: number): InflateStatus | undefined {
     const at = this.inputEnd
     if (limit - at < 2) return 'needs input'
@@ -218,8 +166,11 @@ export class Inflater {
         this.distances = FIXED.distances
         this.step = 'codes'
         return undefined
-      case 2:
-        return this.readCodes(input, limit)
+      case 2: {
+        const status = this.readCodes(input, limit)
+        if (status === undefined) this.step = 'codes'
+        return status
+      }
       default:
         return this.fail('it has a block of a kind that there is not')
     }
@@ -263,75 +214,6 @@ export class Inflater {
       return undefined
     }
     return count === room ? 'needs room' : 'needs input'
-  }
-
-  /** The codes of a dynamic block. RFC 1951, section 3.2.7. */
-  private readCodes(input: Uint8Array, limit: number): InflateStatus | undefined {
-    const { lengths, lengthCode } = this
-    if (!this.load(input, limit, 14)) return 'needs input'
-    const literalCount = this.take(5) + 257
-    const distanceCount = this.take(5) + 1
-    const codeCount = this.take(4) + 4
-    if (literalCount > 286 || distanceCount > 30) return this.fail('a code has too many symbols')
-    lengths.fill(0, 0, 19)
-    for (let i = 0; i < codeCount; i++) {
-      if (!this.load(input, limit, 3)) return 'needs input'
-      lengths[CODE_LENGTH_ORDER[i] as number] = this.take(3)
-    }
-    if (!buildHuffman(lengthCode, LENGTH_CODE_BITS, lengths, 0, 19)) {
-      return this.fail('the code for code lengths is none')
-    }
-    const total = literalCount + distanceCount
-    for (let i = 0; i < total; ) {
-      // Near the end of the input there may be fewer bits than the longest code has, and enough.
-      this.load(input, limit, 14)
-      const entry = lengthCode.table[this.hold & ((1 << lengthCode.bits) - 1)] as number
-      const length = entry & LENGTH_MASK
-      if (length > this.held) return 'needs input'
-      if (length === 0) return this.held < 14 ? 'needs input' : this.fail('a code length is none')
-      const symbol = entry >> VALUE_SHIFT
-      if (symbol < 16) {
-        this.take(length)
-        lengths[i++] = symbol
-        continue
-      }
-      const extra = symbol === 16 ? 2 : symbol === 17 ? 3 : 7
-      if (length + extra > this.held) return 'needs input'
-      this.take(length)
-      const count = this.take(extra) + (symbol === 18 ? 11 : 3)
-      if (symbol === 16 && i === 0) return this.fail('it repeats a code length before the first')
-      if (i + count > total) return this.fail('it has more code lengths than symbols')
-      lengths.fill(symbol === 16 ? (lengths[i - 1] as number) : 0, i, i + count)
-      i += count
-    }
-    if (lengths[END_OF_BLOCK] === 0) return this.fail('a block has no end')
-    if (!buildHuffman(this.ownLiterals, LITERAL_BITS, lengths, 0, literalCount)) {
-      return this.fail('the code for literals and lengths is none')
-    }
-    if (!buildHuffman(this.ownDistances, DISTANCE_BITS, lengths, literalCount, distanceCount)) {
-      return this.fail('the code for distances is none')
-    }
-    this.literals = this.ownLiterals
-    this.distances = this.ownDistances
-    this.step = 'codes'
-    return undefined
-  }
-
-  /** Makes sure of so many bits (at most 25). */
-  private load(input: Uint8Array, limit: number, bits: number): boolean {
-    while (this.held < bits) {
-      if (this.inputEnd >= limit) return false
-      this.hold |= (input[this.inputEnd++] as number) << this.held
-      this.held += 8
-    }
-    return true
-  }
-
-  private take(bits: number): number {
-    const value = this.hold & ((1 << bits) - 1)
-    this.hold >>>= bits
-    this.held -= bits
-    return value
   }
 
   private decodeCodes(
@@ -530,15 +412,4 @@ export class Inflater {
     this.step = 'done'
     return undefined
   }
-}
-
-function copyMatch(output: Uint8Array, at: number, distance: number, count: number): void {
-  let from = at - distance
-  // The native copies pay off only for long matches that do not overlap.
-  if (count > 48 && distance >= count) {
-    output.copyWithin(at, from, from + count)
-    return
-  }
-  const end = at + count
-  while (at < end) output[at++] = output[from++] as number
 }

@@ -32,7 +32,7 @@ export interface MakeOptions extends GitOptions {
   readonly refs?: readonly string[]
   /** Everything that the refs reach, instead of one commit's tree. Default false. */
   readonly history?: boolean
-  /** Of the commit of a plain directory. Default now. */
+  /** Of the commit of a plain directory, which needs one. */
   readonly date?: MakeDate
   /** Of the padding, in bytes. Default 512. Docteur's own reader takes multiples of 512 alone. */
   readonly blockSize?: number
@@ -213,7 +213,14 @@ async function packSource(source: Source, folder: string, options: MakeOptions):
     case 'directory': {
       const git = new Git(options, true)
       await git.run(['init', '--quiet', '--bare', repository])
-      const { seconds, zone = '+0000' } = options.date ?? { seconds: Math.floor(Date.now() / 1000) }
+      const { date } = options
+      if (date === undefined) {
+        throw new MisuseError(
+          'INVALID_ARGUMENT',
+          'The commit of a plain directory needs a date: the same date makes the same image.',
+        )
+      }
+      const { seconds, zone = '+0000' } = date
       const commit = await commitDirectory(git, repository, source.path, {
         seconds,
         zone,
