@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- [--filter TEXT] [--device KIND] [--configuration A|B] [--quick] [--json FILE]
  * [--compare OLD.json] [--directory DIR]`: speed and device traffic of littlefs, beside the C
- * library's. Each row in a process of its own.
+ * library's, each row in a process of its own; and of docteur, beside git (`--filter docteur`).
  *
  * Exits 1 where a workload failed, 2 on wrong use.
  */
@@ -11,6 +11,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { DeviceKind, Traffic } from './devices.js'
+import { gitTreeTable, measureGitTrees } from './git-trees.js'
 import type { Job, Speed } from './measure.js'
 import { type Reference, timesNative } from './reference.js'
 import {
@@ -39,6 +40,7 @@ const speed: SpeedRow[] = []
 const traffic: TrafficRow[] = []
 let failures = 0
 await measureAll()
+const gitTrees = await measureTrees()
 report()
 
 function readArguments() {
@@ -92,6 +94,15 @@ async function measureAll(): Promise<void> {
       }
     }
   }
+}
+
+/** Images of docteur beside git: by the filter `docteur`, and where nothing is filtered. */
+async function measureTrees(): Promise<string> {
+  const { filter, device, configuration, quick } = options
+  if (device !== undefined || configuration !== undefined || !'docteur'.includes(filter)) return ''
+  progress('docteur, beside git and isomorphic-git')
+  const { rows, memory } = await measureGitTrees(quick ? 1000 : 10_000, quick ? 3 : 12)
+  return gitTreeTable(rows, memory)
 }
 
 async function measureRow(
@@ -165,6 +176,7 @@ function report(): void {
     console.log(calibrationTable(speed, reference))
   }
   if (traffic.length > 0) console.log(trafficTable(traffic, reference))
+  if (gitTrees !== '') console.log(gitTrees)
   if (old !== undefined) console.log(comparison(speed, old))
   if (options.json !== undefined) {
     const results: Results = {
@@ -176,6 +188,7 @@ function report(): void {
     }
     writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`)
   }
-  if (speed.length === 0 && failures === 0) console.error('No workload has that name.')
-  process.exitCode = failures > 0 || speed.length === 0 ? 1 : 0
+  const isEmpty = speed.length === 0 && gitTrees === ''
+  if (isEmpty && failures === 0) console.error('No workload has that name.')
+  process.exitCode = failures > 0 || isEmpty ? 1 : 0
 }

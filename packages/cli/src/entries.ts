@@ -42,7 +42,8 @@ export async function* walkEntries(tree: ImageTree, path: Uint8Array): AsyncGene
   for await (const entry of tree.walk(path)) {
     const { path: pathBytes, type } = entry
     let parent = above[above.length - 1]
-    while (parent !== undefined && !isBelow(pathBytes, parent.path)) {
+    // What a walk met first holds all the rest, also a thing without a name, whose path is its own.
+    while (parent !== undefined && above.length > 1 && !isBelow(pathBytes, parent.path)) {
       above.pop()
       parent = above[above.length - 1]
     }

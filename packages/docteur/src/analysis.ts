@@ -184,8 +184,13 @@ class Scanner {
       if (made > 0) take(output.subarray(start, inflater.outputEnd))
       this.pass(inflater.inputEnd - this.at)
       if (status === 'damaged') throw badStream(offset, inflater.damage)
-      if (total > size || (status === 'done' && total < size)) {
-        throw badStream(offset, `it holds ${total} bytes or more, and its header tells ${size}`)
+      // A repetition that is longer than what is left makes nothing, and asks for room for ever.
+      const isTooLong = status === 'needs room' && limit < output.length
+      if (total > size || isTooLong || (status === 'done' && total < size)) {
+        throw badStream(
+          offset,
+          `it holds ${total === size ? 'more than ' : ''}${total} bytes, and its header tells ${size}`,
+        )
       }
       if (status === 'done') return
       start = inflater.outputEnd

@@ -25,7 +25,7 @@ const GIT_FOLDER = /^(\.git|git~1)[. ]*$/i
 const IGNORED_ON_HFS = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g
 
 /** True where a name is `.git` to some filesystem. */
-export function isGitFolder(name: string): boolean {
+function isGitFolder(name: string): boolean {
   const text = byteStringToText(name)
   return GIT_FOLDER.test(text.replace(IGNORED_ON_HFS, '')) || /^\.git:/i.test(text)
 }

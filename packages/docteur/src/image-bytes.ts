@@ -9,7 +9,7 @@ import type { BlockDevice, Op, Span } from '@caravan/core'
 import type { Cache, Shelf } from './cache.js'
 
 /** A device whose bytes can be told by their place in the image, and how many there are. */
-export interface ImageView {
+interface ImageView {
   readonly device: BlockDevice
   readonly sizeBytes: number
 }

@@ -1,3 +1,4 @@
+export type { OnProgress } from './analysis.js'
 export { Docteur, type DocteurInfo, type DocteurOptions, type GitEntry } from './docteur.js'
 export type { Commit, Signature } from './format/commit.js'
 export type { ObjectKind } from './format/pack-entry.js'

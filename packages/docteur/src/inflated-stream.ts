@@ -3,7 +3,8 @@
  *
  * 1. It inflates forward through a window. Places are remembered on the way (the state of the
  *    decoder, and the last 32 KiB): going back starts at the nearest, not at the beginning.
- * 2. It takes {@link STREAM_BYTES_MAX} of memory at most, however large the content is.
+ * 2. It takes 3 MiB of memory at most, however large the content is: a place with its decoder and its
+ *    window is 100 KB, and there are {@link PLACES_MAX}.
  */
 
 import { assert, type Op } from '@caravan/core'
@@ -16,12 +17,6 @@ const INPUT_BYTES = 65_536
 /** Places are this far apart at least, and there are at most so many. */
 const PLACE_BYTES_MIN = 1 << 20
 const PLACES_MAX = 24
-/** A decoder with its tables, and its window. */
-const PLACE_COST_BYTES = 100_000
-
-export const STREAM_BYTES_MAX =
-  PLACES_MAX * PLACE_COST_BYTES + WINDOW_BYTES + OUTPUT_BYTES + 2 * INPUT_BYTES
-
 interface Place {
   /** Within the content. */
   readonly position: number
@@ -113,8 +108,11 @@ export class InflatedStream {
       this.filled = inflater.outputEnd
       if (status === 'damaged') throw badStream(this.offset, inflater.damage)
       if (status === 'needs input') yield* this.loadInput()
-      else if (status === 'needs room') break
-      else if (this.position < this.size) {
+      else if (status === 'needs room') {
+        // A repetition that is longer than what is left would never find room.
+        if (limit === buffer.length || this.position === this.size) break
+        throw badStream(this.offset, `it holds more than ${this.size} bytes`)
+      } else if (this.position < this.size) {
         throw badStream(this.offset, `it ends after ${this.position} of ${this.size} bytes`)
       } else break
     }

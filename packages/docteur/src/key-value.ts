@@ -29,7 +29,7 @@ import { ENTRIES_MAX, resolveNow, resolvePath, treeOfEntry, treeTooLarge } from 
 import type { Entry } from './tree.js'
 
 /** How a store's operations are run. */
-export interface ReadRunner {
+interface ReadRunner {
   read<T>(op: Op<T>): Promise<T>
   readSync<T>(op: Op<T>): T
 }
@@ -42,6 +42,7 @@ const NOWHERE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'] as const
 export class DocteurKeyValue implements KeyValueStore {
   private connected = true
 
+  /** @internal */
   constructor(
     private readonly mounted: MountedCommit,
     private readonly runner: ReadRunner,

@@ -31,7 +31,7 @@ export interface PackObject {
 }
 
 /** Where a Pack lies, and what it works with. */
-export interface PackSettings {
+interface PackSettings {
   readonly idSize: IdSize
   /** Where in the image the PACK begins. */
   readonly begin: number
@@ -52,7 +52,7 @@ export interface ChainLink {
 }
 
 /** A delta chain: the deltas from the object down, and what they stand on. */
-export interface Chain {
+interface Chain {
   readonly deltas: readonly ChainLink[]
   readonly base: ChainLink
   readonly kind: ObjectKind
@@ -229,10 +229,10 @@ export class Pack {
   /** The whole content of one entry: of a delta its instructions. */
   private *inflateEntry(offset: number, { size, headerBytes }: PackEntry): Op<Uint8Array> {
     const { begin, end, inflate } = this.settings
-    this.checkSize(offset, size)
     const start = offset + headerBytes
     const room = end - begin - start
     checkPossible(offset, size, room)
+    this.checkSize(offset, size)
     // What zlib needs at most. Others may need more: then it is asked for again.
     for (let want = size + (size >> 10) + 64; ; want *= 2) {
       const input = yield* this.readStream(start, want)

@@ -18,14 +18,14 @@ const LINKS_MAX = 40
 /** Linux's PATH_MAX: a longer target is no path. */
 const TARGET_BYTES_MAX = 4096
 
-export interface Resolved {
+interface Resolved {
   readonly entry: Entry
   /** The names that lead to it from the root, over no link. */
   readonly names: readonly string[]
 }
 
 /** The tree of a directory's entry, where it is in memory. */
-export function peekTreeOf(image: Image, entry: Entry): Tree | undefined {
+function peekTreeOf(image: Image, entry: Entry): Tree | undefined {
   return entry.offset === -1 ? undefined : image.peekTree(entry.offset)
 }
 

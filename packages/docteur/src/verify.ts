@@ -187,6 +187,8 @@ function* checkPadding(image: Image, analysis: Analysis, findings: Findings): Op
     )
     return
   }
+  // What lies beyond the end was told of the IDX.
+  if (indexOffset > sizeBytes) return
   yield* checkZeros(image, packEnd, indexOffset, 'the PACK', findings)
   if (indexEnd > sizeBytes) return
   yield* checkZeros(image, indexEnd, sizeBytes, 'the IDX', findings)

@@ -5,7 +5,7 @@
  * Source: git's Documentation/gitformat-*, "commit"; `git cat-file commit`.
  */
 
-import { byteString, byteStringToText, FormatError } from '@caravan/core'
+import { byteString, FormatError } from '@caravan/core'
 
 export interface Signature {
   /** A byte string, as `message`. */
@@ -90,9 +90,4 @@ function decodeSignature(text: string): Signature | undefined {
     seconds: Math.abs(seconds) <= SECONDS_MAX ? seconds : 0,
     zone: parts[4] ?? '+0000',
   }
-}
-
-/** `NAME <MAIL>` as text. */
-export function signatureText({ name, email }: Signature): string {
-  return `${byteStringToText(name)} <${byteStringToText(email)}>`
 }

@@ -14,7 +14,7 @@ import { FormatError } from '@caravan/core'
 /** Both sizes, in any spelling that git writes. */
 export const DELTA_SIZES_MAX_BYTES = 20
 
-export interface DeltaSizes {
+interface DeltaSizes {
   readonly baseSize: number
   readonly resultSize: number
   /** Where the instructions begin. */
@@ -90,7 +90,7 @@ export function applyDelta(base: Uint8Array, delta: Uint8Array, offset: number):
 }
 
 /** One piece of what a delta makes. */
-export interface DeltaPiece {
+interface DeltaPiece {
   /** From the base, or of the delta's own bytes. */
   readonly isCopy: boolean
   /** Within the base, or within the delta. */

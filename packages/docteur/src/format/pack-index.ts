@@ -68,7 +68,7 @@ export function decodeIndexHead(bytes: Uint8Array): Uint32Array {
 }
 
 /** The tables of an IDX, in the order of the ids. */
-export interface IndexTables {
+interface IndexTables {
   /** One after the other, ascending. */
   readonly ids: Uint8Array
   readonly crcs: Uint32Array

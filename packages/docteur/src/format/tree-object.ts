@@ -22,12 +22,12 @@ export interface TreeEntry {
 
 const TYPE_MASK = 0o170000
 
-const TYPES: Readonly<Record<number, TreeEntryType>> = {
-  [0o100000]: 'file',
-  [0o040000]: 'directory',
-  [0o120000]: 'symlink',
-  [0o160000]: 'submodule',
-}
+const TYPES: ReadonlyMap<number, TreeEntryType> = new Map([
+  [0o100000, 'file'],
+  [0o040000, 'directory'],
+  [0o120000, 'symlink'],
+  [0o160000, 'submodule'],
+])
 
 /** Modes that git writes, or once wrote. */
 export const KNOWN_MODES: readonly number[] = [
@@ -63,7 +63,7 @@ export function decodeTree(bytes: Uint8Array, idSize: IdSize, id: string): TreeE
     entries.push({
       name: byteString(bytes, at + 1, end),
       mode,
-      type: TYPES[mode & TYPE_MASK] ?? 'unknown',
+      type: TYPES.get(mode & TYPE_MASK) ?? 'unknown',
       id: bytes.subarray(end + 1, end + 1 + idSize),
     })
     at = end + 1 + idSize

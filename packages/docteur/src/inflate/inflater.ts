@@ -26,7 +26,7 @@ import {
 export const WINDOW_BYTES = 32_768
 
 /** Why {@link Inflater.run} came back. */
-export type InflateStatus = 'needs input' | 'needs room' | 'done' | 'damaged'
+type InflateStatus = 'needs input' | 'needs room' | 'done' | 'damaged'
 
 const LITERAL_BITS = 10
 const DISTANCE_BITS = 9

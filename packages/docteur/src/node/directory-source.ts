@@ -14,7 +14,7 @@ import { lstat, mkdir, readdir, readlink, realpath, stat, writeFile } from 'node
 import { join } from 'node:path'
 import { type Git, MakeError } from './git.js'
 
-export interface DirectoryOptions {
+interface DirectoryOptions {
   /** Seconds since 1970. */
   readonly seconds: number
   /** `+0200`. */
