@@ -49,7 +49,12 @@ function* writeGeneration(volume: Volume): Op<void> {
   space.grewOld(limit)
   payload.settle()
   const ropes: RopeNode[] = []
-  for (const slot of pending.files.keys()) ropes.push(...dirtyNodes((slot.value as FileValue).rope))
+  for (const slot of pending.files.keys()) {
+    const { rope } = slot.value as FileValue
+    // Most files are small: a single node.
+    if (rope instanceof RopeNode && rope.height === 0) ropes.push(rope)
+    else for (const node of dirtyNodes(rope)) ropes.push(node)
+  }
   const payloadNodes = payload.tree.dirtyNodes()
   const isRollover = current.slot === SLOTS_PER_ROOT - 1
 
@@ -160,7 +165,7 @@ function settleFile(volume: Volume, file: FileValue): void {
   if (file.isLeaf) {
     const page = new Uint8Array(4 + rope.bytes.length)
     encodeRopeLeaf(page, rope.bytes)
-    volume.pages.keep(rope.id, page)
+    volume.pages.keepOwn(rope.id, page)
   }
   file.rope = { id: rope.id, checksum: rope.checksum }
 }

@@ -216,8 +216,7 @@ export class FreeSpace {
    */
   order(limit: number): void {
     this.commitsSinceOrdered++
-    let leafCount = 0
-    for (const _ of this.tree.leaves()) leafCount++
+    const { leafCount } = this.tree
     if (leafCount < ORDERED_LEAVES_MIN || this.commitsSinceOrdered < 16 * leafCount) return
     this.commitsSinceOrdered = 0
     const old: TimedRun[] = []

@@ -32,6 +32,7 @@ export class PageTree<Leaf extends TreePage> {
   root: TreePage | undefined
   /** Nodes that are to be written. */
   dirtyCount = 0
+  leafCount = 0
 
   constructor(
     private readonly branchChildren: number,
@@ -45,12 +46,14 @@ export class PageTree<Leaf extends TreePage> {
   /** Takes over a tree that is on the device. */
   adopt(root: TreePage): void {
     this.root = root
+    for (const _ of this.leaves()) this.leafCount++
   }
 
   /** Gives all pages back, and builds a new tree over leaves that are on no page. */
   rebuild(leaves: readonly Leaf[]): void {
     for (const node of this.nodes()) if (node.id !== 0) this.onFreed(node.id)
     this.dirtyCount = leaves.length
+    this.leafCount = leaves.length
     let level: TreePage[] = [...leaves]
     for (let height = 1; level.length > 1; height++) {
       const above: Branch[] = []
@@ -84,6 +87,7 @@ export class PageTree<Leaf extends TreePage> {
   /** Puts a new leaf behind another, or alone into an empty tree. */
   insertAfter(leaf: Leaf | undefined, added: Leaf): void {
     this.dirtyCount++
+    this.leafCount++
     if (leaf === undefined) {
       this.root = added
       return
@@ -116,6 +120,7 @@ export class PageTree<Leaf extends TreePage> {
   remove(node: TreePage): void {
     if (node.id !== 0) this.onFreed(node.id)
     else this.dirtyCount--
+    if (!(node instanceof Branch)) this.leafCount--
     const { parent } = node
     node.parent = undefined
     if (parent === undefined) {
@@ -154,12 +159,14 @@ export class PageTree<Leaf extends TreePage> {
 
   /** All nodes, children before their parent. */
   *nodes(): Generator<TreePage, void, void> {
-    if (this.root !== undefined) yield* nodesUnder(this.root, false)
+    if (this.root !== undefined) yield* nodesUnder(this.root)
   }
 
   /** Nodes that are to be written, children before their parent. */
   dirtyNodes(): TreePage[] {
-    return this.root === undefined ? [] : [...nodesUnder(this.root, true)]
+    const nodes: TreePage[] = []
+    if (this.root !== undefined) addDirty(this.root, nodes)
+    return nodes
   }
 
   /** All nodes are on the pages that they were given. */
@@ -168,16 +175,13 @@ export class PageTree<Leaf extends TreePage> {
   }
 }
 
-function* nodesUnder(root: TreePage, dirtyOnly: boolean): Generator<TreePage, void, void> {
-  const stack: { node: TreePage; next: number }[] = [{ node: root, next: 0 }]
-  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    if (dirtyOnly && top.node.id !== 0) {
-      stack.pop()
-    } else if (top.node instanceof Branch && top.next < top.node.children.length) {
-      stack.push({ node: top.node.children[top.next++] as TreePage, next: 0 })
-    } else {
-      stack.pop()
-      yield top.node
-    }
-  }
+function* nodesUnder(root: TreePage): Generator<TreePage, void, void> {
+  if (root instanceof Branch) for (const child of root.children) yield* nodesUnder(child)
+  yield root
+}
+
+function addDirty(node: TreePage, nodes: TreePage[]): void {
+  if (node.id !== 0) return
+  if (node instanceof Branch) for (const child of node.children) addDirty(child, nodes)
+  nodes.push(node)
 }

@@ -32,11 +32,17 @@ export class Pages {
 
   /** Keeps a page; `usedBytes` of it say all. */
   keep(id: number, page: Uint8Array, usedBytes = page.length): void {
-    if (usedBytes > this.budgetBytes / 16) return
-    this.forget(id)
     // A copy: a small page must not hold a large buffer.
-    this.kept.set(id, page.slice(0, usedBytes))
-    this.keptBytes += usedBytes + ENTRY_BYTES
+    if (usedBytes <= this.budgetBytes / 16) this.keepOwn(id, page.slice(0, usedBytes))
+  }
+
+  /** The same for bytes that nobody else has. */
+  keepOwn(id: number, page: Uint8Array): void {
+    if (page.length > this.budgetBytes / 16) return
+    this.forget(id)
+    this.kept.set(id, page)
+    this.keptBytes += page.length + ENTRY_BYTES
+    if (this.keptBytes <= this.budgetBytes) return
     // The oldest go first; those that are used again and again are soon back.
     for (const [oldest, bytes] of this.kept) {
       if (this.keptBytes <= this.budgetBytes) break

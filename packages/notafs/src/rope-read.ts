@@ -8,11 +8,6 @@ import type { Pages } from './pages.js'
 import { checkHeight, childAt, RopeNode } from './rope.js'
 import type { FileValue, Ref } from './tree.js'
 
-/** Bytes of a file, in memory or not. */
-export function sizeNow(file: FileValue): number | undefined {
-  return file.size >= 0 ? file.size : undefined
-}
-
 /** @throws FormatError. */
 export function* readSize(pages: Pages, file: FileValue): Op<number> {
   if (file.size >= 0) return file.size
@@ -63,6 +58,15 @@ export function contentNow(pages: Pages, file: FileValue): Uint8Array | undefine
   const page = pages.find(rope.id)
   if (page === undefined || ropeHeight(page) !== 0) return undefined
   return ropeLeafContent(page, pages.layout, rope.id)
+}
+
+/** A copy of it. */
+export function copyNow(pages: Pages, file: FileValue): Uint8Array | undefined {
+  const { rope } = file
+  if (rope instanceof RopeNode) return rope.height === 0 ? rope.bytes.slice() : undefined
+  const page = pages.find(rope.id)
+  if (page === undefined || ropeHeight(page) !== 0) return undefined
+  return page.slice(4, 4 + ropeNodeBytes(page, pages.layout, rope.id))
 }
 
 /** Bytes of leaves that are read at once. */

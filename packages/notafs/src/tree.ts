@@ -118,8 +118,9 @@ export class View {
   ) {}
 
   child(directory: Directory, name: string): Value | undefined {
-    for (const overlay of this.overlays()) {
-      const names = overlay.changes.get(directory)
+    const overlays = this.overlays()
+    for (let i = 0; i < overlays.length; i++) {
+      const names = (overlays[i] as Overlay).changes.get(directory)
       if (names?.has(name)) return names.get(name)
     }
     return directory.slots.get(name)?.value
@@ -128,9 +129,9 @@ export class View {
   /** @returns `undefined` where it is missing, also below a file. */
   find(names: readonly string[]): Value | undefined {
     let value: Value = this.top
-    for (const name of names) {
+    for (let i = 0; i < names.length; i++) {
       if (value.kind === 'file') return undefined
-      const next = this.child(value.directory, name)
+      const next = this.child(value.directory, names[i] as string)
       if (next === undefined) return undefined
       value = next
     }

@@ -17,7 +17,7 @@ import {
   type Timestamp,
 } from '@caravan/core'
 import type { Pages } from '../pages.js'
-import { contentNow, readRange } from '../rope-read.js'
+import { copyNow, readRange } from '../rope-read.js'
 import type { FileValue, View } from '../tree.js'
 import { requireKey, requireValue } from './change.js'
 import {
@@ -83,14 +83,12 @@ export class NotafsReader implements KeyValueReader {
 
   async get(key: Key): Promise<Uint8Array> {
     const segments = parseKey(key)
-    return this.small(segments)?.slice() ?? this.op(key, (view) => this.part(view, segments, {}))
+    return this.small(segments) ?? this.op(key, (view) => this.part(view, segments, {}))
   }
 
   getSync(key: Key): Uint8Array {
     const segments = parseKey(key)
-    return (
-      this.small(segments)?.slice() ?? this.opSync(key, (view) => this.part(view, segments, {}))
-    )
+    return this.small(segments) ?? this.opSync(key, (view) => this.part(view, segments, {}))
   }
 
   async getInto(key: Key, target: Uint8Array): Promise<number> {
@@ -200,11 +198,11 @@ export class NotafsReader implements KeyValueReader {
     this.reading.enter()
   }
 
-  /** A small value that is in memory: the way of most reads, without an operation. */
+  /** A copy of a small value that is in memory: the way of most reads, without an operation. */
   private small(segments: readonly string[]): Uint8Array | undefined {
     this.enter()
     const value = this.reading.viewNow()?.find(segments)
-    return value?.kind === 'file' ? contentNow(this.reading.pages, value) : undefined
+    return value?.kind === 'file' ? copyNow(this.reading.pages, value) : undefined
   }
 
   private part(view: View, segments: readonly string[], range: PartialRange): Op<Uint8Array> {
