@@ -60,7 +60,8 @@ describe.skipIf(process.platform === 'win32')('Ctrl-C while a big tree is packed
   })
 })
 
-describe.skipIf(process.platform === 'win32')('kill -9', () => {
+// Dozens of processes: time for a busy machine.
+describe.skipIf(process.platform === 'win32')('kill -9', { timeout: 120_000 }, () => {
   test('of put: the old file or the new one', async () => {
     const [old, young] = ['a'.repeat(3_000_000), 'b'.repeat(3_000_000)]
     const base = freshPath()
