@@ -1,6 +1,7 @@
 /** Work on many small files. */
 
 import type { LittleFS } from '@caravan/littlefs'
+import type { Run } from './row.js'
 import {
   expectBytes,
   expectCount,
@@ -8,7 +9,6 @@ import {
   makeFilesystem,
   makeNames,
   type Place,
-  type Run,
   SMALL_FILE_BYTES,
   scaled,
   type Workload,

@@ -1,6 +1,7 @@
 /** Work on the content of one file. */
 
 import type { FileHandle, LittleFS } from '@caravan/littlefs'
+import type { Run } from './row.js'
 import {
   cut,
   expectBytes,
@@ -10,7 +11,6 @@ import {
   makeFilesystem,
   makeNumbers,
   type Place,
-  type Run,
   scaled,
   type Workload,
 } from './workload.js'
