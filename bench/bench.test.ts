@@ -8,9 +8,11 @@ import { tableCrc32 } from './calibration.js'
 import { findRow, GROUPS } from './groups.js'
 import { littlefsRows } from './littlefs-rows.js'
 import { countTraffic, type Job, measureSpeed } from './measure.js'
+import { peerTable, shapeTable } from './ratios.js'
 import { type Reference, standing } from './reference.js'
-import { comparison, median, type SpeedRow, speedTable, trafficTable } from './report.js'
+import { comparison, type SpeedRow, speedTable, trafficTable } from './report.js'
 import type { RowKey } from './row.js'
+import { median } from './table.js'
 import { makeBytes } from './workload.js'
 
 const reference = JSON.parse(
@@ -138,4 +140,42 @@ it('the tables name the row, its figures and their ratio to those before', async
   const traffic = await countTraffic(job(inMemory('write 8 MiB', 'A')))
   const counted = { ...inMemory('write 8 MiB', 'A'), traffic }
   expect(cells(trafficTable([counted], reference), 'write 8 MiB')).toContain('8,405,232')
+})
+
+describe('ratios of rows', () => {
+  const row = (name: string, subject: string, rate: number): SpeedRow => ({
+    ...{ group: '', name, subject, configuration: '', unit: 'ops/s', median: rate },
+    ...{ slowest: rate, fastest: rate, repetitions: 5, standing: undefined, memoryBytes: 0 },
+    calibration: { copy: 1, crc: 1 },
+  })
+  const lastCells = (table: string) =>
+    table
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/).at(-1))
+
+  it('each peer stands beside ours, on a tmpfs those on a tmpfs', () => {
+    const table = peerTable([
+      row('fs: list 1000', 'caravan', 600),
+      row('fs: list 1000', 'memfs', 200),
+      row('fs: list 1000', 'caravan on a tmpfs', 500),
+      row('fs: list 1000', 'node:fs on a tmpfs', 1000),
+      row('fs: stat each of 1000', 'memfs', 1),
+    ])
+    expect(lastCells(table)).toEqual(['times', '3.00', '0.500'])
+  })
+
+  it('growth is the cost of a unit at each size, promises beside their synchronous form', () => {
+    const table = shapeTable([
+      row('list 1000', 'memory', 1000),
+      row('list 10000', 'memory', 500),
+      row('list 1000', 'promise', 250),
+    ])
+    expect(lastCells(table)).toEqual(['most / least', '2.00', '4.00'])
+  })
+
+  it('nothing to compare gives no table', () => {
+    expect(peerTable([row('list 1000', 'memory', 1)])).toBe('')
+    expect(shapeTable([row('list 1000', 'memory', 1)])).toBe('')
+  })
 })

@@ -1,11 +1,15 @@
 /** All groups of rows, in the order of the tables. */
 
+import { fsRows } from './fs-rows.js'
+import { keyValueRows } from './key-value-rows.js'
 import { littlefsRows } from './littlefs-rows.js'
 import { isSameRow, type Row, type RowKey } from './row.js'
 
 /** By name: what `--group` takes. */
 export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   littlefs: littlefsRows,
+  fs: fsRows,
+  'key-value': keyValueRows,
 }
 
 /** @throws RangeError where there is none. */

@@ -45,6 +45,8 @@ function rowOf(workload: Workload, kind: DeviceKind, configuration: Configuratio
     unit,
     yardstick,
     ...(reference === undefined ? {} : { reference }),
+    // C was measured in memory: a file shows the disk.
+    isComparable: kind !== 'file',
     // The requests are the same on every device.
     ...(traffic === undefined || kind !== 'memory' ? {} : { traffic }),
     start: (surroundings) => startOn(kind, configuration, workload, surroundings),

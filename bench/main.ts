@@ -13,11 +13,11 @@ import { parseArgs } from 'node:util'
 import type { Traffic } from './devices.js'
 import { GROUPS } from './groups.js'
 import type { Job, Speed } from './measure.js'
+import { peerTable, shapeTable } from './ratios.js'
 import { type Reference, standing } from './reference.js'
 import {
   calibrationTable,
   comparison,
-  median,
   type Results,
   type SpeedRow,
   speedTable,
@@ -25,6 +25,7 @@ import {
   trafficTable,
 } from './report.js'
 import type { Row } from './row.js'
+import { median } from './table.js'
 
 const USAGE =
   'usage: npm run bench -- [--filter TEXT] [--group NAME] [--subject NAME] [--configuration A|B] [--quick] [--json FILE] [--compare OLD.json] [--directory DIR]'
@@ -116,8 +117,7 @@ async function measureRow(group: string, row: Row): Promise<void> {
       fastest: rates.at(-1) as number,
       repetitions: rates.length,
       calibration,
-      // C was measured in memory: a file shows the disk.
-      standing: subject === 'file' ? undefined : standing(reference, row, middle, calibration),
+      standing: standing(reference, row, middle, calibration),
       memoryBytes,
     })
     if (row.traffic !== undefined) {
@@ -155,6 +155,7 @@ function report(): void {
   if (speed.length > 0) {
     console.log(speedTable(speed, reference))
     console.log(calibrationTable(speed, reference))
+    for (const table of [shapeTable(speed), peerTable(speed)]) if (table !== '') console.log(table)
   }
   if (traffic.length > 0) console.log(trafficTable(traffic, reference))
   if (old !== undefined) console.log(comparison(speed, old))

@@ -66,7 +66,7 @@ export function standing(
   calibration: Calibration,
 ): Standing | undefined {
   const found = reference.speed[row.reference ?? row.name]
-  if (found === undefined) return undefined
+  if (found === undefined || row.isComparable === false) return undefined
   const machine = calibration[row.yardstick] / reference.calibration[row.yardstick].value
   const { native, timesAsked, rateAsked, shareOfCopyAsked } = found
   const better = native && rate / (Math.max(native.A, native.B) * machine)

@@ -5,6 +5,7 @@ import type { Traffic } from './devices.js'
 import { findRow } from './groups.js'
 import type { Reference, Standing } from './reference.js'
 import type { RowKey } from './row.js'
+import { figure, layOut, median } from './table.js'
 import type { Configuration } from './workload.js'
 
 /** What `--json` writes, and `--compare` reads. */
@@ -32,13 +33,6 @@ export interface SpeedRow extends RowKey {
 
 export interface TrafficRow extends RowKey {
   readonly traffic: Traffic
-}
-
-/** @param rates Ascending. */
-export function median(rates: readonly number[]): number {
-  const middle = rates.length >> 1
-  const upper = rates[middle] as number
-  return rates.length % 2 === 1 ? upper : ((rates[middle - 1] as number) + upper) / 2
 }
 
 const SPEED_COLUMNS = ['work', 'by', '', 'unit', 'median', 'slowest', 'fastest']
@@ -146,27 +140,4 @@ export function comparison(rows: readonly SpeedRow[], old: Results): string {
   })
   const head = ['compared', 'by', '', 'before', 'now', 'ratio', 'calibrated']
   return layOut([head, ...cells], 3)
-}
-
-/** Three digits, or all before the point. */
-function figure(value: number): string {
-  if (value >= 100) return Math.round(value).toLocaleString('en-US')
-  return value.toPrecision(value < 0.1 ? 2 : 3)
-}
-
-/** Columns wide enough for their cells; the first `leftCount` begin at the left. */
-function layOut(rows: readonly (readonly string[])[], leftCount: number): string {
-  const widths: number[] = []
-  for (const row of rows) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
-  }
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, i) => {
-        const width = widths[i] as number
-        return i < leftCount ? cell.padEnd(width) : cell.padStart(width)
-      })
-      .join('  ')
-      .trimEnd()
-  return `${rows.map(line).join('\n')}\n`
 }

@@ -13,7 +13,7 @@ import type { BlockDevice } from '@caravan/core'
 import type { Reference } from './reference.js'
 
 /** What of the machine a row is bound by: copying memory, or computing. */
-export type Yardstick = 'copy' | 'crc'
+type Yardstick = 'copy' | 'crc'
 
 export interface RowKey {
   /** The kind of work. Rows of one name are compared with each other. */
@@ -30,6 +30,8 @@ export interface Row extends RowKey {
   readonly yardstick: Yardstick
   /** The row of reference.json to compare with. Default: `name`. */
   readonly reference?: string
+  /** False for another program, or another device than the reference had. Default true. */
+  readonly isComparable?: boolean
   /**
    * What of it the table of device traffic counts: all requests from `start` on, or those of `work`
    * alone. Default: it is not in the table.
