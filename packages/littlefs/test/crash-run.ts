@@ -17,28 +17,56 @@ import {
   performSync,
   type Random,
   type Recording,
+  type SeenNode,
   type TreeModel,
 } from '@caravan/testkit'
 import { checkOptions, codeOf, ModelRun, mountOptions, type Setup, treeOf } from './model-run.js'
 
-/** Operations recorded on a device, and what is on it after each. */
-interface Story {
+/** A story as it is written down: what once went wrong, and how to try it again. */
+export interface ToldStory {
+  /** That found it, or 0. */
+  readonly seed: number
+  readonly story: string
   readonly setup: Setup
+  readonly preparation: readonly Operation[]
+  readonly operations: readonly Operation[]
+}
+
+/** Operations recorded on a device, and what is on it after each. */
+export interface Story {
+  readonly setup: Setup
+  /** What was done before the recording began. */
+  readonly preparation: readonly Operation[]
+  readonly operations: readonly Operation[]
   readonly recording: Recording
   /** `trees[i]` once `ends[i]` requests were answered; the first before anything. */
   readonly trees: readonly TreeModel[]
   readonly ends: readonly number[]
-  readonly operations: readonly Operation[]
   readonly wasTight: boolean
 }
 
 export interface CrashCounts {
   states: number
   doubleCuts: number
+  /** Of the states and double cuts, those with a part of the unsynced writes (variants B). */
+  subsets: number
+}
+
+/** How thoroughly a story is cut. */
+export interface CutStoryOptions {
+  /** Cases drawn for each cut and variant where there are too many. */
+  readonly samples: number
+  /** Every prefix and, where they are few, every subset. Default false. */
+  readonly thorough?: boolean
+  /**
+   * One of so many states is cut again during the repair and the use after it: in one place in
+   * order and in one out of order. Or `'all'`: each of them, everywhere.
+   */
+  readonly cutAgain: number | 'all'
 }
 
 /** What a state after a cut lacks. */
-class Broken extends Error {}
+export class Broken extends Error {}
 
 /** Makes a tree, then records operations: those given, or drawn. */
 export function recordStory(
@@ -48,29 +76,32 @@ export function recordStory(
   recorded: readonly Operation[] | number,
 ): Story {
   const run = new ModelRun(setup)
-  const draw = (): Operation => {
-    const operation = drawOperation(random, run.model, { ...run.profile, slots: 2 })
-    // That one goes in steps, each of which may be the last.
-    return operation.do === 'removeTree' ? draw() : operation
-  }
-  const prepared = typeof preparation === 'number' ? preparation : preparation.length
-  for (let i = 0; i < prepared; i++) {
-    run.step(typeof preparation === 'number' ? draw() : (preparation[i] as Operation))
+  const next = (source: readonly Operation[] | number, index: number): Operation =>
+    typeof source === 'number'
+      ? drawOperation(random, run.model, { ...run.profile, slots: 2 })
+      : (source[index] as Operation)
+  const lengthOf = (source: readonly Operation[] | number) =>
+    typeof source === 'number' ? source : source.length
+  const prepared: Operation[] = []
+  for (let i = 0; i < lengthOf(preparation); i++) {
+    const operation = next(preparation, i)
+    prepared.push(operation)
+    run.step(operation)
   }
   run.device.startRecording()
   const trees = [run.model.clone()]
   const ends = [0]
   const operations: Operation[] = []
-  const count = typeof recorded === 'number' ? recorded : recorded.length
-  for (let i = 0; i < count; i++) {
-    const operation = typeof recorded === 'number' ? draw() : (recorded[i] as Operation)
+  for (let i = 0; i < lengthOf(recorded); i++) {
+    const operation = next(recorded, i)
     operations.push(operation)
     run.step(operation)
     trees.push(run.model.clone())
     ends.push(run.device.recordedCount)
   }
   const { wasTight } = run
-  return { setup, recording: run.device.stopRecording(), trees, ends, operations, wasTight }
+  const recording = run.device.stopRecording()
+  return { setup, preparation: prepared, operations, recording, trees, ends, wasTight }
 }
 
 /** Cuts a story everywhere. @returns what is wrong with the first bad state. */
@@ -78,22 +109,25 @@ export function cutStory(
   story: Story,
   random: Random,
   counts: CrashCounts,
-  options: { readonly samples: number; readonly doubleCutOneIn: number },
+  options: CutStoryOptions,
 ): string | undefined {
   const { setup } = story
+  const { samples, thorough = false } = options
   const cutOptions = {
     geometry: setup,
     eraseValue: setup.eraseValue,
     random,
-    samples: options.samples,
+    samples,
+    thorough,
   }
   for (const cuts of [cutsInOrder, cutsOutOfOrder]) {
     for (const cut of cuts(story.recording, cutOptions)) {
       const done = story.ends.findLastIndex((end) => end <= cut.answered)
-      const allowed = story.trees.slice(done, done + 2)
       counts.states++
-      const isDouble = random.oneIn(options.doubleCutOneIn)
-      const wrong = checkCut(story, cut, allowed, isDouble ? random : undefined, counts)
+      if (cuts === cutsOutOfOrder) counts.subsets++
+      const { cutAgain } = options
+      const isCutAgain = cutAgain === 'all' || random.oneIn(cutAgain)
+      const wrong = checkCut(story, cut, done, isCutAgain ? random : undefined, counts, options)
       if (wrong === undefined) continue
       const during = JSON.stringify(story.operations[done])
       return `${cut.label}, during operation ${done} ${during}: ${wrong}`
@@ -102,26 +136,41 @@ export function cutStory(
   return undefined
 }
 
+/** What a state may show: a tree before or after, and where a change goes in steps, one between. */
+interface Allowed {
+  readonly trees: readonly TreeModel[]
+  readonly isInSteps: boolean
+}
+
 function checkCut(
   story: Story,
   cut: CutState,
-  allowed: readonly TreeModel[],
+  done: number,
   random: Random | undefined,
   counts: CrashCounts,
+  options: CutStoryOptions,
 ): string | undefined {
   const { setup } = story
+  const trees = story.trees.slice(done, done + 2)
+  // Removing a tree goes in steps, each of which may be the last.
+  const isInSteps = story.operations[done]?.do === 'removeTree'
   try {
-    const tree = checkReading(setup, cut.state, allowed, story.wasTight)
-    const device = deviceOf(setup, cut)
+    const tree = checkReading(setup, cut.state, { trees, isInSteps }, story.wasTight)
+    const device = deviceOf(setup, cut, isStrict(setup, cut))
     device.startRecording()
-    const trees = goOn(setup, device, tree, story.wasTight)
-    if (random === undefined) return undefined
+    const after = goOn(setup, device, tree, story.wasTight)
     const recording = device.stopRecording()
-    for (const again of secondCuts(recording, setup, random)) {
+    fillAgain(setup, device, after.trees.at(-1) as TreeModel)
+    if (random === undefined) return undefined
+    for (const again of secondCuts(recording, setup, random, options)) {
       counts.doubleCuts++
-      const done = trees.ends.findLastIndex((end) => end <= again.answered)
-      const state = checkAgain(setup, again, trees.trees.slice(done, done + 2), story.wasTight)
-      if (state !== undefined) return `second cut, ${again.label}, step ${done}: ${state}`
+      if (again.label.startsWith('B')) counts.subsets++
+      const step = after.ends.findLastIndex((end) => end <= again.answered)
+      // What the first cut left of the medium is there at the second too.
+      const strict = isStrict(setup, cut) && isStrict(setup, again)
+      const next = { trees: after.trees.slice(step, step + 2), isInSteps: false }
+      const state = checkAgain(setup, again, strict, next, story.wasTight)
+      if (state !== undefined) return `second cut, ${again.label}, step ${step}: ${state}`
     }
     return undefined
   } catch (error) {
@@ -132,12 +181,13 @@ function checkCut(
 function checkAgain(
   setup: Setup,
   cut: CutState,
-  allowed: readonly TreeModel[],
+  strict: boolean,
+  allowed: Allowed,
   wasTight: boolean,
 ): string | undefined {
   try {
     const tree = checkReading(setup, cut.state, allowed, wasTight)
-    goOn(setup, deviceOf(setup, cut), tree, wasTight)
+    goOn(setup, deviceOf(setup, cut, strict), tree, wasTight)
     return undefined
   } catch (error) {
     return error instanceof Broken ? error.message : `${(error as Error).stack}`
@@ -145,28 +195,43 @@ function checkAgain(
 }
 
 /**
- * A cache that loses an erase belongs to a medium that takes any write; and what version 2.0 takes
- * to be erased may be such a rest.
+ * A cache that loses an erase and keeps the prog after it belongs to a medium that takes any write.
+ * There version 2.0, which has no forward CRC, may take for erased what only is all alike: the
+ * padding of the block's last use. With 2.1 even such a medium is judged as flash is.
  */
-function deviceOf(setup: Setup, cut: CutState): CrashDevice {
-  const strict = setup.diskVersion === '2.1' || cut.label.startsWith('A')
+export function isStrict(setup: Setup, cut: CutState): boolean {
+  return setup.diskVersion === '2.1' || cut.label.startsWith('A')
+}
+
+function deviceOf(setup: Setup, cut: CutState, strict: boolean): CrashDevice {
   return new CrashDevice({ ...setup, strict, state: copyOfState(cut.state) })
 }
 
-/** One cut in order and one out of order, anywhere. */
-function secondCuts(recording: Recording, setup: Setup, random: Random): CutState[] {
+/** One cut in order and one out of order, somewhere; or all of both. */
+function* secondCuts(
+  recording: Recording,
+  setup: Setup,
+  random: Random,
+  { cutAgain, thorough = false }: CutStoryOptions,
+): Generator<CutState> {
   const options = { geometry: setup, eraseValue: setup.eraseValue, random }
-  return [cutsInOrder, cutsOutOfOrder].flatMap((cuts) => {
-    const all = [...cuts(recording, options)]
-    return all.length === 0 ? [] : [random.pick(all)]
-  })
+  for (const cuts of [cutsInOrder, cutsOutOfOrder]) {
+    if (cutAgain === 'all') {
+      yield* cuts(recording, { ...options, thorough })
+    } else {
+      const all = [
+        ...cuts(recording, { ...options, at: random.int(recording.requests.length + 1) }),
+      ]
+      if (all.length > 0) yield random.pick(all)
+    }
+  }
 }
 
 /** P1 to P4 and P6: it mounts, shows the tree before or after, and reading writes nothing. */
-function checkReading(
+export function checkReading(
   setup: Setup,
   state: DeviceState,
-  allowed: readonly TreeModel[],
+  allowed: Allowed,
   wasTight: boolean,
 ): TreeModel {
   const device = new CrashDevice({ ...setup, state: copyOfState(state) })
@@ -175,12 +240,22 @@ function checkReading(
   const seen = treeOf(fs)
   fs.dfSync()
   if (device.recordedCount > 0) throw new Broken('reading wrote')
-  const found = allowed.map((tree) => differences(seen, tree))
+  const trees = [...allowed.trees]
+  if (allowed.isInSteps) trees.push(withoutMissing(trees[0] as TreeModel, seen))
+  const found = trees.map((tree) => differences(seen, tree))
   const which = found.findIndex((each) => each.length === 0)
   if (which === -1) throw new Broken(`neither old nor new: ${JSON.stringify(found)}`)
   const pending = { allowOrphans: true, allowPendingMove: true }
   checkSound(setup, device, 'as the cut left it', wasTight, pending)
-  return allowed[which] as TreeModel
+  return trees[which] as TreeModel
+}
+
+/** The tree without what is not there, and nothing else changed. */
+function withoutMissing(tree: TreeModel, seen: ReadonlyMap<string, SeenNode>): TreeModel {
+  const rest = tree.clone()
+  const paths = [...rest.paths()].map(([path]) => path)
+  for (const path of paths.reverse()) if (!seen.has(path)) rest.apply({ do: 'remove', path })
+  return rest
 }
 
 /** P5: it is made consistent, is sound then, and ordinary use goes on. */
@@ -219,6 +294,38 @@ function goOn(
   const [counted, expected] = [fs.dfSync().usedBlocks, fresh.dfSync().usedBlocks]
   if (counted !== expected) throw new Broken(`${counted} blocks counted, ${expected} used`)
   return { trees, ends }
+}
+
+/**
+ * The rest of the device can be filled, emptied and filled again as far: no block is lost. Four
+ * blocks less the second time: wear may move metadata, and the superblock may expand.
+ */
+function fillAgain(setup: Setup, device: CrashDevice, model: TreeModel): void {
+  const fs = ReferenceFS.mountSync(device, mountOptions(setup))
+  const fileBlocks = Math.min(fs.dfSync().freeBlocks, Math.floor(setup.fileMax / setup.blockSize))
+  const write = (blocks: number) => {
+    // As much as a list of so many blocks holds at least, with eight bytes a block for pointers.
+    const content = { seed: blocks, size: blocks * (setup.blockSize - 8) }
+    return performSync(fs, new Map(), { do: 'writeFile', path: '/fill', content }, codeOf).error
+  }
+  let filled = fileBlocks
+  while (filled > 0) {
+    const error = write(filled)
+    if (error === undefined) break
+    if (error !== 'ENOSPC') throw new Broken(`filling: ${error}`)
+    filled -= Math.ceil(filled / 4)
+  }
+  const same = differences(withoutFill(treeOf(fs)), model)
+  if (same.length > 0) throw new Broken(`filling changed ${same.join('; ')}`)
+  if (filled === 0) return
+  fs.removeSync('/fill')
+  const error = write(Math.max(0, filled - 4))
+  if (error !== undefined) throw new Broken(`${filled} blocks were filled and freed, now ${error}`)
+}
+
+function withoutFill(seen: Map<string, SeenNode>): Map<string, SeenNode> {
+  seen.delete('/fill')
+  return seen
 }
 
 function ordinaryUse(model: TreeModel): Operation[] {

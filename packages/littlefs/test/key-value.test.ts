@@ -3,6 +3,7 @@ import { type BlockDevice, type KeyValueStore, Timestamp } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { type FormatOptions, type KeyValueOptions, LittleFS } from '@caravan/littlefs'
 import {
+  CrashDevice,
   checkLittlefs,
   keyValueConformance,
   LateDevice,
@@ -168,6 +169,25 @@ describe('sums are kept, and what changed is read again, nothing else', () => {
     kv.setSync('/small', 'in the metadata')
     expect(bytesRead(device, () => kv.getSync('/small'))).toBe(0)
   })
+})
+
+test('a batch that cannot be one step is refused before anything is written', () => {
+  const device = new CrashDevice({ blockSize: 512, blockCount: 128, readSize: 16, progSize: 16 })
+  LittleFS.formatSync(device)
+  const kv = LittleFS.mountSync(device).keyValue()
+  kv.setSync('/a/x', '1')
+  kv.setSync('/b/x', '1')
+  device.startRecording()
+  const both = [
+    { op: 'set', key: '/a/x', value: '2' },
+    { op: 'set', key: '/b/x', value: '2' },
+  ] as const
+  expect(() => kv.batchSync(both, { atomic: true })).toThrow(
+    expect.objectContaining({ code: 'NotAtomic' }),
+  )
+  expect(device.recordedCount).toBe(0)
+  expect(kv.batchSync(both).atomic).toBe(false)
+  expect(kv.getSync('/b/x')).toEqual(new TextEncoder().encode('2'))
 })
 
 describe("chamelon's faults, and that they are not ours", () => {

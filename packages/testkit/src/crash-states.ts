@@ -3,7 +3,8 @@
  * docs/crash-model.md.
  *
  * Complete are the cuts between requests (A0) and the loss of all that is unsynced (B0); prefixes
- * (A1) where they are few; of the rest a sample that follows from a seed.
+ * (A1) where they are few; of the rest a sample that follows from a seed. `thorough` makes prefixes
+ * complete, subsets complete where they are few, and else takes those that the page names.
  */
 
 import type { Geometry, Span } from '@caravan/core'
@@ -31,6 +32,10 @@ export interface CutOptions {
   readonly random: Random
   /** Cases drawn for each cut and variant where there are too many. Default 1. */
   readonly samples?: number
+  /** Every prefix, every subset where they are few, every unit torn. Default false. */
+  readonly thorough?: boolean
+  /** Only the cuts after so many answered requests. Default: all. */
+  readonly at?: number
 }
 
 /** The smallest thing that happens or does not: a program unit, or a block that is erased. */
@@ -38,33 +43,26 @@ type Piece =
   | { readonly kind: 'unit'; readonly span: Span }
   | { readonly kind: 'block'; readonly block: number }
 
+/** What becomes of a piece, or of a whole request. */
+type Fate = 'whole' | 'torn' | 'not'
+
+/** All subsets of so many pieces are taken, of more only some. */
+const FEW_PIECES = 4
+
 /** Variant A: answered requests are there, the one under way in part. */
 export function* cutsInOrder(recording: Recording, options: CutOptions): Generator<CutState> {
-  const { random, samples = 1 } = options
   const current = copyOfState(recording.before)
   const { requests } = recording
   for (let answered = 0; answered <= requests.length; answered++) {
-    yield { state: copyOfState(current), answered, label: `A0 after ${answered}` }
     const request = requests[answered]
-    if (request === undefined) return
-    const pieces = piecesOf(request, options.geometry)
-    const partly = (label: string, happens: (index: number) => boolean, torn?: number) => {
-      const state = copyOfState(current)
-      pieces.forEach((piece, i) => {
-        if (i === torn) tear(state, piece, options)
-        else if (happens(i)) apply(state, piece, options)
-        forgetWhatLooksErased(state, piece, options)
-      })
-      return { state, answered, label: `${label} of ${request.kind} ${answered}` }
-    }
-    for (const count of prefixes(pieces.length, random, samples)) {
-      yield partly(`A1 ${count}/${pieces.length}`, (i) => i < count)
-    }
-    for (let k = 0; k < samples && pieces.length > 0; k++) {
-      if (pieces.length > 1) yield partly('A2', () => random.oneIn(2))
-      const torn = random.int(pieces.length)
-      const inOrder = random.oneIn(2)
-      yield partly(`A3 ${torn}`, (i) => (inOrder ? i < torn : random.oneIn(2)), torn)
+    const pieces = request === undefined ? [] : piecesOf(request, options.geometry)
+    if (options.at === undefined || options.at === answered) {
+      yield { state: copyOfState(current), answered, label: `A0 after ${answered}` }
+      for (const { label, fates } of fatesInOrder(pieces.length, options)) {
+        const state = copyOfState(current)
+        applyPieces(state, pieces, fates, options)
+        yield { state, answered, label: `${label} of ${request?.kind} ${answered}` }
+      }
     }
     for (const piece of pieces) apply(current, piece, options)
   }
@@ -72,45 +70,123 @@ export function* cutsInOrder(recording: Recording, options: CutOptions): Generat
 
 /** Variant B: of the writes since the last answered sync any part is there. */
 export function* cutsOutOfOrder(recording: Recording, options: CutOptions): Generator<CutState> {
-  const { random, samples = 1 } = options
   const { requests } = recording
-  let base = copyOfState(recording.before)
-  let pending: RecordedRequest[] = []
-  for (let answered = 0; answered < requests.length; answered++) {
-    const request = requests[answered] as RecordedRequest
-    if (request.kind === 'sync') {
-      for (const each of pending) {
-        for (const piece of piecesOf(each, options.geometry)) apply(base, piece, options)
-      }
-      base = copyOfState(base)
-      pending = []
-      continue
-    }
+  const base = copyOfState(recording.before)
+  let pending: Piece[][] = []
+  for (let answered = 0; answered <= requests.length; answered++) {
+    const request = requests[answered]
     // This one is under way, or answered and not synced: it may be there or not.
-    pending.push(request)
-    const partly = (label: string, happens: (index: number) => 'whole' | 'torn' | 'not') => {
-      const state = copyOfState(base)
-      let index = 0
-      for (const each of pending) {
-        const byRequest = label.startsWith('B1') ? happens(0) : undefined
-        for (const piece of piecesOf(each, options.geometry)) {
-          const how = byRequest ?? happens(index++)
-          if (how === 'torn') tear(state, piece, options)
-          else if (how === 'whole') apply(state, piece, options)
-          forgetWhatLooksErased(state, piece, options)
-        }
-      }
-      return { state, answered, label: `${label} at ${request.kind} ${answered}` }
+    if (request !== undefined && request.kind !== 'sync') {
+      pending.push(piecesOf(request, options.geometry))
     }
-    yield partly('B0', () => 'not')
-    for (let k = 0; k < samples; k++) {
-      yield partly('B1', () => (random.oneIn(2) ? 'whole' : 'not'))
-      const rare = random.oneIn(2)
-      const isIn = () => (rare ? random.oneIn(5) : !random.oneIn(5))
-      yield partly('B2', () => (isIn() ? 'whole' : 'not'))
-      yield partly('B3', () => (random.oneIn(6) ? 'torn' : isIn() ? 'whole' : 'not'))
+    const isWanted = options.at === undefined || options.at === answered
+    if (isWanted && pending.length > 0) {
+      const pieces = pending.flat()
+      for (const { label, fates } of fatesOutOfOrder(pending, options)) {
+        const state = copyOfState(base)
+        applyPieces(state, pieces, fates, options)
+        yield { state, answered, label: `${label} at ${request?.kind ?? 'the end'} ${answered}` }
+      }
+    }
+    if (request?.kind === 'sync') {
+      for (const piece of pending.flat()) apply(base, piece, options)
+      pending = []
     }
   }
+}
+
+interface Case {
+  readonly label: string
+  readonly fates: readonly Fate[]
+}
+
+function* fatesInOrder(count: number, options: CutOptions): Generator<Case> {
+  const { random, samples = 1, thorough = false } = options
+  if (count === 0) return
+  const cases = (happens: (index: number) => boolean, torn?: number) =>
+    Array.from({ length: count }, (_, i): Fate => {
+      return i === torn ? 'torn' : happens(i) ? 'whole' : 'not'
+    })
+  for (const prefix of prefixes(count, random, thorough ? count : samples)) {
+    yield { label: `A1 ${prefix}/${count}`, fates: cases((i) => i < prefix) }
+  }
+  if (thorough && count > 1) {
+    for (const fates of subsets(count)) yield { label: 'A2', fates }
+    for (let torn = 0; torn < count; torn++) {
+      yield { label: `A3 ${torn}`, fates: cases((i) => i < torn, torn) }
+    }
+  }
+  for (let k = 0; k < samples; k++) {
+    if (count > 1) yield { label: 'A2', fates: cases(() => random.oneIn(2)) }
+    const torn = random.int(count)
+    const inOrder = random.oneIn(2)
+    const happens = (i: number) => (inOrder ? i < torn : random.oneIn(2))
+    yield { label: `A3 ${torn}`, fates: cases(happens, torn) }
+  }
+}
+
+function* fatesOutOfOrder(
+  pending: readonly (readonly Piece[])[],
+  options: CutOptions,
+): Generator<Case> {
+  const { random, samples = 1, thorough = false } = options
+  const count = pending.reduce((sum, pieces) => sum + pieces.length, 0)
+  const each = (draw: () => Fate) => Array.from({ length: count }, draw)
+  const byRequest = (draw: () => Fate) =>
+    pending.flatMap((pieces) => {
+      const fate = draw()
+      return pieces.map(() => fate)
+    })
+  yield { label: 'B0', fates: each(() => 'not') }
+  if (thorough) {
+    for (const chosen of subsets(pending.length)) {
+      const left = [...chosen]
+      yield { label: 'B1', fates: byRequest(() => left.shift() ?? 'not') }
+    }
+    if (count > pending.length) for (const fates of subsets(count)) yield { label: 'B2', fates }
+    for (let torn = 0; torn < count; torn++) {
+      const rest: Fate = random.oneIn(2) ? 'whole' : 'not'
+      const fates = Array.from({ length: count }, (_, i): Fate => (i === torn ? 'torn' : rest))
+      yield { label: `B3 ${torn}`, fates }
+    }
+  }
+  for (let k = 0; k < samples; k++) {
+    yield { label: 'B1', fates: byRequest(() => (random.oneIn(2) ? 'whole' : 'not')) }
+    const rare = random.oneIn(2)
+    const isIn = () => (rare ? random.oneIn(5) : !random.oneIn(5))
+    yield { label: 'B2', fates: each(() => (isIn() ? 'whole' : 'not')) }
+    const noisy = () => (random.oneIn(6) ? 'torn' : isIn() ? 'whole' : 'not')
+    yield { label: 'B3', fates: each(noisy) }
+  }
+}
+
+/** All subsets of few; of more: all, all but each one, only each one. */
+function* subsets(count: number): Generator<Fate[]> {
+  const make = (isIn: (index: number) => boolean) =>
+    Array.from({ length: count }, (_, i): Fate => (isIn(i) ? 'whole' : 'not'))
+  if (count <= FEW_PIECES) {
+    for (let mask = 1; mask < 2 ** count; mask++) yield make((i) => ((mask >> i) & 1) === 1)
+    return
+  }
+  yield make(() => true)
+  for (let one = 0; one < count; one++) {
+    yield make((i) => i !== one)
+    yield make((i) => i === one)
+  }
+}
+
+function applyPieces(
+  state: DeviceState,
+  pieces: readonly Piece[],
+  fates: readonly Fate[],
+  options: CutOptions,
+): void {
+  pieces.forEach((piece, i) => {
+    const fate = fates[i]
+    if (fate === 'torn') tear(state, piece, options)
+    else if (fate === 'whole') apply(state, piece, options)
+    forgetWhatLooksErased(state, piece, options)
+  })
 }
 
 function piecesOf(request: RecordedRequest, { progSize }: Geometry): Piece[] {
