@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- [--filter TEXT] [--group NAME] [--subject NAME] [--configuration A|B] [--quick]
- * [--json FILE] [--compare OLD.json] [--directory DIR]`: speed, memory and device traffic, beside
- * the C library's and that of other stores. Each row in a process of its own.
+ * [--json FILE] [--compare OLD.json] [--directory DIR] [--profile DIR]`: speed, memory and device
+ * traffic, beside the C library's and that of other stores. Each row in a process of its own;
+ * `--profile` leaves a CPU profile of each.
  *
  * Exits 1 where a row failed, 2 on wrong use.
  */
@@ -28,7 +29,7 @@ import type { Row } from './row.js'
 import { median } from './table.js'
 
 const USAGE =
-  'usage: npm run bench -- [--filter TEXT] [--group NAME] [--subject NAME] [--configuration A|B] [--quick] [--json FILE] [--compare OLD.json] [--directory DIR]'
+  'usage: npm run bench -- [--filter TEXT] [--group NAME] [--subject NAME] [--configuration A|B] [--quick] [--json FILE] [--compare OLD.json] [--directory DIR] [--profile DIR]'
 
 const options = readArguments()
 const reference = JSON.parse(
@@ -54,6 +55,7 @@ function readArguments() {
         json: { type: 'string' },
         compare: { type: 'string' },
         directory: { type: 'string', default: tmpdir() },
+        profile: { type: 'string' },
       },
     })
     const { group, subject } = values
@@ -133,7 +135,9 @@ async function measureRow(group: string, row: Row): Promise<void> {
 /** @throws what the worker says, or that it ended without an answer. */
 function inWorker<T>(job: Job): Promise<T> {
   return new Promise((resolve, reject) => {
-    const worker = fork(new URL('./worker.js', import.meta.url))
+    const { profile } = options
+    const execArgv = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
+    const worker = fork(new URL('./worker.js', import.meta.url), { execArgv })
     worker.on('message', (answer: { result: T } | { error: string }) => {
       if ('error' in answer) reject(new Error(answer.error))
       else resolve(answer.result)

@@ -68,6 +68,8 @@ export type {
   ProgRequest,
   ReadRequest,
   Request,
+  SeriesRequest,
+  SingleRequest,
   Span,
   SyncRequest,
 } from './op.js'

@@ -127,6 +127,37 @@ describe.each(RUNNERS)('%s', (_, makeDevice, runner) => {
     expect(device.bytes[80]).toBe(9)
   })
 
+  test('a series goes request by request, and the first that fails is the last', async () => {
+    const device = makeDevice()
+    const bytes = new Uint8Array(1)
+    const series = (block: number): Request => ({
+      kind: 'series',
+      requests: [
+        { kind: 'erase', blocks: [block] },
+        { kind: 'prog', spans: [{ block, offset: 0, bytes: Uint8Array.of(block) }] },
+        { kind: 'sync' },
+        { kind: 'read', spans: [{ block, offset: 0, bytes }] },
+      ],
+    })
+    function* op(): Op<string> {
+      yield series(2)
+      try {
+        // Bad: see SmallDevice.
+        yield series(3)
+      } catch (error) {
+        return `${(error as DeviceError).code}, then ${bytes[0]}`
+      }
+      return 'no failure'
+    }
+    expect(await runner(op(), device)).toBe('BAD_BLOCK, then 2')
+    expect(device.asked).toEqual(['erase', 'prog', 'sync', 'read', 'erase'])
+  })
+
+  test('what is no request is none in a series either', async () => {
+    const wrong = yielding({ kind: 'series', requests: [{ kind: 'trim' }] })
+    await expect(runner(wrong, makeDevice())).rejects.toMatchObject({ code: 'NOT_A_REQUEST' })
+  })
+
   test('a DeviceError that nobody catches reaches the caller as it is', async () => {
     await expect(runner(readByte(3), makeDevice())).rejects.toMatchObject({
       name: 'DeviceError',
