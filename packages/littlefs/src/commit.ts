@@ -14,10 +14,10 @@
  * Source: littlefs DESIGN.md, "Metadata pairs"; SPEC.md, "0x6xx LFS_TYPE_TAIL".
  */
 
-import { FsError, type Op } from '@caravan/core'
+import { FsError, type Op, type Request } from '@caravan/core'
 import { compact, totalSize } from './compaction.js'
 import { type CommitEncoder, encodedSize } from './format/commit-encoder.js'
-import { xorStates } from './format/global-state.js'
+import { type GlobalState, xorStates } from './format/global-state.js'
 import type { BlockPair, EntryContent } from './format/metadata-log.js'
 import { contentMaxIn, ENTRIES_MAX, fileEntryMaxIn } from './format/split-plan.js'
 import { TagType } from './format/tag.js'
@@ -90,12 +90,8 @@ function outgrows(
   const count = state.contents.length
   if (count > ENTRIES_MAX && count > pair.entries.length) return true
   const most = contentMaxIn(volume.metadataMax)
-  let bound = pair.summary.end
-  for (const change of changes) {
-    if (change.kind === 'create' || change.kind === 'set') bound += encodedSize(change.content)
-  }
   // A log is at least as long as what it holds.
-  if (bound <= most) return false
+  if (appendedBound(pair, changes) <= most) return false
   const size = totalSize(state.contents)
   return size > most && size > totalSize(pair.entries.map((entry) => entry.content))
 }
@@ -135,11 +131,8 @@ function* append(
 ): Op<boolean> {
   const { summary } = pair
   if (!pair.nextIsErased || state.entries.length > ENTRIES_MAX) return false
-  const encoder = volume.encoder
-  encoder.beginAppend(summary.end, summary.lastTag, volume.metadataMax)
-  putChanges(encoder, pair, changes)
-  const delta = xorStates(volume.state.change(), volume.state.orphanedDelta)
-  const globalDelta = putGlobalDelta(encoder, pair.summary.globalDelta, delta)
+  const { encoder } = volume
+  const globalDelta = encodeAppend(volume, pair, changes)
   if (!encoder.fits) return false
 
   const block = pair.blocks[0]
@@ -155,6 +148,89 @@ function* append(
   if ((yield* progVerified(volume, block, begin, encoder.encoded, encoder.at)) === undefined) {
     return false
   }
+  adoptAppended(volume, pair, state, globalDelta, leavesRoom)
+  return true
+}
+
+/**
+ * A commit behind a log that has room for it, as most are: planned by plain functions, so that who
+ * commits can yield its request near the top.
+ */
+export interface PlannedAppend {
+  readonly request: Request
+  /** Once answered. @returns false where the block did not take it: then nothing has changed. */
+  readonly finish: () => boolean
+}
+
+/**
+ * `undefined` where {@link commitToPair} has to see to it.
+ *
+ * @throws FsError `ENOSPC`.
+ */
+export function planAppend(
+  volume: Volume,
+  pair: MetadataPair,
+  changes: readonly Change[],
+): PlannedAppend | undefined {
+  const { summary } = pair
+  if (!pair.nextIsErased) return undefined
+  checkEntriesFit(volume, pair, changes)
+  if (appendedBound(pair, changes) > contentMaxIn(volume.metadataMax)) return undefined
+  const { encoder } = volume
+  const globalDelta = encodeAppend(volume, pair, changes)
+  const { leavesRoom } = encoder
+  if (!encoder.fits || (leavesRoom && summary.erasedByte === undefined)) return undefined
+  const state = applyChanges(pair, changes)
+  if (state.entries.length > ENTRIES_MAX) return undefined
+
+  encoder.finish(leavesRoom ? volume.erasedState(summary.erasedByte as number) : undefined)
+  volume.metadataEpoch++
+  pair.nextIsErased = false
+  const { verifiedProg } = volume
+  return {
+    request: verifiedProg.plan(pair.blocks[0], summary.end, encoder.encoded, encoder.at),
+    finish() {
+      if (verifiedProg.back() === undefined) return false
+      adoptAppended(volume, pair, state, globalDelta, leavesRoom)
+      pair.setEntries(state.entries, state.contents)
+      return true
+    },
+  }
+}
+
+/** At least what a log holds after an append. */
+function appendedBound(pair: MetadataPair, changes: readonly Change[]): number {
+  let bound = pair.summary.end
+  for (const change of changes) {
+    if (change.kind === 'create' || change.kind === 'set') bound += encodedSize(change.content)
+  }
+  return bound
+}
+
+/** Encodes a commit up to its end. @returns the pair's share of the global state after it. */
+function encodeAppend(
+  volume: Volume,
+  pair: MetadataPair,
+  changes: readonly Change[],
+): GlobalState | undefined {
+  const { encoder } = volume
+  const { summary } = pair
+  encoder.beginAppend(summary.end, summary.lastTag, volume.metadataMax)
+  putChanges(encoder, pair, changes)
+  const delta = xorStates(volume.state.change(), volume.state.orphanedDelta)
+  return putGlobalDelta(encoder, summary.globalDelta, delta)
+}
+
+/** The device has taken what the encoder holds. */
+function adoptAppended(
+  volume: Volume,
+  pair: MetadataPair,
+  state: PairState,
+  globalDelta: GlobalState | undefined,
+  leavesRoom: boolean,
+): void {
+  const { summary } = pair
+  const { encoder } = volume
   pair.summary = {
     ...summary,
     end: encoder.at,
@@ -164,9 +240,8 @@ function* append(
     hardTail: state.hardTail,
     globalDelta,
   }
-  pair.nextIsErased = erased !== undefined
+  pair.nextIsErased = leavesRoom
   volume.state.committed()
-  return true
 }
 
 function putChanges(encoder: CommitEncoder, pair: MetadataPair, changes: readonly Change[]): void {

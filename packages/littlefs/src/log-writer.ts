@@ -62,10 +62,7 @@ export function* erasedStateAt(
   erasedByte: number | undefined,
 ): Op<ErasedState | undefined> {
   const { progSize } = volume.layout
-  if (erasedByte !== undefined) {
-    const unitCrc = volume.rules.hasForwardCrc ? volume.erasedUnitCrc(erasedByte) : undefined
-    return { firstByte: erasedByte, unitCrc }
-  }
+  if (erasedByte !== undefined) return volume.erasedState(erasedByte)
   try {
     const unit = yield* readBytesOf(volume, block, at, progSize)
     const unitCrc = volume.rules.hasForwardCrc

@@ -11,7 +11,7 @@ import { FormatError, FsError, KeyValueError, MisuseError, type Op } from '@cara
 import { Allocator, noSpace } from './allocator.js'
 import type { BlockSet } from './block-set.js'
 import type { Directory } from './directory.js'
-import { CommitEncoder } from './format/commit-encoder.js'
+import { CommitEncoder, type ErasedState } from './format/commit-encoder.js'
 import { CRC_INITIAL, type Crc32 } from './format/crc32.js'
 import type { GlobalState } from './format/global-state.js'
 import type { BlockPair, LogRules } from './format/metadata-log.js'
@@ -30,6 +30,7 @@ import { makeConsistent } from './thread.js'
 import type { TimeKeeper } from './time-keeper.js'
 import { findUsedBlocks } from './traverse.js'
 import type { TreeBuilder } from './tree-builder.js'
+import { VerifiedProg } from './verified-prog.js'
 
 /** Where bytes are: sizes in bytes. */
 export interface Layout {
@@ -99,6 +100,7 @@ export class Volume implements WriterSettings {
   readonly readOnly: boolean
   readonly memoryBudget: number
   readonly encoder: CommitEncoder
+  readonly verifiedProg: VerifiedProg
   readonly allocator: Allocator
   readonly times: TimeKeeper
   readonly openFiles = new Set<OpenFile>()
@@ -116,7 +118,7 @@ export class Volume implements WriterSettings {
 
   readonly pairs = new PairCache()
   private readonly buffers: Uint8Array[] = []
-  private unitCrcs = new Map<number, number>()
+  private readonly erasedStates = new Map<number, ErasedState>()
   private changing = false
   private failure: unknown
 
@@ -139,6 +141,7 @@ export class Volume implements WriterSettings {
     }
     this.state = new StateKeeper(state.globalState)
     this.encoder = new CommitEncoder(state.layout.blockSize, state.layout.progSize, state.crc32)
+    this.verifiedProg = new VerifiedProg(state.layout)
     this.allocator = new Allocator(state.usableBlockCount, state.seed)
   }
 
@@ -310,15 +313,18 @@ export class Volume implements WriterSettings {
     if (this.buffers.length < BUFFERS_MAX) this.buffers.push(new Uint8Array(bytes.buffer))
   }
 
-  /** The CRC of a program unit of which every byte is the same. */
-  erasedUnitCrc(byte: number): number {
-    let crc = this.unitCrcs.get(byte)
-    if (crc === undefined) {
+  /** What a commit says of the medium behind it where that is one byte throughout. */
+  erasedState(byte: number): ErasedState {
+    let state = this.erasedStates.get(byte)
+    if (state === undefined) {
       const unit = new Uint8Array(this.layout.progSize).fill(byte)
-      crc = this.rules.crc32(CRC_INITIAL, unit, 0, unit.length)
-      this.unitCrcs.set(byte, crc)
+      const unitCrc = this.rules.hasForwardCrc
+        ? this.rules.crc32(CRC_INITIAL, unit, 0, unit.length)
+        : undefined
+      state = { firstByte: byte, unitCrc }
+      this.erasedStates.set(byte, state)
     }
-    return crc
+    return state
   }
 
   // Changes
