@@ -75,17 +75,25 @@ export function versionOf(layout: Layout, entry: Entry): FileVersion {
   const size = inline?.length ?? (struct?.kind === 'ctz' ? struct.size : 0)
   const isEmpty = inline === undefined && struct?.kind === 'ctz' && size === 0
   const blocks = inline !== undefined || isEmpty ? undefined : fileBlocksOf(layout, entry)
-  return {
-    size,
-    *readAt(position, target) {
-      if (inline !== undefined) return copyInline(inline, position, target)
-      if (blocks === undefined) return 0
-      return yield* readBlocksAt(layout, blocks, size, position, target)
-    },
-  }
+  const readAt = (position: number, target: Uint8Array) =>
+    blocks === undefined
+      ? readMemory(inline ?? NO_BYTES, position, target)
+      : readBlocksAt(layout, blocks, size, position, target)
+  return { size, readAt }
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+// biome-ignore lint/correctness/useYield: what is in memory needs no device.
+export function* readMemory(bytes: Uint8Array, position: number, target: Uint8Array): Op<number> {
+  return copyInline(bytes, position, target)
 }
 
 export function copyInline(bytes: Uint8Array, position: number, target: Uint8Array): number {
+  if (position === 0 && bytes.length <= target.length) {
+    target.set(bytes)
+    return bytes.length
+  }
   const part = bytes.subarray(position, position + target.length)
   target.set(part)
   return part.length

@@ -21,9 +21,15 @@ export interface WrittenContent {
   readonly firstIndex: number
 }
 
+/** Content that needs no block: the way of small files, without an operation. */
+export function inlineContent(volume: Volume, data: Uint8Array): WrittenContent | undefined {
+  return data.length <= volume.inlineMax ? inline(data.slice()) : undefined
+}
+
 /** @throws FsError `ENOSPC`. */
 export function* writeContent(volume: Volume, data: Uint8Array): Op<WrittenContent> {
-  if (data.length <= volume.inlineMax) return inline(data.slice())
+  const small = inlineContent(volume, data)
+  if (small !== undefined) return small
   const writer = CtzWriter.fresh(volume, new Set())
   yield* writer.write(data)
   return yield* finish(volume, writer, data.length)

@@ -191,6 +191,11 @@ export class Volume implements WriterSettings {
     return this.pairs.has(entry.pair) && entry.pair.entries.includes(entry)
   }
 
+  /** The root's entry where it is in memory. */
+  get rootInMemory(): Entry | undefined {
+    return this.findPair(this.root)?.entries[0]
+  }
+
   isFirstPair(pair: MetadataPair): boolean {
     return isSamePair(pair.blocks, [0, 1])
   }
