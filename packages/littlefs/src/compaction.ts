@@ -46,7 +46,7 @@ export function* compact(
     volume.pairs.keep(split.pair)
   }
   pair.setEntries(state.entries, state.contents)
-  insertIntoChain(pair, splits)
+  pair.directory?.insertIntoChain(pair, splits.map((split) => split.pair).reverse())
   if (newRoot !== undefined && volume.isRoot(pair.blocks)) {
     volume.setRoot(newRoot)
     // Only the superblock stays behind: it is no part of the directory any more.
@@ -117,16 +117,6 @@ function* expandSuperblock(
     if (!isErrno(error, 'ENOSPC')) throw error
     return undefined
   }
-}
-
-/** New pairs follow the one that they were cut off, in the directory's chain. */
-function insertIntoChain(pair: MetadataPair, splits: readonly SplitOff[]): void {
-  const { directory } = pair
-  if (directory === undefined || splits.length === 0) return
-  const place = directory.chain.indexOf(pair) + 1
-  const pairs = splits.map((split) => split.pair).reverse()
-  directory.chain.splice(place, 0, ...pairs)
-  for (const each of pairs) each.directory = directory
 }
 
 /**

@@ -37,6 +37,12 @@ export class Directory {
     if (place !== -1) this.chain.splice(place, 1)
   }
 
+  /** New pairs follow the one that they were cut off. */
+  insertIntoChain(pair: MetadataPair, pairs: readonly MetadataPair[]): void {
+    this.chain.splice(this.chain.indexOf(pair) + 1, 0, ...pairs)
+    for (const each of pairs) each.directory = this
+  }
+
   /** Where a name belongs: in the first pair that holds a greater one, else at the very end. */
   placeOf(name: string): { pair: MetadataPair; id: number } {
     const { chain } = this

@@ -16,6 +16,7 @@ import { type Change, commitToPair, planAppend } from './commit.js'
 import { hasRoomForMore } from './compaction.js'
 import { type Directory, entryType, openDirectory, shownEntries } from './directory.js'
 import type { BlockPair, EntryContent } from './format/metadata-log.js'
+import { writeNewPair } from './log-writer.js'
 import {
   type Entry,
   isBadBlock,
@@ -53,6 +54,42 @@ export function* commit(volume: Volume, pair: MetadataPair, changes: readonly Ch
   if (yield* commitLeavingOrphans(volume, pair, changes)) {
     yield* removeOrphans(volume, false, announced)
   }
+}
+
+/**
+ * Sees to it that the pair before these blocks on the list can take a change of state: with nothing
+ * changed but an empty pair behind it, where it is too full. To be done before a change that ends
+ * there: one that could not end would end all writing.
+ *
+ * @throws FsError `ENOSPC`, with nothing changed.
+ */
+export function* makeRoomBefore(volume: Volume, blocks: BlockPair): Op<void> {
+  const predecessor = yield* findPredecessor(volume, blocks)
+  if (predecessor !== undefined) yield* makeRoomIn(volume, predecessor)
+}
+
+/** @returns the pair itself, or the empty one that now follows it. */
+export function* makeRoomIn(volume: Volume, pair: MetadataPair): Op<MetadataPair> {
+  if (hasRoomForMore(volume, pair)) return pair
+  const announced = volume.state.orphanCount
+  const { relay, orphans } = yield* relayBehind(volume, pair)
+  if (orphans) yield* removeOrphans(volume, false, announced)
+  return relay
+}
+
+/** A new empty pair that continues the directory of one, and from which the list goes on. */
+function* relayBehind(
+  volume: Volume,
+  pair: MetadataPair,
+): Op<{ relay: MetadataPair; orphans: boolean }> {
+  const { tail, hardTail } = pair.summary
+  const relay = yield* writeNewPair(volume, { entries: [], contents: [], tail, hardTail })
+  volume.pairs.keep(relay)
+  const changes: Change[] = [{ kind: 'tail', tail: relay.blocks, hard: true }]
+  const orphans = yield* commitLeavingOrphans(volume, pair, changes)
+  pair.directory?.insertIntoChain(pair, [relay])
+  relay.predecessor = pair
+  return { relay, orphans }
 }
 
 /** Takes a directory that nothing refers to any more off the list, all of its pairs. */
@@ -277,6 +314,11 @@ function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolea
         continue
       }
       if (pass === 1 && entry === undefined && alsoFull) {
+        if (!hasRoomForMore(volume, pair)) {
+          const { orphans } = yield* relayBehind(volume, pair)
+          if (orphans) more = true
+          continue
+        }
         if (yield* dropOrphan(volume, pair, next)) more = true
         continue
       }

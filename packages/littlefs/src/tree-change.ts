@@ -14,7 +14,7 @@ import { nameMaxIn } from './format/split-plan.js'
 import { TagType } from './format/tag.js'
 import { writeNewPair } from './log-writer.js'
 import { Entry, type MetadataPair } from './metadata-pair.js'
-import { commit, dropFromThread } from './thread.js'
+import { commit, dropFromThread, makeRoomBefore, makeRoomIn } from './thread.js'
 import type { Volume } from './volume.js'
 
 /** @throws FsError `ENAMETOOLONG`. */
@@ -60,7 +60,8 @@ export function* setContent(volume: Volume, entry: Entry, content: EntryContent)
 
 /** Makes a new and empty directory. */
 export function* createDirectory(volume: Volume, parent: Directory, name: string): Op<Entry> {
-  const last = parent.chain[parent.chain.length - 1] as MetadataPair
+  let last = parent.chain[parent.chain.length - 1] as MetadataPair
+  if (parent.placeOf(name).pair !== last) last = yield* makeRoomIn(volume, last)
   const pair = yield* writeNewPair(volume, {
     entries: [],
     contents: [],
@@ -105,7 +106,7 @@ export function* removeEntry(
   entry: Entry,
   path: string,
 ): Op<void> {
-  const doomed = yield* emptyDirectory(volume, entry, 'rm', path)
+  const doomed = yield* prepareRemoval(volume, entry, 'rm', path)
   const id = entry.pair.entries.indexOf(entry)
   if (doomed !== undefined) volume.state.addOrphan()
   yield* commit(volume, entry.pair, [{ kind: 'delete', id }])
@@ -114,8 +115,8 @@ export function* removeEntry(
   yield* finishRemoval(volume, entry, doomed)
 }
 
-/** The directory that an entry is, after a check that it is empty. */
-function* emptyDirectory(
+/** The directory that an entry is, after a check that it is empty and can be taken off the list. */
+function* prepareRemoval(
   volume: Volume,
   entry: Entry,
   syscall: string,
@@ -126,6 +127,7 @@ function* emptyDirectory(
   if (directory.chain.some((pair) => pair.entries.length > 0)) {
     throw new FsError('ENOTEMPTY', { syscall, path })
   }
+  yield* makeRoomBefore(volume, (directory.chain[0] as MetadataPair).blocks)
   return directory
 }
 
@@ -154,7 +156,7 @@ export function* renameEntry(
 ): Op<void> {
   const replaced = to.index.get(name)
   if (replaced === entry) return
-  const doomed = replaced && (yield* emptyDirectory(volume, replaced, 'rename', path))
+  const doomed = replaced && (yield* prepareRemoval(volume, replaced, 'rename', path))
   if (doomed !== undefined) volume.state.addOrphan()
 
   const content: EntryContent = { ...entry.content, name }

@@ -2,8 +2,8 @@ import { Random, seedFromEnvironment } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
 import { KIND_NAMES, kindOf, type Place, place, places } from './crash-kinds.js'
 import { type CrashCounts, cutStory, recordStory, type ToldStory } from './crash-run.js'
-import { liveWithCuts } from './life-run.js'
-import { drawSmallSetup } from './model-run.js'
+import { liveWithCuts, RENAMES } from './life-run.js'
+import { drawNarrowSetup, drawSmallSetup } from './model-run.js'
 import { nextTurn } from './next-turn.js'
 import told from './stories.json' with { type: 'json' }
 
@@ -66,6 +66,19 @@ describe('power cut at every request: old or new, and it goes on', () => {
       const random = new Random(seed + run)
       const setup = drawSmallSetup(random)
       const wrong = liveWithCuts(setup, random, 12, counts)
+      const replay = `CARAVAN_SEED=${seed + run} CARAVAN_RUNS=1`
+      expect(wrong, `${replay}: ${JSON.stringify(setup)}`).toBeUndefined()
+    }
+  })
+
+  it('renames across directories while pairs move, split and empty, cut again and again', {
+    timeout: 3_600_000,
+  }, async () => {
+    for (let run = 0; run < runs; run++) {
+      await nextTurn()
+      const random = new Random(seed + run)
+      const setup = drawNarrowSetup(random)
+      const wrong = liveWithCuts(setup, random, 25, counts, RENAMES)
       const replay = `CARAVAN_SEED=${seed + run} CARAVAN_RUNS=1`
       expect(wrong, `${replay}: ${JSON.stringify(setup)}`).toBeUndefined()
     }

@@ -10,11 +10,28 @@ import {
   cutsOutOfOrder,
   drawOperation,
   type Operation,
+  type Profile,
   type Random,
   type Recording,
 } from '@caravan/testkit'
 import { Broken, type CrashCounts, checkReading, isStrict } from './crash-run.js'
 import { ModelRun, type Setup } from './model-run.js'
+
+/** A life of renames between directories that come and go, most of them with an entry or two. */
+export const RENAMES: Partial<Profile> = {
+  slots: 1,
+  weights: {
+    rename: 40,
+    mkdir: 16,
+    remove: 14,
+    writeFile: 10,
+    appendFile: 1,
+    truncateFile: 0,
+    removeTree: 0,
+    setAttribute: 4,
+    open: 1,
+  },
+}
 
 /** Lives through so many cuts. @returns what went wrong, and where. */
 export function liveWithCuts(
@@ -22,6 +39,7 @@ export function liveWithCuts(
   random: Random,
   cutCount: number,
   counts: CrashCounts,
+  profile: Partial<Profile> = { slots: 3 },
 ): string | undefined {
   const run = new ModelRun(setup)
   let strict = true
@@ -29,7 +47,7 @@ export function liveWithCuts(
   const log: Operation[] = []
   const draw = (): Operation => {
     // Which of the states between its steps it is, a tree alone does not tell.
-    const operation = drawOperation(random, run.model, { ...run.profile, slots: 3 })
+    const operation = drawOperation(random, run.model, { ...run.profile, ...profile })
     return operation.do === 'removeTree' ? draw() : operation
   }
   const perform = () => {

@@ -86,6 +86,22 @@ export function drawSmallSetup(random: Random): Setup {
   }
 }
 
+/** Logs so small and worn so fast that pairs split, empty and move all the time. */
+export function drawNarrowSetup(random: Random): Setup {
+  const blockSize = random.pick([128, 256])
+  return {
+    ...drawSetup(random),
+    blockSize,
+    blockCount: 120,
+    readSize: 1,
+    progSize: random.pick([1, 16, 128]),
+    blockCycles: random.pick([1, 2]),
+    inlineMax: 16,
+    metadataMax: blockSize,
+    attrMax: 1022,
+  }
+}
+
 export interface Failure {
   readonly step: number
   readonly what: string

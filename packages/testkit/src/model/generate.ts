@@ -14,6 +14,8 @@ export interface Profile {
   readonly slots: number
   /** Also leave the mounted filesystem and mount again. */
   readonly remounts: boolean
+  /** How often each kind is drawn, where other than usual; 0 for never. */
+  readonly weights?: Partial<Record<Operation['do'], number>>
 }
 
 const NAMES = [
@@ -30,8 +32,8 @@ const NAMES = [
   'a-name-of-32-bytes-for-a-change-',
 ]
 
-/** How often each kind is drawn. */
-const WEIGHTS = {
+/** How often each kind is drawn, usually. */
+const WEIGHTS: Readonly<Record<Operation['do'], number>> = {
   writeFile: 16,
   appendFile: 6,
   truncateFile: 4,
@@ -51,9 +53,9 @@ const WEIGHTS = {
   gc: 1,
   makeConsistent: 1,
   remount: 3,
-} as const
+}
 
-type Kind = keyof typeof WEIGHTS
+type Kind = Operation['do']
 
 const NEEDS_HANDLE = new Set<Kind>(['write', 'read', 'seek', 'truncate', 'sync', 'close'])
 
@@ -80,8 +82,7 @@ export function drawOperation(random: Random, model: TreeModel, profile: Profile
       }
     }
     case 'setAttribute': {
-      const size = random.oneIn(8) ? random.int(profile.blockSize >> 2) : random.int(24)
-      const value = { seed: random.seed(), size }
+      const value = { seed: random.seed(), size: attributeSize(random, profile) }
       return { do: kind, path: anyPath(random, model), type: random.int(3) * 0x40, content: value }
     }
     case 'removeAttribute':
@@ -122,11 +123,12 @@ export function drawOperation(random: Random, model: TreeModel, profile: Profile
 }
 
 function drawKind(random: Random, model: TreeModel, profile: Profile): Kind {
-  const total = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0)
+  const weights = { ...WEIGHTS, ...profile.weights }
+  const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0)
   for (;;) {
     let left = random.int(total)
-    for (const kind of Object.keys(WEIGHTS) as Kind[]) {
-      left -= WEIGHTS[kind]
+    for (const kind of Object.keys(weights) as Kind[]) {
+      left -= weights[kind]
       if (left >= 0) continue
       if (NEEDS_HANDLE.has(kind) && !model.hasHandles) break
       if (kind === 'open' && model.handles.size >= profile.slots) break
@@ -157,6 +159,12 @@ function drawSize(random: Random, { blockSize, blockCount, inlineMax }: Profile)
     default:
       return random.int(Math.min(blockSize, 100))
   }
+}
+
+/** Mostly small, at times a good part of a log, at times all that a log can hold. */
+function attributeSize(random: Random, { blockSize }: Profile): number {
+  if (random.oneIn(24)) return Math.max(0, blockSize - random.int(100))
+  return random.oneIn(8) ? random.int(blockSize >> 2) : random.int(24)
 }
 
 function content(random: Random, profile: Profile): Content {
