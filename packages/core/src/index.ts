@@ -73,4 +73,4 @@ export type {
   Span,
   SyncRequest,
 } from './op.js'
-export { run, runSync } from './run.js'
+export { askSync, run, runSync } from './run.js'

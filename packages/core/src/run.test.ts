@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Answer, BlockDevice } from './device.js'
 import { DeviceError, MisuseError } from './errors.js'
 import type { Op, Request, Span } from './op.js'
-import { run, runSync } from './run.js'
+import { askSync, run, runSync } from './run.js'
 
 /** Eight blocks of sixteen bytes, of which block 3 is worn out and block 4 fails oddly. */
 class SmallDevice implements BlockDevice {
@@ -282,3 +282,13 @@ function* noting(block: number, notes: string[]): Op<void> {
     notes.push('finally')
   }
 }
+
+test('a request alone is answered as one of an operation is', () => {
+  const device = new SmallDevice()
+  const bytes = new Uint8Array(1)
+  askSync({ kind: 'read', spans: [{ block: 2, offset: 0, bytes }] }, device)
+  expect(device.asked).toEqual(['read'])
+  expect(() => askSync({ kind: 'erase', blocks: [3] }, device)).toThrow(DeviceError)
+  const late = new LateDevice()
+  expect(() => askSync({ kind: 'sync' }, late)).toThrow(/with a promise/)
+})

@@ -38,7 +38,15 @@ export function runSync<T>(op: Op<T>, device: BlockDevice): T {
   return step.value
 }
 
-/** @throws DeviceError what went wrong; MisuseError. */
+/**
+ * A request without an operation around it, for what was planned by plain functions.
+ *
+ * @throws DeviceError what went wrong; MisuseError `NEEDS_ASYNC`.
+ */
+export function askSync(request: Request, device: BlockDevice): void {
+  answerNow(device, request)
+}
+
 function answerNow(device: BlockDevice, request: Request): void {
   if (request?.kind === 'series') {
     const { requests } = request

@@ -188,7 +188,13 @@ export function planAppend(
   pair.nextIsErased = false
   const { verifiedProg } = volume
   return {
-    request: verifiedProg.plan(pair.blocks[0], summary.end, encoder.encoded, encoder.at),
+    request: verifiedProg.plan(
+      pair.blocks[0],
+      summary.end,
+      encoder.encoded,
+      encoder.at,
+      volume.dataIsUnsynced,
+    ),
     finish() {
       if (verifiedProg.back() === undefined) return false
       adoptAppended(volume, pair, state, globalDelta, leavesRoom)

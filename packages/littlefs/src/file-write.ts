@@ -12,7 +12,7 @@ import type { Volume } from './volume.js'
 /** Bytes copied at once behind a changed part. */
 const COPY_SIZE_BYTES = 64 * 1024
 
-/** Content that is durable, and that nothing refers to yet. */
+/** Content that nothing refers to yet: made durable by the commit that does. */
 export interface WrittenContent {
   readonly struct: Struct
   /** `undefined` for inline content. */
@@ -32,7 +32,7 @@ export function* writeContent(volume: Volume, data: Uint8Array): Op<WrittenConte
   if (small !== undefined) return small
   const writer = CtzWriter.fresh(volume, new Set())
   yield* writer.write(data)
-  return yield* finish(volume, writer, data.length)
+  return yield* finish(writer, data.length)
 }
 
 /** @throws FsError `ENOSPC`. */
@@ -40,7 +40,7 @@ export function* writeZeros(volume: Volume, sizeBytes: number): Op<WrittenConten
   if (sizeBytes <= volume.inlineMax) return inline(new Uint8Array(sizeBytes))
   const writer = CtzWriter.fresh(volume, new Set())
   yield* writer.writeZeros(sizeBytes)
-  return yield* finish(volume, writer, sizeBytes)
+  return yield* finish(writer, sizeBytes)
 }
 
 /**
@@ -72,18 +72,17 @@ export function* writePart(
     yield* readBlocksAt(layout, blocks, size, writer.position, part)
     yield* writer.write(part)
   }
-  return yield* finish(volume, writer, writer.position)
+  return yield* finish(writer, writer.position)
 }
 
 function inline(bytes: Uint8Array): WrittenContent {
   return { struct: { kind: 'inline', bytes }, blocks: undefined, firstIndex: 0 }
 }
 
-function* finish(volume: Volume, writer: CtzWriter, size: number): Op<WrittenContent> {
+function* finish(writer: CtzWriter, size: number): Op<WrittenContent> {
   yield* writer.finish()
   const { blocks, firstIndex } = writer
   const head = blocks.get(blocks.lastIndex) as number
-  yield* volume.syncData()
   return { struct: { kind: 'ctz', head, size }, blocks, firstIndex }
 }
 

@@ -8,15 +8,16 @@
  *    handle closes; nothing of it is committed then.
  */
 
-import { FsError, type Op, type Span } from '@caravan/core'
-import { CtzWriter } from './ctz-writer.js'
+import { FsError, type Op } from '@caravan/core'
+import { CtzWriter, type Tail } from './ctz-writer.js'
 import { type FileBlocks, findBlock } from './file-blocks.js'
-import { copyInline, fileBlocksOf, knownSpans, readBlocksAt } from './file-read.js'
+import { copyInline, fileBlocksOf, planKnown, readBlocksAt } from './file-read.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
 import { FILE_MAX_DEFAULT } from './format/superblock.js'
 import { KeptBlocks } from './kept-blocks.js'
 import type { Entry } from './metadata-pair.js'
+import type { ReadPlan } from './read-plan.js'
 import { giveBackBlocks, setContent } from './tree-change.js'
 import type { Volume } from './volume.js'
 
@@ -39,6 +40,8 @@ export class OpenFile {
   keepsVersion = false
   private view: View
   private writer: CtzWriter | undefined
+  /** Where the version of the view ends, if this handle wrote it last. */
+  private tail: Tail | undefined
   private readonly keptBlocks: KeptBlocks
   private dirty = false
   private failed = false
@@ -128,10 +131,10 @@ export class OpenFile {
   }
 
   /**
-   * A read without an operation: copied from memory (the count of bytes), or the spans that fill the
+   * A read without an operation: copied from memory (the count of bytes), or a plan that fills the
    * target whole. `undefined` where it takes more.
    */
-  readNow(position: number, target: Uint8Array): number | readonly Span[] | undefined {
+  readNow(position: number, target: Uint8Array): number | ReadPlan | undefined {
     if (!this.isOpen || this.isUnsettled || this.isBusy) return undefined
     const { view } = this
     if (view.kind === 'inline') return copyInline(view.bytes, position, target)
@@ -143,15 +146,20 @@ export class OpenFile {
     // Reads that follow each other, and small ones, leave in memory what the next one wants.
     const isLong = target.length * 4 >= layout.blockSize && !keptBlocks.follows(position)
     if (!isLong && keptBlocks.takes(target.length)) return undefined
-    if (layout.readSize !== 1 || position + target.length > view.size) return undefined
+    if (position + target.length > view.size) return undefined
     keptBlocks.passed(position + target.length)
-    return knownSpans(layout, view.blocks, position, target)
+    return planKnown(layout, view.blocks, position, target)
   }
 
   /** True where closing changes nothing at all. */
   get closesQuietly(): boolean {
     const { entry } = this
     return !this.isUnsettled && entry.retained.length === 0 && !entry.removed
+  }
+
+  /** {@link readNow} at the position of a handle that is open for reading. */
+  readOn(target: Uint8Array): number | ReadPlan | undefined {
+    return this.flags.read ? this.readNow(this.position, target) : undefined
   }
 
   /** Reads from the position on. @returns bytes read, 0 at the end. */
@@ -172,6 +180,19 @@ export class OpenFile {
       return yield* this.keptBlocks.read(blocks, size, position, target)
     }
     return yield* readBlocksAt(layout, blocks, size, position, target)
+  }
+
+  /**
+   * {@link write} where it asks nothing of the device yet. `undefined` where it takes more, or is to
+   * fail: then nothing has changed.
+   */
+  writeOn(data: Uint8Array): number | undefined {
+    if (!this.isOpen || this.isBusy || this.failed || !this.flags.write) return undefined
+    const position = this.flags.append && this.position < this.size ? this.size : this.position
+    if (position + data.length > this.volume.limits.fileMax) return undefined
+    if (!this.putNow(position, data)) return undefined
+    this.position = position + data.length
+    return data.length
   }
 
   /**
@@ -287,6 +308,7 @@ export class OpenFile {
       this.failed = true
       this.lostWrites ||= hadWritten
       this.writer = undefined
+      this.tail = undefined
       // What the operation took is taken from it again, and what it gave up it keeps.
       this.view = view
       this.divergedFrom = divergedFrom
@@ -296,28 +318,55 @@ export class OpenFile {
     }
   }
 
-  private *put(position: number, data: Uint8Array): Op<void> {
-    const end = position + data.length
-    if (this.view.kind === 'inline' && this.writer === undefined) {
-      if (Math.max(end, this.view.bytes.length) <= this.volume.inlineMax) {
-        const bytes = new Uint8Array(Math.max(end, this.view.bytes.length))
-        bytes.set(this.view.bytes)
-        bytes.set(data, position)
-        this.view = { kind: 'inline', bytes }
-        this.dirty = true
-        return
-      }
-      yield* this.outline()
-    }
-    if (this.writer !== undefined && this.writer.position !== position) yield* this.flush()
+  /** False where the device has to be asked: then nothing has changed. */
+  private putNow(position: number, data: Uint8Array): boolean {
+    const { view, tail } = this
     if (this.writer === undefined) {
-      const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
-      const start = Math.min(position, size)
-      this.writer = yield* CtzWriter.from(this.volume, blocks, size, start, this.own)
-      yield* this.writer.writeZeros(position - start)
+      if (view.kind === 'inline') return this.putInline(view.bytes, position, data)
+      if (tail === undefined || tail.blocks !== view.blocks || position !== view.size) return false
+      if (data.length > tail.bytes.length - tail.fill) return false
+      this.tail = undefined
+      this.writer = CtzWriter.behind(this.volume, tail, this.own)
     }
+    const { writer } = this
+    if (writer?.position !== position || !writer.writeNow(data)) return false
     this.dirty = true
-    yield* this.writer.write(data)
+    return true
+  }
+
+  private putInline(before: Uint8Array, position: number, data: Uint8Array): boolean {
+    const length = Math.max(position + data.length, before.length)
+    if (length > this.volume.inlineMax) return false
+    const bytes = new Uint8Array(length)
+    bytes.set(before)
+    bytes.set(data, position)
+    this.view = { kind: 'inline', bytes }
+    this.dirty = true
+    return true
+  }
+
+  private *put(position: number, data: Uint8Array): Op<void> {
+    if (this.putNow(position, data)) return
+    if (this.view.kind === 'inline' && this.writer === undefined) yield* this.outline()
+    if (this.writer !== undefined && this.writer.position !== position) yield* this.flush()
+    const writer = this.writer ?? (yield* this.begin(position))
+    this.dirty = true
+    yield* writer.write(data)
+  }
+
+  /** Begins a new version at a position; a gap before it is filled with zeros. */
+  private *begin(position: number): Op<CtzWriter> {
+    const { volume, tail, own } = this
+    const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
+    const start = Math.min(position, size)
+    this.tail = undefined
+    const writer =
+      start === size && tail?.blocks === blocks
+        ? CtzWriter.behind(volume, tail, own)
+        : yield* CtzWriter.from(volume, blocks, size, start, own)
+    this.writer = writer
+    yield* writer.writeZeros(position - start)
+    return writer
   }
 
   /** Turns an inline view into one with blocks, to be written from its beginning. */
@@ -326,6 +375,7 @@ export class OpenFile {
     const writer = CtzWriter.fresh(this.volume, this.own)
     yield* writer.write(bytes)
     yield* writer.finish()
+    this.tail = writer.tail
     this.view = { kind: 'ctz', blocks: writer.blocks, size: bytes.length }
     this.divergedFrom = 0
     this.dirty = true
@@ -362,18 +412,23 @@ export class OpenFile {
     const { writer } = this
     if (writer === undefined) return
     const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
-    const chunk = new Uint8Array(Math.max(0, Math.min(COPY_SIZE_BYTES, size - writer.position)))
+    if (writer.position < size) yield* this.copyRest(writer, blocks, size)
+    const newSize = writer.position
+    yield* writer.finish()
+    this.tail = writer.tail
+    this.giveBackOwnFrom(blocks, writer.firstIndex)
+    this.view = { kind: 'ctz', blocks: writer.blocks, size: newSize }
+    this.divergedFrom = Math.min(this.divergedFrom, writer.firstIndex)
+    this.writer = undefined
+  }
+
+  private *copyRest(writer: CtzWriter, blocks: FileBlocks, size: number): Op<void> {
+    const chunk = new Uint8Array(Math.min(COPY_SIZE_BYTES, size - writer.position))
     while (writer.position < size) {
       const part = chunk.subarray(0, Math.min(chunk.length, size - writer.position))
       yield* readBlocksAt(this.volume.layout, blocks, size, writer.position, part)
       yield* writer.write(part)
     }
-    const newSize = writer.position
-    yield* writer.finish()
-    this.giveBackOwnFrom(blocks, writer.firstIndex)
-    this.view = { kind: 'ctz', blocks: writer.blocks, size: newSize }
-    this.divergedFrom = Math.min(this.divergedFrom, writer.firstIndex)
-    this.writer = undefined
   }
 
   private *commitView(): Op<void> {
@@ -386,7 +441,6 @@ export class OpenFile {
       view.kind === 'inline'
         ? view
         : { kind: 'ctz', head: view.blocks.get(view.blocks.lastIndex) as number, size: view.size }
-    yield* volume.syncData()
     const attributes = volume.times.stamped(entry.content.attributes, 'old')
     yield* setContent(volume, entry, { ...entry.content, struct, attributes })
     volume.times.committed(entry)
@@ -409,7 +463,9 @@ export class OpenFile {
       if (!isBase && after !== undefined) {
         for (let i = 0; i <= after.lastIndex; i++) yield* findBlock(volume.layout, after, i)
       }
-      yield* giveBackBlocks(volume, entry, beforeBlocks, isBase ? undefined : after, from, 1)
+      if (from <= beforeBlocks.lastIndex) {
+        yield* giveBackBlocks(volume, entry, beforeBlocks, isBase ? undefined : after, from, 1)
+      }
     }
     this.base = struct
     this.divergedFrom = Number.POSITIVE_INFINITY

@@ -29,7 +29,7 @@ import type { MovedPair, Volume } from './volume.js'
 const FIRST_PAIR: BlockPair = [0, 1]
 
 /**
- * Commits changes to a pair, and makes known where it now is.
+ * Commits changes to a pair, and makes known where it now is. What they refer to is durable first.
  *
  * @throws FsError `ENOSPC`.
  */
@@ -45,10 +45,12 @@ export function* commit(volume: Volume, pair: MetadataPair, changes: readonly Ch
     }
   }
   if (isAppended) {
+    volume.dataIsUnsynced = false
     volume.allocator.keepTaken()
     volume.unreached = undefined
     return
   }
+  yield* volume.syncData()
   // Those that the caller has announced are its own to take back.
   const announced = volume.state.orphanCount
   if (yield* commitLeavingOrphans(volume, pair, changes)) {

@@ -1,6 +1,6 @@
 /** Erasing and programming blocks so that a bad one is noticed at once. */
 
-import type { Op, SeriesRequest, Span } from '@caravan/core'
+import type { Op, SeriesRequest, SingleRequest, Span } from '@caravan/core'
 import { isBadBlock } from './metadata-pair.js'
 import type { Volume } from './volume.js'
 
@@ -64,14 +64,8 @@ export class VerifiedProg {
   private lead = 0
   private readonly progSpans: Span[] = []
   private readonly readSpans: Span[] = []
-  private readonly request: SeriesRequest = {
-    kind: 'series',
-    requests: [
-      { kind: 'prog', spans: this.progSpans },
-      { kind: 'sync' },
-      { kind: 'read', spans: this.readSpans },
-    ],
-  }
+  private readonly request: SeriesRequest = { kind: 'series', requests: this.steps(false) }
+  private readonly requestAfterSync: SeriesRequest = { kind: 'series', requests: this.steps(true) }
 
   constructor({ blockSize, readSize }: { readonly blockSize: number; readonly readSize: number }) {
     this.unit = readSize
@@ -80,7 +74,21 @@ export class VerifiedProg {
     this.read = this.scratch
   }
 
-  plan(block: number, at: number, bytes: Uint8Array, readTo: number): SeriesRequest {
+  private steps(syncsFirst: boolean): SingleRequest[] {
+    const sync: SingleRequest = { kind: 'sync' }
+    const prog: SingleRequest = { kind: 'prog', spans: this.progSpans }
+    const read: SingleRequest = { kind: 'read', spans: this.readSpans }
+    return syncsFirst ? [sync, prog, sync, read] : [prog, sync, read]
+  }
+
+  /** @param syncsFirst makes durable, before it, what was programmed elsewhere. */
+  plan(
+    block: number,
+    at: number,
+    bytes: Uint8Array,
+    readTo: number,
+    syncsFirst = false,
+  ): SeriesRequest {
     const { unit } = this
     this.lead = at % unit
     const start = at - this.lead
@@ -88,7 +96,7 @@ export class VerifiedProg {
     this.read = this.scratch.subarray(0, Math.ceil((readTo - start) / unit) * unit)
     this.progSpans[0] = { block, offset: at, bytes }
     this.readSpans[0] = { block, offset: start, bytes: this.read }
-    return this.request
+    return syncsFirst ? this.requestAfterSync : this.request
   }
 
   /**

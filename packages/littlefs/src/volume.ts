@@ -363,6 +363,12 @@ export class Volume implements WriterSettings {
     }
   }
 
+  /** True where a change would begin with nothing to be checked or mended. */
+  get isReadyToChange(): boolean {
+    if (this.changing || this.readOnly || this.failure !== undefined) return false
+    return !this.state.wantsOrphans && this.state.wantedMove === undefined
+  }
+
   private checkWritable(syscall: string): void {
     if (this.changing) {
       throw new MisuseError(

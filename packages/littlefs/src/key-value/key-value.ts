@@ -47,7 +47,6 @@ export interface KeyValueOptions {
 
 /** How a store's operations are run: see `Face`. */
 interface StoreRunner extends HandleRunner {
-  enter(): void
   settled(): Promise<unknown>
 }
 
