@@ -237,14 +237,20 @@ function adoptAppended(
 ): void {
   const { summary } = pair
   const { encoder } = volume
+  // Field by field: this is on the way of every commit, and a copy by spreading is slow.
   pair.summary = {
-    ...summary,
+    revision: summary.revision,
     end: encoder.at,
     lastTag: encoder.lastTag,
     commitCount: summary.commitCount + 1,
     tail: state.tail,
     hardTail: state.hardTail,
     globalDelta,
+    crcFold: summary.crcFold,
+    timeDialect: summary.timeDialect,
+    creationBytes: summary.creationBytes,
+    erasedByte: summary.erasedByte,
+    leavesRoom: summary.leavesRoom,
   }
   pair.nextIsErased = leavesRoom
   volume.state.committed()

@@ -442,9 +442,10 @@ export class OpenFile {
         ? view
         : { kind: 'ctz', head: view.blocks.get(view.blocks.lastIndex) as number, size: view.size }
     const attributes = volume.times.stamped(entry.content.attributes, 'old')
-    yield* setContent(volume, entry, { ...entry.content, struct, attributes })
+    const { nameType, name, others } = entry.content
+    yield* setContent(volume, entry, { nameType, name, struct, attributes, others })
     volume.times.committed(entry)
-    this.own.clear()
+    if (this.own.size > 0) this.own.clear()
     if (after !== undefined) {
       // The new version may have blocks of an older one that another handle's commit gave up.
       if (entry.retained.length > 0) {

@@ -315,7 +315,9 @@ export class Volume implements WriterSettings {
 
   /** The buffer must have come from {@link takeBuffer}, perhaps in part. */
   returnBuffer(bytes: Uint8Array): void {
-    if (this.buffers.length < BUFFERS_MAX) this.buffers.push(new Uint8Array(bytes.buffer))
+    if (this.buffers.length >= BUFFERS_MAX) return
+    const isWhole = bytes.length === this.layout.blockSize
+    this.buffers.push(isWhole ? bytes : new Uint8Array(bytes.buffer))
   }
 
   /** What a commit says of the medium behind it where that is one byte throughout. */
