@@ -104,6 +104,41 @@ export function encodeCommits(block: Uint8Array, commits: readonly Commit[]): bo
   return true
 }
 
+/**
+ * Writes a log of commits into an erased block, each with a good checksum and no forward CRC; entries
+ * that no longer fit are left out.
+ */
+export function encodeLog(
+  block: Uint8Array,
+  revision: number,
+  commits: readonly (readonly Entry[])[],
+): void {
+  const view = new DataView(block.buffer, block.byteOffset, block.byteLength)
+  block.fill(0xff)
+  view.setUint32(0, revision, true)
+  let previous = 0xffffffff
+  let begin = 0
+  let at = REVISION_SIZE
+  for (const entries of commits) {
+    for (const { tag, data } of entries) {
+      if (at + TAG_SIZE + data.length + TAG_SIZE + CRC_SIZE > block.length) continue
+      view.setUint32(at, tag ^ previous)
+      block.set(data, at + TAG_SIZE)
+      previous = tag
+      at += TAG_SIZE + data.length
+    }
+    if (at + TAG_SIZE + CRC_SIZE > block.length) return
+    const isLast = at + 2 * (TAG_SIZE + CRC_SIZE) > block.length
+    const length = isLast ? block.length - at - TAG_SIZE : CRC_SIZE
+    const tag = ((KIND_CRC << 28) | (0x3ff << 10) | length) >>> 0
+    view.setUint32(at, tag ^ previous)
+    view.setUint32(at + TAG_SIZE, crc32(block.subarray(begin, at + TAG_SIZE)), true)
+    previous = tag
+    at += TAG_SIZE + length
+    begin = at
+  }
+}
+
 /** Makes the checksum of a commit fit its bytes as they are. */
 export function repairChecksum(block: Uint8Array, { begin, crcTagAt }: Commit): void {
   const view = new DataView(block.buffer, block.byteOffset, block.byteLength)

@@ -22,6 +22,20 @@ export interface Target {
   readonly metadataBlocks: readonly number[]
 }
 
+/** Looks where an image's metadata is. */
+export function decodeTarget(
+  target: Pick<Target, 'name' | 'image' | 'blockSize' | 'readSize' | 'progSize'>,
+): Target {
+  const { image, blockSize } = target
+  const blockCount = image.length / blockSize
+  const metadataBlocks: number[] = []
+  for (let block = 0; block < blockCount; block++) {
+    const bytes = image.subarray(block * blockSize, (block + 1) * blockSize)
+    if (decodeCommits(bytes).length > 0) metadataBlocks.push(block)
+  }
+  return { ...target, blockCount, metadataBlocks }
+}
+
 type Mutator = (image: Uint8Array, target: Target, random: Random) => Uint8Array
 
 const blockOf = (image: Uint8Array, { blockSize }: Target, block: number) =>

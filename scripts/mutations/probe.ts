@@ -3,19 +3,14 @@
  * is right; any other error, a walk without end or a changed image is not.
  */
 
-import {
-  AssertionError,
-  CaravanError,
-  DeviceError,
-  FormatError,
-  FsError,
-  MisuseError,
-} from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import type { MountOptions, ReferenceFS } from '@caravan/littlefs'
 import * as drive from '../golden/littlefs/mode.js'
+import { faultOf } from './fault.js'
 import { mutate, type Target } from './mutate.js'
 import { Random } from './random.js'
+import { useImage } from './use.js'
+import { makeWild } from './wild.js'
 
 /** `refused`: not mounted; `damage seen`: mounted, something gave an error; `read whole`: no error. */
 export type Outcome = 'refused' | 'damage seen' | 'read whole'
@@ -33,15 +28,46 @@ const ENTRIES_MAX = 20_000
 /** How many of the mutations are also read with promises. */
 const ASYNC_EVERY = 16
 
-/** Makes mutation `index` of a run and probes it. */
+/** Every so many images are written to as well. */
+const WRITTEN_EVERY = 2
+/** How many of the images are made up, and not damaged ones. */
+const WILD_EVERY = 3
+
+export interface Made {
+  readonly target: Target
+  readonly image: Uint8Array
+  readonly kind: string
+}
+
+/** Makes image `index` of a run. */
+export function make(targets: readonly Target[], random: Random): Made {
+  if (random.below(WILD_EVERY) > 0) {
+    const target = random.pick(targets)
+    return { target, ...mutate(target, random) }
+  }
+  const target = makeWild(random)
+  if (random.below(4) > 0) return { target, image: target.image, kind: 'wild' }
+  return { target, ...mutate(target, random), kind: 'wild and damaged' }
+}
+
+/** Makes image `index` of a run and probes it. */
 export async function probe(
   targets: readonly Target[],
   seed: number,
   index: number,
 ): Promise<Probed> {
   const random = new Random(seed, index)
-  const target = random.pick(targets)
-  const { image, kind } = mutate(target, random)
+  const made = make(targets, random)
+  const { kind, target } = made
+  return { kind, target: target.name, ...(await probeImage(made, random, index)) }
+}
+
+/** @param index decides what is done besides reading. */
+export async function probeImage(
+  { target, image }: Pick<Made, 'target' | 'image'>,
+  random: Random,
+  index: number,
+): Promise<Pick<Probed, 'outcome' | 'fault'>> {
   const options = mountOptions(target, random)
   const wholeDevice = random.below(2) === 0
   const before = image.slice()
@@ -58,7 +84,12 @@ export async function probe(
       fault = `sync and async differ: ${read.answers[at]} | ${again.answers[at]}`
     }
   }
-  return { kind, target: target.name, outcome: read.outcome, fault }
+  if (fault === undefined && index % WRITTEN_EVERY === 0 && read.outcome !== 'refused') {
+    const { blockSize, readSize, progSize } = target
+    const geometry = { blockSize, readSize, progSize }
+    fault = useImage(image, geometry, options, random)
+  }
+  return { outcome: read.outcome, fault }
 }
 
 /** What a user may say of an image, or leave to be found. */
@@ -139,16 +170,4 @@ function deviceOf(target: Target, image: Uint8Array, wholeDevice: boolean): Memo
   const { blockSize, readSize, progSize } = target
   const blockCount = wholeDevice ? target.blockCount : Math.floor(image.length / blockSize)
   return new MemoryDevice(image, { blockSize, blockCount, readSize, progSize, readOnly: true })
-}
-
-function faultOf(what: string, error: unknown): string | undefined {
-  if (error instanceof FormatError || error instanceof FsError || error instanceof DeviceError) {
-    return undefined
-  }
-  const whose =
-    error instanceof AssertionError || error instanceof MisuseError || error instanceof CaravanError
-      ? error.name
-      : 'an untyped error'
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return `${what}: ${whose}: ${stack.split('\n').slice(0, 4).join(' / ')}`
 }

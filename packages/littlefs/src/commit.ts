@@ -40,6 +40,7 @@ export type Change =
 /**
  * Commits changes to one pair, and nothing else: a pair that moved is for the caller to make known.
  *
+ * @param mayMove false where it must stay as long as its blocks are good.
  * @returns true where the pair now has another block.
  * @throws FsError `ENOSPC`.
  */
@@ -47,6 +48,7 @@ export function* commitToPair(
   volume: Volume,
   pair: MetadataPair,
   changes: readonly Change[],
+  mayMove: boolean,
 ): Op<boolean> {
   checkEntriesFit(volume, pair, changes)
   const state = applyChanges(pair, changes)
@@ -56,7 +58,7 @@ export function* commitToPair(
     pair.setEntries(state.entries, state.contents)
     return false
   }
-  return yield* compact(volume, pair, state, mustSplit)
+  return yield* compact(volume, pair, state, mustSplit, mayMove)
 }
 
 /** @throws FsError `ENOSPC` for an entry that no log has room for. */

@@ -26,6 +26,7 @@ export function* compact(
   pair: MetadataPair,
   state: PairState,
   mustSplit: boolean,
+  mayMove: boolean,
 ): Op<boolean> {
   const splits: SplitOff[] = []
   yield* splitAsNeeded(volume, state, splits)
@@ -37,10 +38,10 @@ export function* compact(
     throw noSpace(volume.layout.blockCount)
   }
   let newRoot: MetadataPair | undefined
-  if (volume.isFirstPair(pair) && needsRelocation(volume, pair.summary.revision)) {
+  if (volume.isFirstPair(pair) && isWorn(volume, pair)) {
     newRoot = yield* expandSuperblock(volume, pair, state, splits)
   }
-  const relocated = yield* writePair(volume, pair, state)
+  const relocated = yield* writePair(volume, pair, state, mayMove)
   for (const split of splits) {
     split.pair.setEntries(split.state.entries, split.state.contents)
     volume.pairs.keep(split.pair)
@@ -123,19 +124,23 @@ function* expandSuperblock(
  * Wear: after so many compactions a pair moves. An odd number, so that neither half stays for ever
  * and a move can end.
  */
-function needsRelocation(volume: Volume, revision: number): boolean {
-  const { blockCycles } = volume
-  return blockCycles > 0 && (revision + 1) % ((blockCycles + 1) | 1) === 0
+export function isWorn({ blockCycles }: Volume, { summary }: MetadataPair): boolean {
+  return blockCycles > 0 && (summary.revision + 1) % ((blockCycles + 1) | 1) === 0
 }
 
 /** Writes a pair's new log into its other block, or where that fails or is worn into a new one. */
-function* writePair(volume: Volume, pair: MetadataPair, state: PairState): Op<boolean> {
+function* writePair(
+  volume: Volume,
+  pair: MetadataPair,
+  state: PairState,
+  mayMove: boolean,
+): Op<boolean> {
   const [active, other] = pair.blocks
   const isFirst = volume.isFirstPair(pair)
   const revision = (pair.summary.revision + 1) >>> 0
   let target = other
   let relocated = false
-  if (!isFirst && needsRelocation(volume, pair.summary.revision)) {
+  if (!isFirst && mayMove && isWorn(volume, pair)) {
     const fresh = yield* volume.tryAllocate()
     if (fresh !== undefined) {
       target = fresh

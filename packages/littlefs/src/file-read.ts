@@ -24,14 +24,16 @@ export function fileBlocksOf(layout: Layout, entry: Entry): FileBlocks {
   }
   const { head, size } = struct
   const blocks = FileBlocks.of(head, size, layout.blockSize)
-  if (blocks.lastIndex >= layout.blockCount || head >= layout.blockCount) {
+  // A list of more blocks than there are runs in circles, and would be walked for as long as it says.
+  const most = Math.min(layout.blockCount, layout.heldBlockCount)
+  if (blocks.lastIndex >= most || head >= layout.blockCount) {
     const wrong =
       head >= layout.blockCount
         ? `its last block is ${head}`
         : `its size of ${size} bytes takes ${blocks.lastIndex + 1} blocks`
     throw new FormatError(
       'CORRUPT_FILE',
-      `A file's entry in the metadata pair {${entry.pair.blocks[0]}, ${entry.pair.blocks[1]}} is damaged: ${wrong}, and the filesystem has ${layout.blockCount}.`,
+      `A file's entry in the metadata pair {${entry.pair.blocks[0]}, ${entry.pair.blocks[1]}} is damaged: ${wrong}, and the filesystem has ${head >= layout.blockCount ? layout.blockCount : most}.`,
       { structure: 'CTZ struct', block: entry.pair.blocks[0] },
     )
   }

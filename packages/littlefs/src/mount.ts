@@ -140,8 +140,7 @@ export function* mountVolume(
   if (superblock === undefined) throw noSuperblock(0)
 
   const volume = new Volume({
-    layout: { blockSize, blockCount, readSize, progSize },
-    usableBlockCount: Math.min(blockCount, geometry.blockCount),
+    layout: { blockSize, blockCount, heldBlockCount: geometry.blockCount, readSize, progSize },
     limits: effectiveLimits(superblock, limits),
     superblock,
     root,

@@ -7,7 +7,7 @@
  * Source: littlefs SPEC.md, "0x0ff LFS_TYPE_SUPERBLOCK" (the magic at a fixed offset).
  */
 
-import type { Geometry, Op } from '@caravan/core'
+import type { Geometry, Op, Span } from '@caravan/core'
 import { crc32 } from './format/crc32.js'
 import { scanLog } from './format/metadata-log.js'
 import { byteString } from './format/name.js'
@@ -26,6 +26,7 @@ import {
   tagIsValid,
   tagType,
 } from './format/tag.js'
+import { isBadBlock } from './metadata-pair.js'
 
 /** What is read to decode the start of a superblock's log. */
 const HEAD_SIZE_BYTES = 128
@@ -110,6 +111,24 @@ function* readBytes(geometry: Geometry, start: number, length: number): Op<Uint8
     })
     done += part
   }
-  yield { kind: 'read', spans }
+  yield* readWhatReads(spans)
   return bytes.subarray(start - first, start - first + length)
+}
+
+/** Reads spans; zeros stand for what lies on a bad block: the other superblock may be good. */
+export function* readWhatReads(spans: readonly Span[]): Op<void> {
+  try {
+    yield { kind: 'read', spans }
+    return
+  } catch (error) {
+    if (!isBadBlock(error)) throw error
+  }
+  for (const span of spans) {
+    try {
+      yield { kind: 'read', spans: [span] }
+    } catch (error) {
+      if (!isBadBlock(error)) throw error
+      span.bytes.fill(0)
+    }
+  }
 }

@@ -107,6 +107,12 @@ export class StateKeeper {
     if (globalDelta !== undefined) this.orphanedDelta = xorStates(this.orphanedDelta, globalDelta)
   }
 
+  /** Takes over what was read of the device after a failure. */
+  adopt(state: GlobalState): void {
+    this.diskState = state
+    this.reset()
+  }
+
   /** Wants again what stands on disk, after a failure. */
   reset(): void {
     this.wantedState = this.diskState

@@ -11,9 +11,9 @@
  * Source: littlefs DESIGN.md, "The move problem", "Directories".
  */
 
-import { FormatError, type Op } from '@caravan/core'
+import { FormatError, isErrno, type Op } from '@caravan/core'
 import { type Change, commitToPair, planAppend } from './commit.js'
-import { hasRoomForMore } from './compaction.js'
+import { hasRoomForMore, isWorn } from './compaction.js'
 import { type Directory, entryType, openDirectory, shownEntries } from './directory.js'
 import type { BlockPair, EntryContent } from './format/metadata-log.js'
 import { writeNewPair } from './log-writer.js'
@@ -86,9 +86,9 @@ function* relayBehind(
 ): Op<{ relay: MetadataPair; orphans: boolean }> {
   const { tail, hardTail } = pair.summary
   const relay = yield* writeNewPair(volume, { entries: [], contents: [], tail, hardTail })
-  volume.pairs.keep(relay)
   const changes: Change[] = [{ kind: 'tail', tail: relay.blocks, hard: true }]
   const orphans = yield* commitLeavingOrphans(volume, pair, changes)
+  volume.pairs.keep(relay)
   pair.directory?.insertIntoChain(pair, [relay])
   relay.predecessor = pair
   return { relay, orphans }
@@ -151,7 +151,9 @@ function* commitOne(
   plan: (pair: MetadataPair) => readonly Change[],
 ): Op<MovedPair | undefined> {
   const before = pair.blocks
-  const relocated = yield* commitToPair(volume, pair, plan(pair))
+  const mayMove = isWorn(volume, pair) && (yield* canMove(volume, pair))
+  if (!mayMove && isWorn(volume, pair)) volume.crowded.push(pair)
+  const relocated = yield* commitToPair(volume, pair, plan(pair), mayMove)
   volume.allocator.keepTaken()
   // What moved before is reached by this commit, once this pair is.
   volume.unreached = relocated ? { pair, before } : undefined
@@ -170,6 +172,28 @@ function becomesEmpty(pair: MetadataPair, changes: readonly Change[]): boolean {
     }
   }
   return deletes && count === 0
+}
+
+/** False where those that lead to the pair are too full to take, with its place, a change of state. */
+function* canMove(volume: Volume, pair: MetadataPair): Op<boolean> {
+  const predecessor = yield* findPredecessor(volume, pair.blocks)
+  if (predecessor !== undefined && !hasRoomForMore(volume, predecessor)) return false
+  const entry = yield* findParentEntry(volume, pair.blocks)
+  return entry === undefined || hasRoomForMore(volume, entry.pair)
+}
+
+/** For worn pairs that could not move: before the next change they may. Without space they stay. */
+export function* makeRoomForMoves(volume: Volume): Op<void> {
+  for (const pair of volume.crowded.splice(0)) {
+    if (!volume.pairs.has(pair)) continue
+    try {
+      yield* makeRoomBefore(volume, pair.blocks)
+    } catch (error) {
+      // With a pair on its way this is no matter of comfort.
+      if (!isErrno(error, 'ENOSPC') || volume.unreached !== undefined) throw error
+      volume.allocator.invalidate()
+    }
+  }
 }
 
 /** A pair that continues a directory and would become empty is taken off the list instead. */
@@ -225,13 +249,31 @@ function* findPredecessor(volume: Volume, blocks: BlockPair): Op<MetadataPair | 
   const hint = volume.findPair(blocks)?.predecessor
   if (hint !== undefined && volume.pairs.has(hint) && leadsTo(hint, blocks)) return hint
   let pair = yield* volume.readPair(FIRST_PAIR)
-  while (pair.summary.tail !== undefined) {
+  for (let steps = 0; pair.summary.tail !== undefined; steps++) {
+    checkSteps(volume, steps, pair.summary.tail)
     if (leadsTo(pair, blocks)) return pair
     const next: MetadataPair = yield* volume.readPair(pair.summary.tail)
     next.predecessor = pair
     pair = next
   }
   return undefined
+}
+
+/**
+ * Refuses a pair that the list does not lead to: the share of the global state that is put there
+ * nobody would add up, and a move that was done would be finished again, on another entry.
+ *
+ * @throws FormatError `NOT_THREADED`.
+ */
+export function* checkThreaded(volume: Volume, pair: MetadataPair): Op<void> {
+  if (volume.isFirstPair(pair)) return
+  const tail = (yield* findPredecessor(volume, pair.blocks))?.summary.tail
+  if (tail !== undefined && isSamePair(tail, pair.blocks)) return
+  throw new FormatError(
+    'NOT_THREADED',
+    `The metadata pair {${pair.blocks[0]}, ${pair.blocks[1]}} is not on the list of all pairs: the image is damaged, and nothing can be moved out of or into this directory. Copy its files instead.`,
+    { structure: 'tail', block: pair.blocks[0] },
+  )
 }
 
 function leadsTo(pair: MetadataPair, blocks: BlockPair): boolean {
@@ -300,14 +342,15 @@ function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolea
   let pair: MetadataPair = yield* volume.readPair(FIRST_PAIR)
   for (let steps = 0; pair.summary.tail !== undefined; steps++) {
     const { tail } = pair.summary
-    // Each step goes on along the list or mends one pair of it: more than there are blocks is a loop.
-    if (steps > 2 * volume.layout.blockCount) throw repairLoop(tail)
+    checkSteps(volume, steps, tail)
     const next: MetadataPair = yield* volume.readPair(tail)
     next.predecessor = pair
     if (!pair.summary.hardTail) {
       const entry = yield* findParentEntry(volume, tail)
       const struct = entry?.content.struct
       if (pass === 0 && struct?.kind === 'directory' && !isSamePair(struct.pair, tail)) {
+        // Damaged, it would end the list for whatever comes behind it: nothing is written then.
+        yield* checkRest(volume, struct.pair)
         const changes: Change[] = [
           ...deleteMovedEntry(volume, pair),
           { kind: 'tail', tail: struct.pair, hard: false },
@@ -330,12 +373,30 @@ function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolea
   return more
 }
 
-function repairLoop(tail: BlockPair): FormatError {
-  return new FormatError(
+/**
+ * Stops a walk along the list that runs in circles: each step goes on or mends a pair, so that there
+ * are not many more than blocks. Mounting has seen no loop, but what was written since may have made
+ * one of damaged logs that share blocks.
+ *
+ * @throws FormatError `TAIL_CYCLE`.
+ */
+export function checkSteps(volume: Volume, steps: number, tail: BlockPair): void {
+  const { blockCount, heldBlockCount } = volume.layout
+  if (steps <= 2 * Math.min(blockCount, heldBlockCount)) return
+  throw new FormatError(
     'TAIL_CYCLE',
-    `The list of all metadata pairs comes back to {${tail[0]}, ${tail[1]}} when it is mended by what the directories say: the image is damaged, and writing cannot begin.`,
+    `The list of all metadata pairs comes back to {${tail[0]}, ${tail[1]}}: the image is damaged, and writing cannot go on.`,
     { structure: 'tail', block: tail[0] },
   )
+}
+
+/** @throws FormatError where the list cannot be read to its end from there. */
+function* checkRest(volume: Volume, from: BlockPair): Op<void> {
+  let next: BlockPair | undefined = from
+  for (let steps = 0; next !== undefined; steps++) {
+    checkSteps(volume, steps, next)
+    next = (yield* volume.readPair(next)).summary.tail
+  }
 }
 
 /** Takes a directory that the tree does not have off the list, all that continues it included. */
@@ -343,6 +404,7 @@ function* dropOrphan(volume: Volume, predecessor: MetadataPair, head: MetadataPa
   const chain = [head]
   let last = head
   while (last.summary.hardTail && last.summary.tail !== undefined) {
+    checkSteps(volume, chain.length, last.summary.tail)
     last = yield* volume.readPair(last.summary.tail)
     chain.push(last)
   }

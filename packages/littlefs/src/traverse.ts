@@ -14,6 +14,7 @@ import { fileBlocksOf } from './file-read.js'
 import type { BlockPair } from './format/metadata-log.js'
 import { byteStringToText } from './format/name.js'
 import type { Entry, MetadataPair } from './metadata-pair.js'
+import { checkSteps } from './thread.js'
 import type { Volume } from './volume.js'
 
 /** One block in use. */
@@ -80,7 +81,8 @@ class Traversal {
 
   *walkThread(): Op<void> {
     let next: BlockPair | undefined = [0, 1]
-    while (next !== undefined) {
+    for (let steps = 0; next !== undefined; steps++) {
+      checkSteps(this.volume, steps, next)
       const pair: MetadataPair = yield* this.volume.readPair(next)
       if (this.takePair(pair, undefined)) {
         for (const entry of pair.entries) {

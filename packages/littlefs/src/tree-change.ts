@@ -4,7 +4,7 @@
  * Every function is one step that a power cut leaves done or not done.
  */
 
-import { FormatError, FsError, type Op } from '@caravan/core'
+import { FormatError, FsError, isErrno, type Op } from '@caravan/core'
 import type { Change } from './commit.js'
 import { type Directory, entryType, openDirectory } from './directory.js'
 import { type FileBlocks, findBlocks, isKnown } from './file-blocks.js'
@@ -14,7 +14,7 @@ import { nameMaxIn } from './format/split-plan.js'
 import { TagType } from './format/tag.js'
 import { writeNewPair } from './log-writer.js'
 import { Entry, type MetadataPair } from './metadata-pair.js'
-import { commit, dropFromThread, makeRoomBefore, makeRoomIn } from './thread.js'
+import { checkThreaded, commit, dropFromThread, makeRoomBefore, makeRoomIn } from './thread.js'
 import type { Volume } from './volume.js'
 
 /** @throws FsError `ENAMETOOLONG`. */
@@ -88,7 +88,14 @@ export function* createDirectory(volume: Volume, parent: Directory, name: string
   volume.pairs.keep(pair)
   const entry = new Entry(content, place.pair)
   const create: Change = { kind: 'create', id: place.id, entry, content }
-  yield* commit(volume, place.pair, place.pair === last ? [create, tail] : [create])
+  try {
+    yield* commit(volume, place.pair, place.pair === last ? [create, tail] : [create])
+  } catch (error) {
+    // What has no place in the tree is not to keep one on the list.
+    const isThreaded = place.pair !== last && volume.unreached === undefined
+    if (isThreaded && isErrno(error, 'ENOSPC')) yield* dropFromThread(volume, [pair])
+    throw error
+  }
   parent.index.set(name, entry)
   volume.times.committed(entry)
   volume.times.touch(parent.owner)
@@ -210,6 +217,8 @@ function* renameAcross(
   changes: readonly Change[],
   moved: () => void,
 ): Op<void> {
+  yield* checkThreaded(volume, source)
+  yield* checkThreaded(volume, target)
   const id = source.entries.indexOf(entry)
   // The entry itself goes with its handles; what stays behind for a moment is a shadow of it.
   const shadow = new Entry(entry.content, source)

@@ -13,9 +13,10 @@ import type { BlockSet } from './block-set.js'
 import type { Directory } from './directory.js'
 import { CommitEncoder, type ErasedState } from './format/commit-encoder.js'
 import { CRC_INITIAL, type Crc32 } from './format/crc32.js'
-import type { GlobalState } from './format/global-state.js'
+import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
 import type { BlockPair, LogRules } from './format/metadata-log.js'
 import type { Superblock } from './format/superblock.js'
+import { TagType } from './format/tag.js'
 import {
   type Entry,
   isSamePair,
@@ -26,7 +27,7 @@ import {
 import type { OpenFile } from './open-file.js'
 import { PairCache } from './pair-cache.js'
 import { StateKeeper } from './state-keeper.js'
-import { makeConsistent } from './thread.js'
+import { makeConsistent, makeRoomForMoves } from './thread.js'
 import type { TimeKeeper } from './time-keeper.js'
 import { findUsedBlocks } from './traverse.js'
 import type { TreeBuilder } from './tree-builder.js'
@@ -36,6 +37,8 @@ import { VerifiedProg } from './verified-prog.js'
 export interface Layout {
   readonly blockSize: number
   readonly blockCount: number
+  /** Blocks that the device has at all: fewer where an image was cut short, or its superblock lies. */
+  readonly heldBlockCount: number
   readonly readSize: number
   readonly progSize: number
 }
@@ -69,8 +72,6 @@ interface VolumeState extends WriterSettings {
   readonly rootRevision: number
   /** Of all commits' CRCs: where the allocator begins. */
   readonly seed: number
-  /** Blocks that the device has at all: an image may have been cut short. */
-  readonly usableBlockCount: number
   readonly crc32: Crc32
   readonly times: TimeKeeper
   readonly readOnly: boolean
@@ -115,12 +116,16 @@ export class Volume implements WriterSettings {
 
   /** The pair that moved last, while nothing on the device leads to its new place. */
   unreached: MovedPair | undefined
+  /** Worn pairs that stayed where they are for want of room in those that lead to them. */
+  readonly crowded: MetadataPair[] = []
 
   readonly pairs = new PairCache()
   private readonly buffers: Uint8Array[] = []
   private readonly erasedStates = new Map<number, ErasedState>()
   private changing = false
   private failure: unknown
+  /** True once a commit failed that the device may yet have: what state it says is to be read anew. */
+  private stateIsUnknown = false
 
   constructor(state: VolumeState) {
     this.layout = state.layout
@@ -142,7 +147,10 @@ export class Volume implements WriterSettings {
     this.state = new StateKeeper(state.globalState)
     this.encoder = new CommitEncoder(state.layout.blockSize, state.layout.progSize, state.crc32)
     this.verifiedProg = new VerifiedProg(state.layout)
-    this.allocator = new Allocator(state.usableBlockCount, state.seed)
+    this.allocator = new Allocator(
+      Math.min(state.layout.blockCount, state.layout.heldBlockCount),
+      state.seed,
+    )
   }
 
   get diskVersion(): DiskVersion {
@@ -193,7 +201,7 @@ export class Volume implements WriterSettings {
 
   /** The root's entry where it is in memory. */
   get rootInMemory(): Entry | undefined {
-    return this.findPair(this.root)?.entries[0]
+    return this.stateIsUnknown ? undefined : this.findPair(this.root)?.entries[0]
   }
 
   isFirstPair(pair: MetadataPair): boolean {
@@ -210,10 +218,25 @@ export class Volume implements WriterSettings {
 
   /** The superblock's own entry, which stands for the root directory and holds its attributes. */
   *readRoot(): Op<Entry> {
+    if (this.stateIsUnknown) yield* this.readState()
     const pair = this.findPair(this.root) ?? (yield* this.readPair(this.root))
     const entry = pair.entries[0]
     if (entry === undefined) throw noSuperblock(this.root[0])
     return entry
+  }
+
+  /** As at a mount: where the root is, and the global state of all pairs; a move hides its source. */
+  private *readState(): Op<void> {
+    let state = ZERO_STATE
+    let next: BlockPair | undefined = [0, 1]
+    for (let steps = 0; next !== undefined && steps < this.layout.blockCount; steps++) {
+      const pair: MetadataPair = yield* this.readPair(next)
+      state = xorStates(state, pair.summary.globalDelta ?? ZERO_STATE)
+      if (pair.entries[0]?.content.nameType === TagType.SUPERBLOCK) this.setRoot(pair)
+      next = pair.summary.tail
+    }
+    this.state.adopt(state)
+    this.stateIsUnknown = false
   }
 
   cachedDirectory(head: BlockPair): Directory | undefined {
@@ -354,6 +377,7 @@ export class Volume implements WriterSettings {
         this.allocator.invalidate()
       }
       const result = yield* body()
+      if (this.crowded.length > 0) yield* makeRoomForMoves(this)
       this.allocator.settle()
       this.pairs.settle()
       this.metadataEpoch++
@@ -392,11 +416,15 @@ export class Volume implements WriterSettings {
     this.allocator.revert()
     this.pairs.settle()
     this.state.reset()
+    this.crowded.length = 0
     const { unreached } = this
     this.unreached = undefined
     const isClean =
       error instanceof FsError || error instanceof FormatError || error instanceof KeyValueError
-    if (!isClean || unreached !== undefined) this.failure = error
+    if (!isClean || unreached !== undefined) {
+      this.failure = error
+      this.stateIsUnknown = metadataChanged
+    }
     // What it moved stands, for the device, where it was before.
     if (unreached !== undefined && this.isRoot(unreached.pair.blocks)) this.root = unreached.before
     if (!metadataChanged) return

@@ -14,14 +14,19 @@ import {
 } from './directory.js'
 import { checkIsFile } from './file-read.js'
 import { adopt, inlineContent, replaceContent, writeContent } from './file-write.js'
-import { type EntryContent, type Struct, withAttribute } from './format/metadata-log.js'
+import {
+  type BlockPair,
+  type EntryContent,
+  type Struct,
+  withAttribute,
+} from './format/metadata-log.js'
 import { encodeSuperblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
 import { isTimeAttribute } from './format/time-attribute.js'
 import { type Entry, type MetadataPair, pairKey } from './metadata-pair.js'
 import { OpenFile } from './open-file.js'
 import { type AnyPath, type Path, parsePath } from './path.js'
-import { commit, makeConsistent as finishWhatWasCut } from './thread.js'
+import { checkSteps, commit, makeConsistent as finishWhatWasCut } from './thread.js'
 import {
   checkName,
   checkNameFits,
@@ -388,12 +393,14 @@ function* collectGarbageAlone(volume: Volume): Op<void> {
   yield* finishWhatWasCut(volume)
   const { blockSize } = volume.layout
   let pair: MetadataPair | undefined = yield* volume.readPair([0, 1])
-  while (pair !== undefined) {
+  for (let steps = 0; pair !== undefined; steps++) {
     if (!pair.nextIsErased || pair.summary.end > blockSize - Math.floor(blockSize / 8)) {
       pair.nextIsErased = false
       yield* commit(volume, pair, [])
     }
-    pair = pair.summary.tail === undefined ? undefined : yield* volume.readPair(pair.summary.tail)
+    const { tail }: { readonly tail: BlockPair | undefined } = pair.summary
+    if (tail !== undefined) checkSteps(volume, steps, tail)
+    pair = tail === undefined ? undefined : yield* volume.readPair(tail)
   }
   yield* volume.countUsedBlocks()
 }

@@ -113,14 +113,25 @@ function drawBatch(model: TreeModel, setup: Setup, random: Random): Operation[] 
   const profile = { blockSize, blockCount, inlineMax, slots: 0, remounts: false }
   const slots = [...model.handles.keys()]
   const operations: Operation[] = []
+  const written = new Set<number>()
+  // Which version it writes to, nobody can say of a handle that has written nothing yet and whose
+  // file has newer content: without space it goes over to that.
+  const mayGoOver = (slot: number): boolean => {
+    const handle = model.handles.get(slot)
+    if (handle === undefined || handle.dirty || written.has(slot)) return false
+    return operations.length > 0 || handle.view !== handle.file.history.at(-1)
+  }
   for (let count = 2 + random.int(12); count > 0; count--) {
     const slot = random.pick(slots)
     const content = { seed: random.seed(), size: random.int(3 * Math.min(blockSize, 2048)) }
     if (slot !== undefined && random.oneIn(3)) {
-      if (random.oneIn(4)) {
+      if (random.oneIn(4) || mayGoOver(slot)) {
         operations.push({ do: 'close', slot })
         slots.splice(slots.indexOf(slot), 1)
-      } else operations.push({ do: 'write', slot, content })
+      } else {
+        operations.push({ do: 'write', slot, content })
+        written.add(slot)
+      }
       continue
     }
     const operation = drawOperation(random, draft, profile)

@@ -104,6 +104,22 @@ export function recordStory(
   return { setup, preparation: prepared, operations, recording, trees, ends, wasTight }
 }
 
+/** Records random operations and cuts them everywhere. @returns what is wrong, or undefined. */
+export function tellStory(
+  setup: Setup,
+  random: Random,
+  counts: CrashCounts,
+  options: CutStoryOptions,
+): string | undefined {
+  let story: Story
+  try {
+    story = recordStory(setup, random, 15, 8)
+  } catch (error) {
+    return `before any cut: ${(error as Error).stack}`
+  }
+  return cutStory(story, random, counts, options)
+}
+
 /** Cuts a story everywhere. @returns what is wrong with the first bad state. */
 export function cutStory(
   story: Story,

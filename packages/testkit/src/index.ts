@@ -1,5 +1,15 @@
 export { bundleForBrowser, type PageFiles, type PageOptions, withPage } from './browser.js'
 export {
+  addCounts,
+  type Campaign,
+  type CampaignFailure,
+  type CampaignReport,
+  type CaseReport,
+  type Counts,
+  runCampaign,
+  SEED_END,
+} from './campaign.js'
+export {
   CrashDevice,
   type CrashDeviceOptions,
   copyOfState,
@@ -8,6 +18,19 @@ export {
   type Recording,
 } from './crash-device.js'
 export { type CutOptions, type CutState, cutsInOrder, cutsOutOfOrder } from './crash-states.js'
+export {
+  type Fault,
+  type FaultWay,
+  FaultyDevice,
+  type FaultyDeviceOptions,
+  type RequestKind,
+} from './faulty-device.js'
+export {
+  BAD_BLOCK_WAYS,
+  type BadBlockWay,
+  FlashDevice,
+  type FlashDeviceOptions,
+} from './flash-device.js'
 export { JitterDevice } from './jitter-device.js'
 export { renderAnswers } from './key-value/answers.js'
 export { type ConformanceCase, keyValueConformance } from './key-value/conformance.js'

@@ -17,6 +17,7 @@ import {
   type Superblock,
 } from '../format/superblock.js'
 import { TagType } from '../format/tag.js'
+import { readWhatReads } from '../probe.js'
 import type { Layout } from '../volume.js'
 import { type ChamelonLog, decodeLog } from './log.js'
 
@@ -32,7 +33,7 @@ export function* recogniseChamelon(
   const { blockSize, blockCount } = layout
   if (blockCount < 2 || blockSize < 128) return undefined
   const blocks = [0, 1].map((block) => ({ block, offset: 0, bytes: new Uint8Array(blockSize) }))
-  yield { kind: 'read', spans: blocks }
+  yield* readWhatReads(blocks)
   const logs = blocks.map(({ bytes }) => decodeLog(bytes))
   const superblocks = blocks.map(({ bytes }) => superblockIn(bytes))
   const superblock = superblocks.find((each) => each !== undefined && hasLimits(each, blockSize))

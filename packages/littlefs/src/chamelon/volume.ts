@@ -298,7 +298,7 @@ function* readContents(geometry: Geometry): Op<Contents> {
   if (superblock === undefined) throw notChamelon()
   // Its own count may be more than there is: chamelon never compares the two.
   const blockCount = Math.min(geometry.blockCount, superblock.blockCount)
-  const layout: Layout = { ...geometry, blockCount }
+  const layout: Layout = { ...geometry, blockCount, heldBlockCount: geometry.blockCount }
   const problems: ChamelonProblem[] = []
   const recovery = recoverTree(yield* findLogs(layout))
   const root = yield* buildTree(layout, recovery, problems)

@@ -61,6 +61,26 @@ describe('scanLog, of logs that the reference wrote', () => {
   })
 })
 
+describe('decodeEntries, of damaged logs', () => {
+  it('tags of the log itself are no part of an entry, whatever id they bear', () => {
+    // Written again with the entry they once ended its new log, and all of it was lost.
+    const log = new Uint8Array(100)
+    let at = 4
+    let previous: number = FIRST_PREVIOUS_TAG
+    const put = (type: number, id: number, length: number) => {
+      const tag = makeTag(type, id, length)
+      writeStoredTag(log, at, tag ^ previous)
+      previous = tag
+      at += 4 + length
+    }
+    put(TagType.FILE, 0, 1)
+    for (const type of [0x505, 0x5fa, 0x604, 0x7fe, 0x104]) put(type, 0, 4)
+    const [entry] = decodeEntries(log.subarray(0, at))
+    expect(entry?.nameType).toBe(TagType.FILE)
+    expect(entry?.others.map(({ type }) => type)).toEqual([0x104])
+  })
+})
+
 describe('scanLog, of damaged logs', () => {
   const block = blockOf('rename-mix', 1)
   const whole = scanLog(block, RULES)

@@ -287,6 +287,9 @@ export function decodeEntries(log: Uint8Array): EntryContent[] {
         }))
         break
       default:
+        // Splices, checksums, tails and state are of the log and not of an entry, whatever id they
+        // bear: written again, they would end the new log. The reference drops them likewise.
+        if ((tagType(tag) & OF_THE_LOG) !== 0) break
         replace(entries, id, (entry) => ({
           ...entry,
           others: [
@@ -302,6 +305,9 @@ export function decodeEntries(log: Uint8Array): EntryContent[] {
   while (entries.length > 0 && entries[entries.length - 1]?.nameType === undefined) entries.pop()
   return entries
 }
+
+/** Set in the types of tags that are no part of an entry. */
+const OF_THE_LOG = 0x400
 
 /** A tag may come before the name that makes its entry one. */
 function replace(

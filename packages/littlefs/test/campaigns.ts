@@ -1,0 +1,313 @@
+/** The campaigns of littlefs: what `npm run soak` tries for as long as it is told. */
+
+import {
+  BAD_BLOCK_WAYS,
+  type Campaign,
+  type CaseReport,
+  contentOf,
+  type Operation,
+  type Profile,
+  Random,
+  shrinkList,
+} from '@caravan/testkit'
+import { runConcurrently } from './concurrency-run.js'
+import { KIND_NAMES, kindOf, places } from './crash-kinds.js'
+import {
+  type CrashCounts,
+  type CutStoryOptions,
+  cutStory,
+  recordStory,
+  type Story,
+} from './crash-run.js'
+import { cutChange } from './cut-change.js'
+import { FACES, failRequests } from './device-errors-run.js'
+import { tryWithoutSpace } from './disk-full-run.js'
+import { mountNode, mountStore, NODE_CHANGES, STORE_CHANGES } from './face-changes.js'
+import { liveWithCuts, RENAMES } from './life-run.js'
+import {
+  drawNarrowSetup,
+  drawSetup,
+  drawSmallSetup,
+  type Failure,
+  runModel,
+  type Setup,
+} from './model-run.js'
+import { wearOut } from './wear-run.js'
+
+const PREPARED = 15
+const RECORDED = 8
+const MODEL_STEPS = 100
+const BATCHES = 8
+const LIFE_CUTS = 12
+
+export function campaigns(): Campaign[] {
+  return [
+    {
+      name: 'littlefs-power-cuts',
+      what: 'random operations, cut at every request; some cut again during the repair',
+      weight: 4,
+      run: (seed) => powerCuts(seed, { samples: 1, cutAgain: 20 }),
+    },
+    {
+      name: 'littlefs-double-cuts',
+      what: 'random operations, cut at every request, each state cut again during the repair',
+      weight: 3,
+      run: (seed) => powerCuts(seed, { samples: 1, cutAgain: 1 }),
+    },
+    {
+      name: 'littlefs-exhaustive-cuts',
+      what: 'one operation of each kind on any geometry: all prefixes, and all subsets that are few',
+      weight: 3,
+      run: exhaustiveCuts,
+    },
+    {
+      name: 'littlefs-lives',
+      what: 'many cuts in a row, each life going on from where the last one left it',
+      weight: 2,
+      run: (seed) => life(seed, drawSmallSetup, { slots: 3 }),
+    },
+    {
+      name: 'littlefs-renames',
+      what: 'lives of renames across directories, on logs so small that pairs split and move all the time',
+      weight: 1,
+      run: (seed) => life(seed, drawNarrowSetup, RENAMES),
+    },
+    {
+      name: 'littlefs-faces',
+      what: 'each change through node:fs and the key-value store, on any geometry, cut at every request',
+      weight: 1,
+      run: faces,
+    },
+    {
+      name: 'littlefs-model',
+      what: 'random operations beside a model, compared after each',
+      weight: 2,
+      run: modelRun,
+    },
+    {
+      name: 'littlefs-disk-full',
+      what: 'each kind of operation with 0, 1, 2... free blocks',
+      weight: 1,
+      run: diskFull,
+    },
+    {
+      name: 'littlefs-concurrency',
+      what: 'many promises at once on a device that answers late',
+      weight: 1,
+      run: concurrency,
+    },
+    {
+      name: 'littlefs-wear',
+      what: 'files rewritten until the device is worn out, in the five ways',
+      weight: 1,
+      run: wear,
+    },
+    {
+      name: 'littlefs-device-errors',
+      what: 'every request of a change failing, once or for ever, short or late',
+      weight: 1,
+      run: deviceErrors,
+    },
+  ]
+}
+
+function powerCuts(seed: number, options: CutStoryOptions): CaseReport {
+  const random = new Random(seed)
+  const setup = drawSmallSetup(random)
+  const story = recordStory(setup, random, PREPARED, RECORDED)
+  return cutsOf(story, random.seed(), options)
+}
+
+function exhaustiveCuts(seed: number): CaseReport {
+  const random = new Random(seed)
+  const small = places().filter(({ setup }) => setup.blockSize <= 4096)
+  const { setup, unit } = random.pick(small)
+  const kind = random.pick(KIND_NAMES)
+  const story = recordStory(setup, random, ...kindOf(kind, unit))
+  return cutsOf(story, random.seed(), { samples: 1, thorough: true, cutAgain: 100 })
+}
+
+function cutsOf(story: Story, cutSeed: number, options: CutStoryOptions): CaseReport {
+  const counts: CrashCounts = { states: 0, doubleCuts: 0, subsets: 0 }
+  const wrong = cutStory(story, new Random(cutSeed), counts, options)
+  return { counts: named(counts), failure: wrong && shrunkCuts(story, cutSeed, options, wrong) }
+}
+
+const named = ({ states, doubleCuts, subsets }: CrashCounts) => ({
+  'states cut': states,
+  'double cuts': doubleCuts,
+  'subsets of unsynced writes': subsets,
+})
+
+/** Leaves operations out, of both parts, as long as a cut still breaks something. */
+function shrunkCuts(
+  { setup, preparation, operations }: Story,
+  cutSeed: number,
+  options: CutStoryOptions,
+  wrong: string,
+): string {
+  type Step = { readonly operation: Operation; readonly recorded: boolean }
+  let what = wrong
+  const fails = (steps: readonly Step[]) => {
+    const part = (recorded: boolean) =>
+      steps.filter((step) => step.recorded === recorded).map(({ operation }) => operation)
+    try {
+      const story = recordStory(setup, new Random(cutSeed), part(false), part(true))
+      const counts = { states: 0, doubleCuts: 0, subsets: 0 }
+      const found = cutStory(story, new Random(cutSeed), counts, options)
+      if (found !== undefined) what = found
+      return found !== undefined
+    } catch {
+      // A list that the model does not take is another failure than the one to be shown.
+      return false
+    }
+  }
+  const steps = [
+    ...preparation.map((operation) => ({ operation, recorded: false })),
+    ...operations.map((operation) => ({ operation, recorded: true })),
+  ]
+  const shortest = shrinkList<Step>(steps, fails, 200)
+  const lines = shortest.map(
+    ({ operation, recorded }) => `  ${recorded ? 'cut' : 'before'}: ${JSON.stringify(operation)}`,
+  )
+  return [what, `  ${JSON.stringify(setup)}`, ...lines].join('\n')
+}
+
+function life(
+  seed: number,
+  draw: (random: Random) => Setup,
+  profile: Partial<Profile>,
+): CaseReport {
+  const counts: CrashCounts = { states: 0, doubleCuts: 0, subsets: 0 }
+  const live = (cuts: number, counted: CrashCounts) => {
+    const random = new Random(seed)
+    const setup = draw(random)
+    const wrong = liveWithCuts(setup, random, cuts, counted, profile)
+    return wrong && `${wrong}\n  ${JSON.stringify(setup)}`
+  }
+  const wrong = live(LIFE_CUTS, counts)
+  if (wrong === undefined) return { counts: named(counts) }
+  // The life ends with its failure; cuts before it cannot be left out without another life.
+  for (let cuts = 1; cuts < LIFE_CUTS; cuts++) {
+    const shorter = live(cuts, { ...counts })
+    if (shorter !== undefined) {
+      return { counts: named(counts), failure: `${cuts} cuts, ${shorter}` }
+    }
+  }
+  return { counts: named(counts), failure: wrong }
+}
+
+function faces(seed: number): CaseReport {
+  const random = new Random(seed)
+  const place = random.pick(places().filter(({ setup }) => setup.blockSize >= 256))
+  const counts: CrashCounts = { states: 0, doubleCuts: 0, subsets: 0 }
+  const changes = random.oneIn(3)
+    ? STORE_CHANGES.map((change) => ({
+        name: change.name,
+        cut: () => cutChange(mountStore, change, place, random, counts),
+      }))
+    : NODE_CHANGES.map((change) => ({
+        name: change.name,
+        cut: () => cutChange(mountNode, change, place, random, counts),
+      }))
+  const { name, cut } = random.pick(changes)
+  const wrong = cut()
+  return {
+    counts: named(counts),
+    failure: wrong && `${name}, ${wrong}\n  ${JSON.stringify(place.setup)}`,
+  }
+}
+
+function diskFull(seed: number): CaseReport {
+  const random = new Random(seed)
+  const small = places().filter(({ setup }) => setup.blockSize <= 4096)
+  const place = random.pick(small)
+  const kind = random.pick(KIND_NAMES)
+  const counts = { tried: 0, refused: 0 }
+  const wrong = tryWithoutSpace(kind, place, counts)
+  return {
+    counts: { 'operations on a full device': counts.tried },
+    failure: wrong && `${kind}, ${wrong}\n  ${JSON.stringify(place.setup)}`,
+  }
+}
+
+function wear(seed: number): CaseReport {
+  const random = new Random(seed)
+  const wearLimit = random.pick([5, 10, 20])
+  const setup = {
+    blockSize: random.pick([256, 512, 1024]),
+    blockCount: 64 + random.int(128),
+    readSize: 16,
+    progSize: 16,
+    wearLimit,
+    wornWay: random.pick(BAD_BLOCK_WAYS),
+    blockCycles: random.pick([1, 2, 5, wearLimit >> 1]),
+    diskVersion: random.pick(['2.0', '2.1'] as const),
+    writtenFiles: 1 + random.int(10),
+    cyclesMax: 3000,
+  }
+  const { died, wrong, lastWords } = wearOut(setup, random)
+  const failure = wrong ?? (died ? undefined : 'it did not wear out')
+  return {
+    counts: { 'runs to wear-out': died ? 1 : 0 },
+    failure: failure && `${failure} ${lastWords}\n  ${JSON.stringify(setup)}`,
+  }
+}
+
+async function deviceErrors(seed: number): Promise<CaseReport> {
+  const random = new Random(seed)
+  const face = random.pick(FACES)
+  const [name, calls] = random.pick(Object.entries(face.changes)) as [string, never]
+  const blockSize = random.pick([128, 256, 512, 4096])
+  const setup = {
+    blockSize,
+    blockCount: 64 + random.int(64),
+    readSize: random.pick([1, 16]),
+    progSize: random.pick([1, 16, 128]),
+    blockCycles: random.pick([1, 2, -1]),
+    diskVersion: random.pick(['2.0', '2.1'] as const),
+  }
+  const filler = random.int(6)
+  const fill = Array.from({ length: filler }, (_, i) =>
+    contentOf(random.seed(), i * random.int(200)),
+  )
+  const { errors, wrong } = await failRequests(
+    face,
+    calls,
+    { setup, fill, late: random.oneIn(3) },
+    random,
+  )
+  return {
+    counts: { 'errors injected': errors },
+    failure: wrong && `${face.name}, ${name}: ${wrong}\n  ${JSON.stringify(setup)}`,
+  }
+}
+
+function modelRun(seed: number): CaseReport {
+  const random = new Random(seed)
+  const setup = drawSetup(random)
+  const failure = runModel(setup, { random, count: MODEL_STEPS })
+  const counts = { 'operations beside a model': failure?.step ?? MODEL_STEPS }
+  if (failure === undefined) return { counts }
+  const { what, operations } = shrunkModelRun(setup, failure)
+  const lines = operations.map((operation) => `  ${JSON.stringify(operation)}`)
+  return { counts, failure: [what, `  ${JSON.stringify(setup)}`, ...lines].join('\n') }
+}
+
+/** The failure of the shortest list of operations that still fails in the same way. */
+function shrunkModelRun(setup: Setup, failure: Failure): Failure {
+  const kind = ({ what }: Failure) => what.split('\n')[0]?.replace(/\d+/g, '#').slice(0, 40)
+  const operations = shrinkList<Operation>(failure.operations, (shorter) => {
+    const again = runModel(setup, shorter)
+    return again !== undefined && kind(again) === kind(failure)
+  })
+  return runModel(setup, operations) ?? failure
+}
+
+async function concurrency(seed: number): Promise<CaseReport> {
+  const random = new Random(seed)
+  const setup = drawSetup(random)
+  const wrong = await runConcurrently(setup, random, BATCHES)
+  const failure = wrong && `${wrong}\n  ${JSON.stringify(setup)}`
+  return { counts: { 'batches of promises': BATCHES }, failure }
+}

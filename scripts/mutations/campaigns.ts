@@ -1,0 +1,98 @@
+/** The campaigns over hostile bytes: damaged golden images, and made-up ones with good checksums. */
+
+import { join } from 'node:path'
+import { type Campaign, type CaseReport, shrinkList } from '@caravan/testkit'
+import { extractImage } from './extracted.js'
+import type { Target } from './mutate.js'
+import { type Made, make, probeImage } from './probe.js'
+import { Random } from './random.js'
+import { readTargets } from './targets.js'
+import { makeWild } from './wild.js'
+
+/** Beyond this an image takes more time than its bytes are worth; of the process, not of the clock. */
+const CPU_MAX_US = 2e6
+
+export function campaigns(root: string): Campaign[] {
+  let targets: readonly Target[] | undefined
+  return [
+    {
+      name: 'littlefs-hostile',
+      what: 'damaged and made-up images: mounted, read, repaired, written to, mounted again',
+      weight: 8,
+      run(seed) {
+        targets ??= readTargets(join(root, 'golden', 'littlefs'))
+        return hostile(targets, seed)
+      },
+    },
+    {
+      name: 'littlefs-extract',
+      what: 'made-up images with hostile names, extracted by the command',
+      weight: 1,
+      run: extracted,
+    },
+  ]
+}
+
+async function hostile(targets: readonly Target[], seed: number): Promise<CaseReport> {
+  const counts = { 'images fuzzed': 1 }
+  const made = make(targets, new Random(seed, 0))
+  const fault = await faultOf(made, seed)
+  if (fault === undefined) return { counts }
+  return {
+    counts,
+    failure: `${made.kind} of ${made.target.name}: ${await shrunk(made, seed, fault)}`,
+  }
+}
+
+async function faultOf(made: Pick<Made, 'target' | 'image'>, seed: number) {
+  const before = process.cpuUsage()
+  const { fault } = await probeImage(made, new Random(seed, 1), seed)
+  const { user, system } = process.cpuUsage(before)
+  // Other threads count as well, so it is tried again alone in time.
+  return fault ?? (user + system > 2 * CPU_MAX_US ? `over ${CPU_MAX_US / 1e6} s` : undefined)
+}
+
+/** Takes back what was damaged, run by run, as long as the image still fails. */
+async function shrunk({ target, image }: Made, seed: number, fault: string): Promise<string> {
+  const base = target.name === 'wild' ? new Uint8Array(image.length).fill(0xff) : target.image
+  if (base.length !== image.length) return `${fault}\n  cut off at ${image.length} bytes`
+  const runs: number[] = []
+  const step = target.name === 'wild' ? target.blockSize : 4
+  for (let at = 0; at < image.length; at += step) {
+    if (Buffer.compare(base.subarray(at, at + step), image.subarray(at, at + step)) !== 0)
+      runs.push(at)
+  }
+  const withRuns = (kept: readonly number[]) => {
+    const bytes = base.slice()
+    for (const at of kept) bytes.set(image.subarray(at, at + step), at)
+    return bytes
+  }
+  // The probe waits for nothing but itself, so what fails is found out before it is asked for.
+  const outcomes = new Map<string, string | undefined>()
+  let shortest: readonly number[] = runs
+  for (let left = 300; left > 0; left--) {
+    const wanted: number[][] = []
+    shortest = shrinkList(runs, (kept) => {
+      const key = kept.join()
+      if (outcomes.has(key)) return outcomes.get(key) !== undefined
+      wanted.push([...kept])
+      return false
+    })
+    const next = wanted[0]
+    if (next === undefined) break
+    outcomes.set(next.join(), await faultOf({ target, image: withRuns(next) }, seed))
+  }
+  const what = outcomes.get(shortest.join()) ?? fault
+  const lines = shortest.slice(0, 12).map((at) => {
+    const bytes = Buffer.from(image.subarray(at, at + step)).toString('hex')
+    return `  block ${Math.floor(at / target.blockSize)}, offset ${at % target.blockSize}: ${bytes}`
+  })
+  const rest = shortest.length > 12 ? [`  and ${shortest.length - 12} more`] : []
+  return [what, ...lines, ...rest].join('\n')
+}
+
+async function extracted(seed: number): Promise<CaseReport> {
+  const { image, blockSize } = makeWild(new Random(seed, 2))
+  const failure = await extractImage(image, blockSize)
+  return { counts: { 'images extracted': 1 }, failure }
+}
