@@ -388,11 +388,9 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> {
 
   private readPlannedSync(planned: readonly Span[] | PlannedRead, length: number): number {
     const { device } = this.mount.scheduler
-    if (!('finish' in planned)) askSync({ kind: 'read', spans: planned }, device)
-    else {
-      askSync({ kind: 'read', spans: planned.spans }, device)
-      planned.finish()
-    }
+    const plan = 'finish' in planned ? planned : undefined
+    askSync({ kind: 'read', spans: plan?.spans ?? (planned as readonly Span[]) }, device)
+    plan?.finish()
     return length
   }
 

@@ -21,7 +21,13 @@ import { type GlobalState, xorStates } from './format/global-state.js'
 import type { BlockPair, EntryContent } from './format/metadata-log.js'
 import { contentMaxIn, ENTRIES_MAX, fileEntryMaxIn } from './format/split-plan.js'
 import { TagType } from './format/tag.js'
-import { erasedStateAt, type PairState, putGlobalDelta, putTail } from './log-writer.js'
+import {
+  erasedState,
+  erasedStateAt,
+  type PairState,
+  putGlobalDelta,
+  putTail,
+} from './log-writer.js'
 import type { Entry, MetadataPair } from './metadata-pair.js'
 import { progVerified } from './verified-prog.js'
 import type { Volume } from './volume.js'
@@ -158,7 +164,7 @@ function* append(
  * A commit behind a log that has room for it, as most are: planned by plain functions, so that who
  * commits can yield its request near the top.
  */
-export interface PlannedAppend {
+interface PlannedAppend {
   readonly request: Request
   /** Once answered. @returns false where the block did not take it: then nothing has changed. */
   readonly finish: () => boolean
@@ -185,7 +191,7 @@ export function planAppend(
   const state = applyChanges(pair, changes)
   if (state.entries.length > ENTRIES_MAX) return undefined
 
-  encoder.finish(leavesRoom ? volume.erasedState(summary.erasedByte as number) : undefined)
+  encoder.finish(leavesRoom ? erasedState(volume, summary.erasedByte as number) : undefined)
   volume.metadataEpoch++
   pair.nextIsErased = false
   const { verifiedProg } = volume

@@ -66,13 +66,23 @@ export function* writePart(
   const blocks = fileBlocksOf(layout, entry)
   const writer = yield* CtzWriter.from(volume, blocks, size, position, new Set())
   yield* writer.write(data)
-  const chunk = new Uint8Array(Math.max(0, Math.min(COPY_SIZE_BYTES, size - writer.position)))
+  if (writer.position < size) yield* copyRest(volume, writer, blocks, size)
+  return yield* finish(writer, writer.position)
+}
+
+/** What an old version has behind the part that was written. */
+export function* copyRest(
+  { layout }: Volume,
+  writer: CtzWriter,
+  blocks: FileBlocks,
+  size: number,
+): Op<void> {
+  const chunk = new Uint8Array(Math.min(COPY_SIZE_BYTES, size - writer.position))
   while (writer.position < size) {
     const part = chunk.subarray(0, Math.min(chunk.length, size - writer.position))
     yield* readBlocksAt(layout, blocks, size, writer.position, part)
     yield* writer.write(part)
   }
-  return yield* finish(writer, writer.position)
 }
 
 function inline(bytes: Uint8Array): WrittenContent {

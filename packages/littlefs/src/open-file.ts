@@ -10,15 +10,18 @@
 
 import { FsError, type Op } from '@caravan/core'
 import { CtzWriter, type Tail } from './ctz-writer.js'
-import { type FileBlocks, findBlock } from './file-blocks.js'
+import { findBlock } from './file-blocks.js'
 import { copyInline, fileBlocksOf, planKnown, readBlocksAt } from './file-read.js'
+import { type View, viewOf } from './file-view.js'
+import { copyRest } from './file-write.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
 import { FILE_MAX_DEFAULT } from './format/superblock.js'
 import { KeptBlocks } from './kept-blocks.js'
 import type { Entry } from './metadata-pair.js'
+import { OwnBlocks } from './own-blocks.js'
 import type { ReadPlan } from './read-plan.js'
-import { giveBackBlocks, setContent } from './tree-change.js'
+import { giveBackBlocks, setContent, takeBackRetained } from './tree-change.js'
 import type { Volume } from './volume.js'
 
 interface OpenFlags {
@@ -26,13 +29,6 @@ interface OpenFlags {
   readonly write: boolean
   readonly append: boolean
 }
-
-const COPY_SIZE_BYTES = 64 * 1024
-
-/** The part of a file that a handle sees. */
-type View =
-  | { readonly kind: 'inline'; readonly bytes: Uint8Array }
-  | { readonly kind: 'ctz'; readonly blocks: FileBlocks; readonly size: number }
 
 export class OpenFile {
   position = 0
@@ -42,7 +38,7 @@ export class OpenFile {
   private writer: CtzWriter | undefined
   /** Where the version of the view ends, if this handle wrote it last. */
   private tail: Tail | undefined
-  private readonly keptBlocks: KeptBlocks
+  private kept: KeptBlocks | undefined
   private dirty = false
   private failed = false
   /** True once a write that had succeeded was lost with a later one: then no write makes it good. */
@@ -50,10 +46,7 @@ export class OpenFile {
   private isOpen = true
   /** True while an operation of this handle goes on, which must not have its view changed. */
   private isBusy = false
-  /** Blocks of this handle's version that no commit refers to yet. */
-  private readonly own = new Set<number>()
-  /** Of those, what the operation under way has given back. */
-  private droppedOwn: number[] = []
+  private readonly own: OwnBlocks
   /** The committed struct that the view came from, and the first block index where it differs. */
   private base: Struct | undefined
   private divergedFrom = Number.POSITIVE_INFINITY
@@ -67,9 +60,15 @@ export class OpenFile {
   ) {
     this.base = entry.content.struct
     this.view = viewOf(volume, entry)
-    this.keptBlocks = new KeptBlocks(volume)
+    this.own = new OwnBlocks(volume)
     entry.openHandles++
     volume.openFiles.add(this)
+  }
+
+  /** Made with the first read of a block: handles on small files have no use for it. */
+  private get keptBlocks(): KeptBlocks {
+    this.kept ??= new KeptBlocks(this.volume)
+    return this.kept
   }
 
   /** Empties the view; the file itself with the next sync. */
@@ -87,7 +86,7 @@ export class OpenFile {
 
   /** Blocks that this handle needs whatever the tree says. */
   *neededBlocks(): Op<Iterable<number>> {
-    const needed = new Set(this.own)
+    const needed = new Set(this.own.isEmpty ? [] : this.own.blocks)
     if (this.view.kind === 'ctz') {
       const { blocks } = this.view
       for (let index = 0; index <= blocks.lastIndex; index++) {
@@ -253,7 +252,7 @@ export class OpenFile {
 
   /** True where reading or closing would write. */
   get isUnsettled(): boolean {
-    return this.writer !== undefined || this.dirty || this.failed || this.own.size > 0
+    return this.writer !== undefined || this.dirty || this.failed || !this.own.isEmpty
   }
 
   /** Ends the use of the handle: nothing is saved that was not synced. */
@@ -280,7 +279,7 @@ export class OpenFile {
     this.isOpen = false
     this.volume.openFiles.delete(this)
     this.entry.openHandles--
-    this.giveBackOwn()
+    this.own.giveBackAll()
     if (this.entry.openHandles === 0) {
       for (const block of this.entry.retained) this.volume.giveBackBlock(block)
       this.entry.retained = []
@@ -298,7 +297,7 @@ export class OpenFile {
   private *guarded(op: Op<void>): Op<void> {
     const { view, divergedFrom } = this
     const hadWritten = this.writer !== undefined
-    this.droppedOwn = []
+    this.own.begin()
     this.isBusy = true
     try {
       yield* op
@@ -309,11 +308,9 @@ export class OpenFile {
       this.lostWrites ||= hadWritten
       this.writer = undefined
       this.tail = undefined
-      // What the operation took is taken from it again, and what it gave up it keeps.
       this.view = view
       this.divergedFrom = divergedFrom
-      for (const block of this.droppedOwn) this.own.add(block)
-      for (const block of this.volume.allocator.takenBlocks) this.own.delete(block)
+      this.own.undo()
       throw error
     }
   }
@@ -326,7 +323,7 @@ export class OpenFile {
       if (tail === undefined || tail.blocks !== view.blocks || position !== view.size) return false
       if (data.length > tail.bytes.length - tail.fill) return false
       this.tail = undefined
-      this.writer = CtzWriter.behind(this.volume, tail, this.own)
+      this.writer = CtzWriter.behind(this.volume, tail, this.own.blocks)
     }
     const { writer } = this
     if (writer?.position !== position || !writer.writeNow(data)) return false
@@ -362,8 +359,8 @@ export class OpenFile {
     this.tail = undefined
     const writer =
       start === size && tail?.blocks === blocks
-        ? CtzWriter.behind(volume, tail, own)
-        : yield* CtzWriter.from(volume, blocks, size, start, own)
+        ? CtzWriter.behind(volume, tail, own.blocks)
+        : yield* CtzWriter.from(volume, blocks, size, start, own.blocks)
     this.writer = writer
     yield* writer.writeZeros(position - start)
     return writer
@@ -372,7 +369,7 @@ export class OpenFile {
   /** Turns an inline view into one with blocks, to be written from its beginning. */
   private *outline(): Op<void> {
     const { bytes } = this.view as Extract<View, { kind: 'inline' }>
-    const writer = CtzWriter.fresh(this.volume, this.own)
+    const writer = CtzWriter.fresh(this.volume, this.own.blocks)
     yield* writer.write(bytes)
     yield* writer.finish()
     this.tail = writer.tail
@@ -393,14 +390,14 @@ export class OpenFile {
     } else if (size <= this.volume.inlineMax) {
       const bytes = new Uint8Array(size)
       yield* readBlocksAt(this.volume.layout, this.view.blocks, this.view.size, 0, bytes)
-      this.giveBackOwnFrom(this.view.blocks, 0)
+      this.own.giveBackFrom(this.view.blocks, 0)
       this.view = { kind: 'inline', bytes }
       this.divergedFrom = 0
     } else {
       const { blocks } = this.view
       const end = blockCountOf(size, this.volume.layout.blockSize)
       yield* findBlock(this.volume.layout, blocks, end - 1)
-      this.giveBackOwnFrom(blocks, end)
+      this.own.giveBackFrom(blocks, end)
       this.view = { kind: 'ctz', blocks: blocks.prefix(end), size }
       this.divergedFrom = Math.min(this.divergedFrom, end)
     }
@@ -412,23 +409,14 @@ export class OpenFile {
     const { writer } = this
     if (writer === undefined) return
     const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
-    if (writer.position < size) yield* this.copyRest(writer, blocks, size)
+    if (writer.position < size) yield* copyRest(this.volume, writer, blocks, size)
     const newSize = writer.position
     yield* writer.finish()
     this.tail = writer.tail
-    this.giveBackOwnFrom(blocks, writer.firstIndex)
+    this.own.giveBackFrom(blocks, writer.firstIndex)
     this.view = { kind: 'ctz', blocks: writer.blocks, size: newSize }
     this.divergedFrom = Math.min(this.divergedFrom, writer.firstIndex)
     this.writer = undefined
-  }
-
-  private *copyRest(writer: CtzWriter, blocks: FileBlocks, size: number): Op<void> {
-    const chunk = new Uint8Array(Math.min(COPY_SIZE_BYTES, size - writer.position))
-    while (writer.position < size) {
-      const part = chunk.subarray(0, Math.min(chunk.length, size - writer.position))
-      yield* readBlocksAt(this.volume.layout, blocks, size, writer.position, part)
-      yield* writer.write(part)
-    }
   }
 
   private *commitView(): Op<void> {
@@ -445,15 +433,9 @@ export class OpenFile {
     const { nameType, name, others } = entry.content
     yield* setContent(volume, entry, { nameType, name, struct, attributes, others })
     volume.times.committed(entry)
-    if (this.own.size > 0) this.own.clear()
+    this.own.committed()
     if (after !== undefined) {
-      // The new version may have blocks of an older one that another handle's commit gave up.
-      if (entry.retained.length > 0) {
-        for (let i = 0; i <= after.lastIndex; i++) yield* findBlock(volume.layout, after, i)
-        const kept = new Set<number>()
-        for (let i = 0; i <= after.lastIndex; i++) kept.add(after.get(i) as number)
-        entry.retained = entry.retained.filter((block) => !kept.has(block))
-      }
+      if (entry.retained.length > 0) yield* takeBackRetained(volume, entry, after)
       entry.fileBlocks = after
       entry.blocksOf = struct
     }
@@ -472,29 +454,4 @@ export class OpenFile {
     this.divergedFrom = Number.POSITIVE_INFINITY
     this.dirty = false
   }
-
-  /** Own blocks that the version no longer has. */
-  private giveBackOwnFrom(blocks: FileBlocks, from: number): void {
-    for (let index = from; index <= blocks.lastIndex; index++) {
-      const block = blocks.get(index)
-      if (block === undefined || !this.own.delete(block)) continue
-      this.droppedOwn.push(block)
-      this.volume.giveBackBlock(block)
-    }
-  }
-
-  private giveBackOwn(): void {
-    for (const block of this.own) this.volume.giveBackBlock(block)
-    this.own.clear()
-  }
-}
-
-/** What a handle sees that is opened now. */
-function viewOf(volume: Volume, entry: Entry): View {
-  const { struct } = entry.content
-  if (struct?.kind === 'inline') return { kind: 'inline', bytes: struct.bytes }
-  if (struct?.kind === 'ctz' && struct.size === 0)
-    return { kind: 'inline', bytes: new Uint8Array(0) }
-  const blocks = fileBlocksOf(volume.layout, entry)
-  return { kind: 'ctz', blocks, size: (struct as { size: number }).size }
 }

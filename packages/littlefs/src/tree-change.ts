@@ -7,7 +7,7 @@
 import { FormatError, FsError, isErrno, type Op } from '@caravan/core'
 import type { Change } from './commit.js'
 import { type Directory, entryType, openDirectory } from './directory.js'
-import { type FileBlocks, findBlocks, isKnown } from './file-blocks.js'
+import { type FileBlocks, findBlock, findBlocks, isKnown } from './file-blocks.js'
 import { fileBlocksOf } from './file-read.js'
 import type { EntryContent } from './format/metadata-log.js'
 import { nameMaxIn } from './format/split-plan.js'
@@ -275,4 +275,13 @@ export function* giveBackBlocks(
     if (entry.openHandles > ownHandles) entry.retained.push(block)
     else volume.giveBackBlock(block)
   }
+}
+
+/** A new version may have blocks of an older one that another handle's commit gave up. */
+export function* takeBackRetained(volume: Volume, entry: Entry, blocks: FileBlocks): Op<void> {
+  const kept = new Set<number>()
+  for (let index = 0; index <= blocks.lastIndex; index++) {
+    kept.add(yield* findBlock(volume.layout, blocks, index))
+  }
+  entry.retained = entry.retained.filter((block) => !kept.has(block))
 }

@@ -11,8 +11,8 @@ import { FormatError, FsError, KeyValueError, MisuseError, type Op } from '@cara
 import { Allocator, noSpace } from './allocator.js'
 import type { BlockSet } from './block-set.js'
 import type { Directory } from './directory.js'
-import { CommitEncoder, type ErasedState } from './format/commit-encoder.js'
-import { CRC_INITIAL, type Crc32 } from './format/crc32.js'
+import { CommitEncoder } from './format/commit-encoder.js'
+import type { Crc32 } from './format/crc32.js'
 import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
 import type { BlockPair, LogRules } from './format/metadata-log.js'
 import type { Superblock } from './format/superblock.js'
@@ -121,7 +121,6 @@ export class Volume implements WriterSettings {
 
   readonly pairs = new PairCache()
   private readonly buffers: Uint8Array[] = []
-  private readonly erasedStates = new Map<number, ErasedState>()
   private changing = false
   private failure: unknown
   /** True once a commit failed that the device may yet have: what state it says is to be read anew. */
@@ -341,20 +340,6 @@ export class Volume implements WriterSettings {
     if (this.buffers.length >= BUFFERS_MAX) return
     const isWhole = bytes.length === this.layout.blockSize
     this.buffers.push(isWhole ? bytes : new Uint8Array(bytes.buffer))
-  }
-
-  /** What a commit says of the medium behind it where that is one byte throughout. */
-  erasedState(byte: number): ErasedState {
-    let state = this.erasedStates.get(byte)
-    if (state === undefined) {
-      const unit = new Uint8Array(this.layout.progSize).fill(byte)
-      const unitCrc = this.rules.hasForwardCrc
-        ? this.rules.crc32(CRC_INITIAL, unit, 0, unit.length)
-        : undefined
-      state = { firstByte: byte, unitCrc }
-      this.erasedStates.set(byte, state)
-    }
-    return state
   }
 
   // Changes
