@@ -85,15 +85,8 @@ export class OpenFile {
   }
 
   /** Blocks that this handle needs whatever the tree says. */
-  *neededBlocks(): Op<Iterable<number>> {
-    const needed = new Set(this.own.isEmpty ? [] : this.own.blocks)
-    if (this.view.kind === 'ctz') {
-      const { blocks } = this.view
-      for (let index = 0; index <= blocks.lastIndex; index++) {
-        needed.add(yield* findBlock(this.volume.layout, blocks, index))
-      }
-    }
-    return needed
+  neededBlocks(): Op<Iterable<number>> {
+    return this.own.withThoseOf(this.view)
   }
 
   /** @throws FsError `EINVAL` for a position that no file can have. */

@@ -3,7 +3,9 @@
  * back where the version no longer has them.
  */
 
-import type { FileBlocks } from './file-blocks.js'
+import type { Op } from '@caravan/core'
+import { type FileBlocks, findBlock } from './file-blocks.js'
+import type { View } from './file-view.js'
 import type { Volume } from './volume.js'
 
 export class OwnBlocks {
@@ -22,6 +24,16 @@ export class OwnBlocks {
   get blocks(): Set<number> {
     this.held ??= new Set()
     return this.held
+  }
+
+  /** With all blocks of a view. */
+  *withThoseOf(view: View): Op<Iterable<number>> {
+    const all = new Set(this.held)
+    if (view.kind === 'inline') return all
+    for (let index = 0; index <= view.blocks.lastIndex; index++) {
+      all.add(yield* findBlock(this.volume.layout, view.blocks, index))
+    }
+    return all
   }
 
   /** An operation begins, which may have to be undone. */
