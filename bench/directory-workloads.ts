@@ -66,6 +66,28 @@ export const directoryWorkloads: readonly Workload[] = [
   },
 ]
 
+/** Between and beyond the sizes of the reference: for graphs of cost against size. */
+export const growthWorkloads: readonly Workload[] = [300, 3000, 30_000].flatMap((count) => [
+  {
+    name: `create ${count} files`,
+    unit: 'ops/s',
+    yardstick: 'crc',
+    start: (place) => create(place, count, 0),
+  } satisfies Workload,
+  {
+    name: `stat each of ${count}`,
+    unit: 'ops/s',
+    yardstick: 'crc',
+    start: (place) => statEach(place, count),
+  } satisfies Workload,
+  {
+    name: `list ${count}`,
+    unit: 'entries/s',
+    yardstick: 'crc',
+    start: (place) => list(place, count),
+  } satisfies Workload,
+])
+
 const content = makeBytes(SMALL_FILE_BYTES, 6)
 
 /** Files in one directory, or in turn in each of `directoryCount`, which are there before. */

@@ -2,12 +2,13 @@
 
 import { fsRows } from './fs-rows.js'
 import { keyValueRows } from './key-value-rows.js'
-import { littlefsRows } from './littlefs-rows.js'
+import { growthRows, littlefsRows } from './littlefs-rows.js'
 import { isSameRow, type Row, type RowKey } from './row.js'
 
 /** By name: what `--group` takes. */
 export const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   littlefs: littlefsRows,
+  growth: growthRows,
   fs: fsRows,
   'key-value': keyValueRows,
 }

@@ -1,7 +1,7 @@
 /** Rows of littlefs, in the order of the reference: each workload on the devices that tell something. */
 
 import { type DeviceKind, openDevice } from './devices.js'
-import { directoryWorkloads } from './directory-workloads.js'
+import { directoryWorkloads, growthWorkloads } from './directory-workloads.js'
 import { fileWorkloads } from './file-workloads.js'
 import { promiseWorkloads } from './promise-workloads.js'
 import type { Row, Run, Surroundings } from './row.js'
@@ -35,6 +35,11 @@ export const littlefsRows: readonly Row[] = [
     .filter(({ name }) => ON_FILE.has(name))
     .map((workload) => rowOf(workload, 'file', 'B')),
 ]
+
+/** Sizes that the reference does not have. */
+export const growthRows: readonly Row[] = growthWorkloads.map((workload) =>
+  rowOf(workload, 'memory', 'B'),
+)
 
 function rowOf(workload: Workload, kind: DeviceKind, configuration: Configuration): Row {
   const { name, unit, yardstick, reference, traffic } = workload
