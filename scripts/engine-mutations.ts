@@ -62,7 +62,7 @@ function runSuites(mutation?: {
   }
   if (mutation !== undefined) writeFileSync(join(engine, 'src', mutation.file), mutation.source)
   for (const suite of SUITES) {
-    const { status, stdout, error } = spawnSync(
+    const { status, stdout, stderr, error } = spawnSync(
       process.execPath,
       [
         join(root, 'node_modules', 'vitest', 'vitest.mjs'),
@@ -83,7 +83,7 @@ function runSuites(mutation?: {
     )
     if (error !== undefined) return `${suite}: ${error.message}`
     if (status === 0) continue
-    const failed = /^ FAIL +(?:\S+ > )?(.*)$/m.exec(stdout)?.[1]
+    const failed = /^ FAIL +(?:\S+ > )?(.*)$/m.exec(stderr)?.[1]
     return `${suite}: ${failed ?? `ended with ${status}: ${stdout.trim().slice(-300)}`}`
   }
   return undefined

@@ -1,13 +1,14 @@
 import { fileURLToPath } from 'node:url'
-import { seedFromEnvironment } from '@caravan/testkit'
+import { runCampaign, seedFromEnvironment } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
+import { campaigns } from './mutations/campaigns.js'
 import { probe } from './mutations/probe.js'
 import { readTargets } from './mutations/targets.js'
 
 describe('damaged images', () => {
   it('give an answer or a typed error, in bounded time', async () => {
     const targets = readTargets(fileURLToPath(new URL('../golden/littlefs', import.meta.url)))
-    const { seed, runs } = seedFromEnvironment(4000)
+    const { seed, runs } = seedFromEnvironment(2500)
     const faults: string[] = []
     const outcomes = new Map<string, number>()
     for (let index = 0; index < runs; index++) {
@@ -20,5 +21,16 @@ describe('damaged images', () => {
     }
     expect(faults, `seed ${seed}`).toEqual([])
     expect([...outcomes.keys()].sort()).toEqual(['damage seen', 'read whole', 'refused'])
-  }, 60_000)
+  }, 600_000)
+})
+
+describe('made-up images with hostile names', () => {
+  it('are extracted by the command into their directory alone', { timeout: 300_000 }, async () => {
+    const { seed } = seedFromEnvironment()
+    const campaign = campaigns('').find(({ name }) => name === 'littlefs-extract')
+    if (campaign === undefined) return expect.fail('no such campaign')
+    const { failures, counts } = await runCampaign(campaign, seed, 60)
+    expect(failures).toEqual([])
+    expect(counts).toEqual({ 'images extracted': 60 })
+  })
 })

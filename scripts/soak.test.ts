@@ -10,7 +10,7 @@ import { Ledger } from './soak/ledger.js'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 describe('campaigns', () => {
-  it('of every package are found, and bundled into one module', async () => {
+  it('of every package are found, and bundled into one module', { timeout: 300_000 }, async () => {
     expect(campaignModules(root).map((path) => path.slice(root.length))).toContain(
       'packages/littlefs/test/campaigns.ts',
     )
@@ -86,7 +86,7 @@ describe('a lane', () => {
   const dir = mkdtempSync(join(tmpdir(), 'caravan-soak-'))
   afterAll(() => rmSync(dir, { recursive: true }))
 
-  it('replaces a worker that hangs or dies, and names the seed', async () => {
+  it('replaces a worker that hangs or dies, and names the seed', { timeout: 300_000 }, async () => {
     // The compiled one: a worker thread is started on it.
     const { Lane } = await import(join(root, 'scripts/dist/soak/lane.js'))
     const module = join(dir, 'planted.mjs')

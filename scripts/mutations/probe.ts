@@ -29,7 +29,7 @@ const ENTRIES_MAX = 20_000
 const ASYNC_EVERY = 16
 
 /** Every so many images are written to as well. */
-const WRITTEN_EVERY = 2
+const WRITTEN_EVERY = 4
 /** How many of the images are made up, and not damaged ones. */
 const WILD_EVERY = 3
 

@@ -51,7 +51,8 @@ export async function* walkEntries(fs: LittleFS, path: Uint8Array): AsyncGenerat
   for await (const entry of fs.walk(enginePath(path))) {
     const { pathBytes, type, size, attributes } = entry
     let parent = above[above.length - 1]
-    while (parent !== undefined && !isBelow(pathBytes, parent.path)) {
+    // What a walk met first holds all the rest, also a thing without a name, whose path is its own.
+    while (parent !== undefined && above.length > 1 && !isBelow(pathBytes, parent.path)) {
       above.pop()
       parent = above[above.length - 1]
     }

@@ -367,8 +367,6 @@ function checkSound(
   const options = { ...checkOptions(setup), ...allowed, allowTornCommits: true }
   const findings = checkLittlefs(device.bytes, options).filter(({ code }) => {
     if (code === 'commit-overfull') return !wasTight
-    // Padding in several CRC tags may be torn behind the first, which is good.
-    if (code === 'commit-unaligned') return false
     // What a moved pair newly leads to comes onto the list when its own place is mended.
     if (code === 'directory-not-threaded' && allowed.allowOrphans === true) return false
     return code !== 'gstate-orphans' || when === 'after the repair'

@@ -81,7 +81,7 @@ export function cutChange<Face extends FaceInUse>(
         const findings = checkLittlefs(reborn.bytes, {
           ...checkOptions(setup),
           allowTornCommits: true,
-        }).filter(({ code }) => code !== 'commit-unaligned' && code !== 'gstate-orphans')
+        }).filter(({ code }) => code !== 'gstate-orphans')
         if (findings.length > 0) throw new Broken(findings.map((each) => each.message).join('; '))
       } catch (error) {
         return `${cut.label}: ${error instanceof Broken ? error.message : (error as Error).stack}`

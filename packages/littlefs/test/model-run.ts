@@ -207,8 +207,6 @@ export class ModelRun {
     const findings = checkLittlefs(this.device.bytes, all).filter(({ code }) => {
       // Where there was no block to split a log to, it is written as it is.
       if (code === 'commit-overfull') return !this.wasTight
-      // Padding in several CRC tags may be torn behind the first, which is good.
-      if (code === 'commit-unaligned') return !this.wasCut
       // That there are no more orphans is said with the next commit.
       return code !== 'gstate-orphans'
     })

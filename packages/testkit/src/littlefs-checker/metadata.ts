@@ -271,7 +271,10 @@ function checkLog(log: Log, pair: BlockPair, rules: LogRules, report: Report): v
     // has a forward CRC.
     const next = log.commits[index + 1]
     const isPadded = next?.tags.every((tag) => tag.type === 0x5ff) === true
-    if (progSize !== undefined && !isPadded && endOffset % progSize !== 0) {
+    const isUnaligned = progSize !== undefined && !isPadded && endOffset % progSize !== 0
+    // A cut may tear such padding behind its first CRC tag: nothing is appended there.
+    const isTornPadding = isUnaligned && isLast && options.allowTornCommits === true
+    if (isUnaligned && !isTornPadding) {
       report('commit-unaligned', `commit ends at ${endOffset}, not on ${progSize} bytes`, where)
     }
     if (commit.crcTag.id !== NO_ID) {
@@ -291,6 +294,7 @@ function checkLog(log: Log, pair: BlockPair, rules: LogRules, report: Report): v
       return
     }
     if (minorVersion === 0 || options.allowMissingForwardCrc === true || isPadded) return
+    if (isTornPadding) return
     if (progSize !== undefined && endOffset <= blockSize - progSize) {
       report('fcrc-missing', `no forward CRC before ${endOffset}, where another commit fits`, where)
     }
