@@ -12,6 +12,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Traffic } from './devices.js'
+import { gitTreeTable, measureGitTrees } from './git-trees.js'
 import { GROUPS } from './groups.js'
 import type { Job, Speed } from './measure.js'
 import { peerTable, shapeTable } from './ratios.js'
@@ -41,6 +42,7 @@ const speed: SpeedRow[] = []
 const traffic: TrafficRow[] = []
 let failures = 0
 await measureAll()
+const gitTrees = await measureTrees()
 report()
 
 function readArguments() {
@@ -99,6 +101,16 @@ async function measureAll(): Promise<void> {
   for (const [group, rows] of Object.entries(GROUPS)) {
     for (const row of rows) if (isWanted(group, row)) await measureRow(group, row)
   }
+}
+
+/** Images of docteur beside git: by the filter `docteur`, and where nothing is filtered. */
+async function measureTrees(): Promise<string> {
+  const { filter, group, subject, configuration, quick } = options
+  const isNarrowed = [group, subject, configuration].some((each) => each !== undefined)
+  if (isNarrowed || !'docteur'.includes(filter)) return ''
+  progress('docteur, beside git and isomorphic-git')
+  const { rows, memory } = await measureGitTrees(quick ? 1000 : 10_000, quick ? 3 : 12)
+  return gitTreeTable(rows, memory)
 }
 
 async function measureRow(group: string, row: Row): Promise<void> {
@@ -162,6 +174,7 @@ function report(): void {
     for (const table of [shapeTable(speed), peerTable(speed)]) if (table !== '') console.log(table)
   }
   if (traffic.length > 0) console.log(trafficTable(traffic, reference))
+  if (gitTrees !== '') console.log(gitTrees)
   if (old !== undefined) console.log(comparison(speed, old))
   if (options.json !== undefined) {
     const results: Results = {
@@ -173,6 +186,7 @@ function report(): void {
     }
     writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`)
   }
-  if (speed.length === 0 && failures === 0) console.error('No row is like that.')
-  process.exitCode = failures > 0 || speed.length === 0 ? 1 : 0
+  const isEmpty = speed.length === 0 && gitTrees === ''
+  if (isEmpty && failures === 0) console.error('No row is like that.')
+  process.exitCode = failures > 0 || isEmpty ? 1 : 0
 }

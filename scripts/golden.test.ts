@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type ChamelonManifest, chamelonShape } from './golden/chamelon.js'
+import { type DocteurManifest, docteurShape } from './golden/docteur.js'
 import type { Manifest } from './golden/littlefs/manifest.js'
 import { littlefsShape } from './golden/littlefs.js'
+import { type NotafsManifest, notafsShape } from './golden/notafs.js'
 import { judgeCase, summarise } from './golden/report.js'
 
 const GOLDEN = fileURLToPath(new URL('../golden/littlefs', import.meta.url))
@@ -59,6 +61,99 @@ describe('golden/chamelon', () => {
     )
     writeFileSync(join(changed, 'basic-4096.img.gz'), readFileSync(join(dir, 'basic-4096.img.gz')))
     const [golden] = chamelonShape.cases(changed)
+    if (golden === undefined) throw new Error('no case found')
+    expect((await judgeCase(golden)).difference).toMatch(difference)
+    rmSync(changed, { recursive: true })
+  })
+})
+
+describe('golden/docteur', () => {
+  const dir = fileURLToPath(new URL('../golden/docteur', import.meta.url))
+  const cases = docteurShape.cases(dir)
+
+  it('holds every recorded image, and is of no other shape', () => {
+    expect(cases).toHaveLength(2)
+    expect(docteurShape.recognises(dir)).toBe(true)
+    expect(littlefsShape.recognises(dir) || chamelonShape.recognises(dir)).toBe(false)
+    expect(docteurShape.recognises(GOLDEN)).toBe(false)
+  })
+
+  for (const golden of cases) {
+    it(golden.name, async () => {
+      expect((await judgeCase(golden)).difference).toBeUndefined()
+    })
+  }
+
+  const entries = (change: object) => (manifest: DocteurManifest) => ({
+    seen_by_original: [{ ...manifest.seen_by_original[0], ...change }],
+  })
+  it.each([
+    ['a hash', entries({ sha256: '00' }), /sha256 expected 00/],
+    ['a size', entries({ size: 1 }), /size expected 1/],
+    ['an id', entries({ git_blob: '00' }), /id expected 00/],
+    ['a kind', entries({ kind: 'dictionary' }), /expected a dictionary/],
+    ['a name', entries({ path: '/other' }), /got undefined/],
+    ['the commit', () => ({ commit: '00' }), /commit expected 00/],
+    ['the objects', () => ({ objects: 1 }), /objects expected 1/],
+    ['a line of git', () => ({ tree_in_git_mode_type_id_path: ['x'] }), /not there: x/],
+    ['what verify prints', () => ({ verify_output: '' }), /git verify prints/],
+    ['what verify exits with', () => ({ verify_rc: 124 }), /exits with 0/],
+  ])('the judge finds a difference in %s', async (_, change, difference) => {
+    const changed = mkdtempSync(join(tmpdir(), 'caravan-golden-'))
+    const manifest = JSON.parse(readFileSync(join(dir, 'git-512.json'), 'utf8')) as DocteurManifest
+    writeFileSync(
+      join(changed, 'git-512.json'),
+      JSON.stringify({ ...manifest, ...change(manifest) }),
+    )
+    writeFileSync(join(changed, 'git-512.img.gz'), readFileSync(join(dir, 'git-512.img.gz')))
+    const [golden] = docteurShape.cases(changed)
+    if (golden === undefined) throw new Error('no case found')
+    expect((await judgeCase(golden)).difference).toMatch(difference)
+    rmSync(changed, { recursive: true })
+  })
+})
+
+describe('golden/notafs', () => {
+  const dir = fileURLToPath(new URL('../golden/notafs', import.meta.url))
+  const cases = notafsShape.cases(dir)
+
+  it('holds every recorded disk, and is of no other shape', () => {
+    expect(cases).toHaveLength(6)
+    for (const other of [littlefsShape, chamelonShape]) expect(other.recognises(dir)).toBe(false)
+    expect(notafsShape.recognises(GOLDEN)).toBe(false)
+    expect(
+      notafsShape.recognises(fileURLToPath(new URL('../golden/chamelon', import.meta.url))),
+    ).toBe(false)
+  })
+
+  for (const golden of cases) {
+    it(golden.name, async () => {
+      expect((await judgeCase(golden)).difference).toBeUndefined()
+    })
+  }
+
+  it.each([
+    ['a hash', { sha256: '00' }, /sha256 expected 00/],
+    ['a size', { size: 1 }, /size expected 1/],
+    ['a kind', { kind: 'dictionary' }, /is a value/],
+    [
+      'a picosecond',
+      { mtime_ps: '63242277796983719' },
+      /time expected 20777 d 63242277796983719 ps/,
+    ],
+    ['a name', { path: '/other' }, /'\/other': is not there/],
+  ])('the judge finds a difference in %s', async (_, change, difference) => {
+    const changed = join(mkdtempSync(join(tmpdir(), 'caravan-golden-')))
+    const text = readFileSync(join(dir, 'basic-4096.json'), 'utf8')
+    const exact = text.replace(/"mtime_ps"\s*:\s*(\d+)/g, '"mtime_ps": "$1"')
+    const manifest = JSON.parse(exact) as NotafsManifest
+    const [first, ...rest] = manifest.expected
+    writeFileSync(
+      join(changed, 'basic-4096.json'),
+      JSON.stringify({ ...manifest, expected: [{ ...first, ...change }, ...rest] }),
+    )
+    writeFileSync(join(changed, 'basic-4096.img.gz'), readFileSync(join(dir, 'basic-4096.img.gz')))
+    const [golden] = notafsShape.cases(changed)
     if (golden === undefined) throw new Error('no case found')
     expect((await judgeCase(golden)).difference).toMatch(difference)
     rmSync(changed, { recursive: true })

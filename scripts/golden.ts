@@ -6,10 +6,12 @@
  */
 
 import { chamelonShape } from './golden/chamelon.js'
+import { docteurShape } from './golden/docteur.js'
 import { littlefsShape } from './golden/littlefs.js'
+import { notafsShape } from './golden/notafs.js'
 import { type CaseResult, type GoldenShape, judgeCase, summarise } from './golden/report.js'
 
-const SHAPES: readonly GoldenShape[] = [littlefsShape, chamelonShape]
+const SHAPES: readonly GoldenShape[] = [littlefsShape, chamelonShape, docteurShape, notafsShape]
 
 const dirs = process.argv.slice(2)
 if (dirs.length === 0 || dirs.some((dir) => dir.startsWith('-'))) {

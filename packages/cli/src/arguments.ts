@@ -32,6 +32,22 @@ export function asTimeChoice(text: string): TimeChoice {
   return { seconds: Number(text) }
 }
 
+/** A date as RFC 3339 has it, with its zone; or seconds since 1970. */
+export function asGitDate(text: string): { seconds: number; zone: string } {
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) {
+    return { seconds: Number(text), zone: '+0000' }
+  }
+  const zone = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?([Zz]|[+-]\d\d:?\d\d)$/.exec(text)?.[1]
+  const ms = Date.parse(text.replace(' ', 'T'))
+  if (zone === undefined || Number.isNaN(ms)) {
+    throw new InvalidArgumentError(
+      'Write a date with its zone, like 2024-01-02T03:04:05+01:00, or seconds since 1970.',
+    )
+  }
+  const offset = /^z$/i.test(zone) ? '+0000' : zone.replace(':', '')
+  return { seconds: Math.floor(ms / 1000), zone: offset }
+}
+
 /** An option that may be given several times. */
 export function collect(text: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), text]

@@ -1,23 +1,23 @@
 import { expect, test } from 'vitest'
 import { blocksPerCellFor, mapBlocks } from './block-map.js'
 
-const use = (block: number, kind: 'metadata' | 'data', active = true) => {
-  return { block, kind, active, path: '/' }
-}
+const LOOKS = ['active', 'other', 'data']
+
+const use = (block: number, look: string) => ({ block, look, path: '/', json: {} })
 
 test('one block a cell', () => {
-  const uses = [use(0, 'metadata'), use(1, 'metadata', false), use(3, 'data')]
-  const { cells } = mapBlocks(uses, 4, 1)
-  expect(cells.map(({ kind }) => kind)).toEqual(['active', 'other', 'free', 'data'])
+  const uses = [use(0, 'active'), use(1, 'other'), use(3, 'data')]
+  const { cells } = mapBlocks({ uses, blockCount: 4 }, LOOKS, 1)
+  expect(cells.map(({ look }) => look)).toEqual(['active', 'other', 'free', 'data'])
 })
 
 test('of several blocks the one that matters most, whatever their order', () => {
-  const uses = [use(0, 'data'), use(1, 'metadata', false), use(5, 'data'), use(9, 'metadata')]
-  const { cells } = mapBlocks(uses, 10, 4)
+  const uses = [use(0, 'data'), use(1, 'other'), use(5, 'data'), use(9, 'active')]
+  const { cells } = mapBlocks({ uses, blockCount: 10 }, LOOKS, 4)
   expect(cells).toEqual([
-    { kind: 'other', usedCount: 2 },
-    { kind: 'data', usedCount: 1 },
-    { kind: 'active', usedCount: 1 },
+    { look: 'other', usedCount: 2, age: Number.POSITIVE_INFINITY },
+    { look: 'data', usedCount: 1, age: Number.POSITIVE_INFINITY },
+    { look: 'active', usedCount: 1, age: Number.POSITIVE_INFINITY },
   ])
 })
 

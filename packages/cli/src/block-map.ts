@@ -3,15 +3,23 @@
  * several where there are many.
  */
 
-import type { BlockUse } from '@caravan/littlefs'
-
-/** What a cell shows; of several blocks, the first of these that is among them. */
-export type CellKind = 'active' | 'other' | 'data' | 'free'
+/** The look of blocks that nothing uses. */
+export const FREE = 'free'
 
 export interface Cell {
-  readonly kind: CellKind
+  /** Of several blocks, the first among them in the order of the looks. */
+  readonly look: string
   /** Blocks in use, of those that the cell stands for. */
   readonly usedCount: number
+  /** Of the youngest of its blocks; endless where ages are not known. */
+  readonly age: number
+}
+
+/** What a map is made of. */
+interface Blocks {
+  readonly blockCount: number
+  readonly uses: readonly { readonly block: number; readonly look: string }[]
+  readonly ageOf?: (block: number) => number
 }
 
 interface BlockMap {
@@ -27,30 +35,29 @@ export function blocksPerCellFor(blockCount: number, cellMax: number): number {
   return blocksPerCell
 }
 
+/** @param looks what matters most first. */
 export function mapBlocks(
-  uses: readonly BlockUse[],
-  blockCount: number,
+  { blockCount, uses, ageOf }: Blocks,
+  looks: readonly string[],
   blocksPerCell: number,
 ): BlockMap {
   const count = Math.ceil(blockCount / blocksPerCell)
   const used = new Uint32Array(count)
-  const ranks = new Uint8Array(count).fill(KINDS.indexOf('free'))
-  for (const use of uses) {
-    const cell = Math.floor(use.block / blocksPerCell)
+  const ranks = new Uint8Array(count).fill(looks.length)
+  for (const { block, look } of uses) {
+    const cell = Math.floor(block / blocksPerCell)
     if (cell >= count) continue
     used[cell] = (used[cell] as number) + 1
-    ranks[cell] = Math.min(ranks[cell] as number, KINDS.indexOf(kindOf(use)))
+    ranks[cell] = Math.min(ranks[cell] as number, looks.indexOf(look))
+  }
+  const ages = new Float64Array(count).fill(Number.POSITIVE_INFINITY)
+  for (let block = 0; ageOf !== undefined && block < blockCount; block++) {
+    const cell = Math.floor(block / blocksPerCell)
+    ages[cell] = Math.min(ages[cell] as number, ageOf(block))
   }
   const cells = Array.from(ranks, (rank, cell): Cell => {
-    return { kind: KINDS[rank] as CellKind, usedCount: used[cell] as number }
+    const look = looks[rank] ?? FREE
+    return { look, usedCount: used[cell] as number, age: ages[cell] as number }
   })
   return { cells, blocksPerCell }
-}
-
-/** What matters most first. */
-const KINDS: readonly CellKind[] = ['active', 'other', 'data', 'free']
-
-export function kindOf({ kind, active }: BlockUse): CellKind {
-  if (kind === 'data') return 'data'
-  return active ? 'active' : 'other'
 }

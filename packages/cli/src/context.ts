@@ -1,11 +1,14 @@
 /** What every verb is given: where it writes, what it heeds. */
 
 import type { Readable } from 'node:stream'
+import type { ImageFormat } from './formats/format.js'
 import type { Output } from './output.js'
 import type { Report } from './report.js'
 import type { Style } from './style.js'
 
 export interface Context {
+  /** What images may be. */
+  readonly formats: readonly ImageFormat[]
   readonly stdin: Readable
   readonly out: Output
   readonly report: Report

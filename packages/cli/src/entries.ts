@@ -3,9 +3,8 @@
  * each in the shape that `--json` prints.
  */
 
-import { CaravanError, FormatError } from '@caravan/core'
-import type { LittleFS, WalkEntry } from '@caravan/littlefs'
-import { modificationTime } from './modification-time.js'
+import { type CaravanError, FormatError } from '@caravan/core'
+import type { EntryType, ImageTree, TreeEntry } from './formats/format.js'
 import {
   compareBytes,
   decodeLenient,
@@ -15,21 +14,13 @@ import {
   toHex,
 } from './names.js'
 import type { Output } from './output.js'
-import { baseName, enginePath, joinPath } from './paths.js'
+import { baseName, joinPath } from './paths.js'
 
-export type EntryType = WalkEntry['type']
-
-export interface Entry {
-  /** From the root. */
-  readonly path: Uint8Array
+export interface Entry extends TreeEntry {
   /** Within its directory; empty for the root. */
   readonly name: Uint8Array
   /** Directories between it and where the walk began, which has 0. */
   readonly depth: number
-  readonly type: EntryType
-  /** In bytes; 0 for directories. */
-  readonly size: number
-  readonly attributes: ReadonlyMap<number, Uint8Array>
   /** Why a directory could not be listed, or attributes not be read; or that no path leads to it. */
   readonly error: CaravanError | undefined
 }
@@ -37,7 +28,7 @@ export interface Entry {
 /** One that a walk met. */
 export interface WalkedEntry extends Entry {
   /** To read its content by, also where no path leads to it. */
-  readonly walked: WalkEntry
+  readonly walked: TreeEntry
 }
 
 /**
@@ -45,11 +36,11 @@ export interface WalkedEntry extends Entry {
  *
  * @throws FsError where nothing is at the path. What fails further below is the entry's `error`.
  */
-export async function* walkEntries(fs: LittleFS, path: Uint8Array): AsyncGenerator<WalkedEntry> {
+export async function* walkEntries(tree: ImageTree, path: Uint8Array): AsyncGenerator<WalkedEntry> {
   /** The directories that the walk is in. A damaged image may have a name with a slash in it. */
   const above: { readonly path: Uint8Array; readonly unreachable: FormatError | undefined }[] = []
-  for await (const entry of fs.walk(enginePath(path))) {
-    const { pathBytes, type, size, attributes } = entry
+  for await (const entry of tree.walk(path)) {
+    const { path: pathBytes, type } = entry
     let parent = above[above.length - 1]
     // What a walk met first holds all the rest, also a thing without a name, whose path is its own.
     while (parent !== undefined && above.length > 1 && !isBelow(pathBytes, parent.path)) {
@@ -64,7 +55,7 @@ export async function* walkEntries(fs: LittleFS, path: Uint8Array): AsyncGenerat
       parent === undefined ? undefined : (parent.unreachable ?? checkReachable(name))
     const error = entry.error ?? unreachable
     const depth = above.length
-    yield { path: pathBytes, name, depth, type, size, attributes, error, walked: entry }
+    yield { ...entry, name, depth, error, walked: entry }
     if (type === 'directory') above.push({ path: pathBytes, unreachable })
   }
 }
@@ -82,46 +73,28 @@ const SLASH = 0x2f
  *
  * @throws FsError, FormatError where the path or the directory cannot be read.
  */
-export async function listEntries(fs: LittleFS, path: Uint8Array): Promise<Entry[]> {
-  const first = await lookUp(fs, path)
+export async function listEntries(tree: ImageTree, path: Uint8Array): Promise<Entry[]> {
+  const first = await lookUp(tree, path)
   if (first.type !== 'directory') return [first]
   const entries: Entry[] = []
-  const found = await fs.reference.readdir(enginePath(path), {
-    encoding: 'buffer',
-    withFileTypes: true,
-  })
-  for (const { name, type, size } of found) {
-    const entry = { path: joinPath(path, name), name, depth: 1, type, size }
+  for (const { name, type, size } of await tree.list(path)) {
+    const below = joinPath(path, name)
     const error = checkReachable(name)
     entries.push(
       error === undefined
-        ? await withAttributes(fs, entry)
-        : { ...entry, attributes: new Map(), error },
+        ? { ...(await lookUp(tree, below)), depth: 1 }
+        : { path: below, name, depth: 1, type, size, attributes: first.attributes && NONE, error },
     )
   }
   return entries.sort((a, b) => compareBytes(a.name, b.name))
 }
 
-/** @throws FsError where nothing is there; attributes that cannot be read are the entry's `error`. */
-export async function lookUp(fs: LittleFS, path: Uint8Array): Promise<Entry> {
-  const { type, size } = await fs.stat(enginePath(path))
-  return withAttributes(fs, { path, name: baseName(path), depth: 0, type, size })
-}
+const NONE: ReadonlyMap<number, Uint8Array> = new Map()
 
-async function withAttributes(
-  fs: LittleFS,
-  entry: Omit<Entry, 'attributes' | 'error'>,
-): Promise<Entry> {
-  try {
-    return {
-      ...entry,
-      attributes: await fs.getAttributes(enginePath(entry.path)),
-      error: undefined,
-    }
-  } catch (error) {
-    if (!(error instanceof CaravanError)) throw error
-    return { ...entry, attributes: new Map(), error }
-  }
+/** @throws FsError where nothing is there; attributes that cannot be read are the entry's `error`. */
+export async function lookUp(tree: ImageTree, path: Uint8Array): Promise<Entry> {
+  const entry = await tree.lookUp(path)
+  return { ...entry, path, name: baseName(path), depth: 0, error: entry.error }
 }
 
 /** The code of the error of an entry that no path leads to, for its name or one above it. */
@@ -145,24 +118,52 @@ export interface EntryJson {
   pathHex?: string
   type: EntryType
   size: number
-  /** ISO 8601, where an attribute says it. */
+  /** Permission bits in octal, where the format holds them. */
+  mode?: string
+  /** Where a symbolic link leads, and that in bytes, where they are not UTF-8. */
+  target?: string
+  targetHex?: string
+  /** The object that it is, where the format names its objects: of a submodule the commit. */
+  id?: string
+  /** ISO 8601, where it is known. */
   modified?: string
-  /** Value in hexadecimal by type: `{"0x74": "00f15365"}`. */
-  attributes: Record<string, string>
+  /** Value in hexadecimal by type: `{"0x74": "00f15365"}`; where the format holds attributes. */
+  attributes?: Record<string, string>
   /** `CODE: what is wrong`. */
   error?: string
 }
 
-export function entryJson({ path, type, size, attributes, error }: Entry): EntryJson {
-  const modified = modificationTime(attributes)
+export function entryJson(entry: Entry): EntryJson {
+  const { path, type, size, modified, attributes, error } = entry
   return {
     ...pathJson(path),
     type,
     size,
+    ...kindJson(entry),
     ...(modified === undefined ? {} : { modified: modified.toISOString() }),
-    attributes: attributesJson(attributes),
+    ...(attributes === undefined ? {} : { attributes: attributesJson(attributes) }),
     ...(error === undefined ? {} : { error: `${error.code}: ${error.message}` }),
   }
+}
+
+/** What only some formats hold. */
+export function kindJson({
+  mode,
+  target,
+  id,
+}: TreeEntry): Pick<EntryJson, 'mode' | 'target' | 'targetHex' | 'id'> {
+  const text = target && decodeUtf8(target)
+  return {
+    ...(mode === undefined ? {} : { mode: formatMode(mode) }),
+    ...(target === undefined ? {} : { target: text ?? decodeLenient(target) }),
+    ...(target === undefined || text !== undefined ? {} : { targetHex: toHex(target) }),
+    ...(id === undefined ? {} : { id }),
+  }
+}
+
+/** `0755`. */
+export function formatMode(mode: number): string {
+  return mode.toString(8).padStart(4, '0')
 }
 
 export function pathJson(path: Uint8Array): { path: string; pathHex?: string } {
@@ -181,6 +182,18 @@ export function attributesJson(
 /** `0x74`. */
 export function attributeName(type: number): string {
   return `0x${type.toString(16).padStart(2, '0')}`
+}
+
+/** What stands behind the name of a link or a submodule: where it leads; else nothing. */
+export function leadsTo(
+  { type, target, id }: TreeEntry,
+  out: Output,
+  escaped: boolean,
+): Uint8Array {
+  if (target !== undefined) {
+    return Buffer.concat([Buffer.from(' -> '), showName(target, out, escaped)])
+  }
+  return Buffer.from(type === 'submodule' && id !== undefined ? ` @ ${id}` : '')
 }
 
 /** A name or path as this output takes it. */

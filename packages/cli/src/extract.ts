@@ -4,18 +4,20 @@
  * 1. Nothing is written outside the target directory: a path is put together from names that
  *    hostNameProblem() let pass, one by one, and never from a path of the image.
  * 2. No link that stands in the target is followed: each directory below it is looked at (lstat)
- *    before anything is put into it.
+ *    before anything is put into it. Links of the image are made when everything else is there, so
+ *    that nothing is written through one of them, and lead where the image says.
  * 3. Two entries never become one file, also where this computer takes two names for one.
  * 4. Each file is whole or absent (host-files.ts).
+ * 5. No name is written that means `.git`, where the format is git's own (git-names.ts).
  */
 
-import { mkdir, stat } from 'node:fs/promises'
+import { chmod, mkdir, stat } from 'node:fs/promises'
 import type { Context } from './context.js'
 import { UNREACHABLE_NAME, type WalkedEntry, walkEntries } from './entries.js'
 import { checkInterrupted, HostError, isErrno } from './errors.js'
-import { lookAt, writeHostFile } from './host-files.js'
+import { gitNameProblem } from './git-names.js'
+import { lookAt, makeHostLink, writeHostFile } from './host-files.js'
 import { escapeHostName, hostNameProblem } from './host-names.js'
-import { modificationTime } from './modification-time.js'
 import { decodeLenient, harmlessName } from './names.js'
 import type { Image } from './open-image.js'
 import { Progress } from './progress.js'
@@ -33,6 +35,7 @@ interface Extracted {
   readonly files: number
   /** Without the target itself. */
   readonly directories: number
+  readonly links: number
   readonly sizeBytes: number
   /** Entries that are not there now, each reported, or below one that was. */
   readonly leftOut: number
@@ -53,7 +56,7 @@ export async function extractEntries(
   options: ExtractEntriesOptions,
 ): Promise<Extracted> {
   const entries: WalkedEntry[] = []
-  for await (const entry of walkEntries(image.fs, path)) {
+  for await (const entry of walkEntries(image.tree, path)) {
     checkInterrupted(context.signal)
     entries.push(entry)
   }
@@ -74,10 +77,14 @@ interface Place {
 class Extraction {
   private files = 0
   private directories = 0
+  private links = 0
   private sizeBytes = 0
   private leftOut = 0
   /** Names written by this run, folded as the most forgetful of hosts would. */
   private readonly taken = new Set<string>()
+  private readonly pendingLinks: (() => Promise<void>)[] = []
+  /** Of directories that the format gives permissions. */
+  private readonly pendingModes: [path: Buffer, mode: number][] = []
   private readonly progress: Progress | undefined
 
   constructor(
@@ -109,8 +116,11 @@ class Extraction {
         above.push(await this.place(entry, above[entry.depth - 1] as Place))
       }
     }
-    const { files, directories, sizeBytes, leftOut } = this
-    return { files, directories, sizeBytes, leftOut }
+    for (const make of this.pendingLinks) await make()
+    // The deepest first: one that may not be written to takes no more after that.
+    for (const [path, mode] of this.pendingModes.reverse()) await chmod(path, mode)
+    const { files, directories, links, sizeBytes, leftOut } = this
+    return { files, directories, links, sizeBytes, leftOut }
   }
 
   /** Puts one entry where it belongs; answers with its place, for what is in it. */
@@ -125,6 +135,8 @@ class Extraction {
       const path = this.choosePath(entry, parent.path)
       await this.checkNotTaken(path)
       if (entry.type === 'directory') await this.placeDirectory(entry, path)
+      else if (entry.type === 'submodule') await this.placeSubmodule(entry, path)
+      else if (entry.target !== undefined) this.placeLinkLater(entry, entry.target, path)
       else await this.placeFile(entry, path)
       return { path }
     } catch (error) {
@@ -134,9 +146,13 @@ class Extraction {
   }
 
   /** @throws HostError where this computer cannot hold the name. */
-  private choosePath({ name }: WalkedEntry, parent: Buffer): Buffer {
-    const own = this.options.escapeNames ? escapeHostName(name) : name
-    const problem = hostNameProblem(own)
+  private choosePath({ name, type }: WalkedEntry, parent: Buffer): Buffer {
+    const isGits = this.image.mounted.refusesGitNames === true
+    const problemOf = (bytes: Uint8Array) =>
+      hostNameProblem(bytes) ?? (isGits ? gitNameProblem(bytes, type === 'symlink') : undefined)
+    const isTaken = hostNameProblem(name) === undefined && problemOf(name) !== undefined
+    const own = this.options.escapeNames ? escapeHostName(name, process.platform, isTaken) : name
+    const problem = problemOf(own)
     if (problem !== undefined) {
       const advice = this.options.escapeNames
         ? 'It is left out; `caravan get` can write it under another name.'
@@ -173,6 +189,7 @@ class Extraction {
       )
     }
     if (kind === undefined) await mkdir(path)
+    if (entry.mode !== undefined) this.pendingModes.push([path, entry.mode & 0o777])
     this.directories++
     if (isDamaged(entry)) await this.tell(entry, entry.error)
   }
@@ -180,14 +197,37 @@ class Extraction {
   private async placeFile(entry: WalkedEntry, path: Buffer): Promise<void> {
     if (isDamaged(entry)) throw entry.error
     const shown = harmlessName(entry.path)
-    await writeHostFile(path, this.image.fs.readEntryInPieces(entry.walked), {
+    await writeHostFile(path, this.image.tree.read(entry.walked), {
       force: this.options.force,
-      modified: modificationTime(entry.attributes),
+      modified: entry.modified,
+      mode: entry.mode === undefined ? undefined : entry.mode & 0o777,
       signal: this.context.signal,
       onPiece: (sizeBytes) => this.progress?.advance(sizeBytes, shown),
     })
     this.files++
     this.sizeBytes += entry.size
+  }
+
+  /** An empty directory, as git leaves one that is not asked for. */
+  private async placeSubmodule(entry: WalkedEntry, path: Buffer): Promise<void> {
+    await this.placeDirectory(entry, path)
+    const shown = [this.image.name, harmlessName(entry.path)].join(': ')
+    const commit = entry.id === undefined ? '' : `, commit ${entry.id}`
+    this.progress?.clear()
+    this.context.report.tell(`${shown}: a submodule${commit}: its directory is left empty.`)
+  }
+
+  private placeLinkLater(entry: WalkedEntry, target: Uint8Array, path: Buffer): void {
+    this.pendingLinks.push(async () => {
+      checkInterrupted(this.context.signal)
+      try {
+        const { force } = this.options
+        await makeHostLink(path, target, { force, modified: entry.modified })
+        this.links++
+      } catch (error) {
+        await this.fail(entry, error)
+      }
+    })
   }
 
   private async fail(entry: WalkedEntry, error: unknown): Promise<void> {

@@ -8,7 +8,7 @@
  */
 
 import { constants } from 'node:fs'
-import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, lstat, lutimes, open, rename, symlink, unlink } from 'node:fs/promises'
 import { checkInterrupted, HostError, isErrno } from './errors.js'
 
 interface HostFileOptions {
@@ -16,6 +16,8 @@ interface HostFileOptions {
   readonly force?: boolean
   /** The modification time to give it. Default: now. */
   readonly modified?: Date | undefined
+  /** Permission bits, of which the process's umask takes some away. Default 0o666. */
+  readonly mode?: number | undefined
   /** Have it on the disk before it takes its name. Default false. */
   readonly durable?: boolean
   readonly signal: AbortSignal
@@ -34,9 +36,9 @@ let temporaryCount = 0
 export async function writeHostFile(
   path: Buffer,
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  { force = false, modified, durable = false, signal, onPiece }: HostFileOptions,
+  { force = false, modified, mode, durable = false, signal, onPiece }: HostFileOptions,
 ): Promise<void> {
-  await makeHostFile(path, { force, signal }, async (file) => {
+  await makeHostFile(path, { force, signal, mode }, async (file) => {
     for await (const piece of pieces) {
       checkInterrupted(signal)
       for (let done = 0; done < piece.length; ) {
@@ -57,11 +59,11 @@ export async function writeHostFile(
  */
 export async function makeHostFile(
   path: Buffer,
-  { force = false, signal }: Pick<HostFileOptions, 'force' | 'signal'>,
+  { force = false, signal, mode }: Pick<HostFileOptions, 'force' | 'signal' | 'mode'>,
   fill: (file: FileHandle, temporary: Buffer) => Promise<void>,
 ): Promise<void> {
   await checkReplaceable(path, force)
-  const { file, temporary } = await openTemporary(directoryOf(path))
+  const { file, temporary } = await openTemporary(directoryOf(path), mode)
   try {
     try {
       await fill(file, temporary)
@@ -109,17 +111,46 @@ export async function checkReplaceable(path: Buffer, force: boolean): Promise<vo
 }
 
 /** Another process of this number, perhaps of another host, may have left one of that name. */
-async function openTemporary(directory: Buffer): Promise<{ file: FileHandle; temporary: Buffer }> {
+async function openTemporary(
+  directory: Buffer,
+  mode = 0o666,
+): Promise<{ file: FileHandle; temporary: Buffer }> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
   for (;;) {
-    temporaryCount++
-    const name = `.caravan-${process.pid}-${temporaryCount}.part`
-    const temporary = Buffer.concat([directory, Buffer.from(name)])
+    const temporary = nextTemporary(directory)
     try {
-      return { file: await open(temporary, flags, 0o666), temporary }
+      return { file: await open(temporary, flags, mode), temporary }
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error
     }
+  }
+}
+
+function nextTemporary(directory: Buffer): Buffer {
+  temporaryCount++
+  const name = `.caravan-${process.pid}-${temporaryCount}.part`
+  return Buffer.concat([directory, Buffer.from(name)])
+}
+
+/**
+ * Makes a symbolic link, in one step where it replaces something.
+ *
+ * @throws HostError where something is in the way; Node's own errors of the host.
+ */
+export async function makeHostLink(
+  path: Buffer,
+  target: Uint8Array,
+  { force = false, modified }: Pick<HostFileOptions, 'force' | 'modified'>,
+): Promise<void> {
+  await checkReplaceable(path, force)
+  const temporary = nextTemporary(directoryOf(path))
+  await symlink(Buffer.from(target), temporary)
+  try {
+    if (modified !== undefined) await lutimes(temporary, modified, modified)
+    await rename(temporary, path)
+  } catch (error) {
+    await unlink(temporary)
+    throw error
   }
 }
 

@@ -56,6 +56,8 @@ function windowsProblem(name: string): string | undefined {
 export function escapeHostName(
   name: Uint8Array,
   platform: NodeJS.Platform = process.platform,
+  /** Whether the name as it is would be taken for another. */
+  isTaken = false,
 ): Uint8Array {
   const text = decodeUtf8(name)
   const windows = platform === 'win32'
@@ -67,7 +69,7 @@ export function escapeHostName(
   for (const [index, byte] of name.entries()) {
     const isEscaped =
       isDots ||
-      (isDevice && index === 0) ||
+      ((isDevice || isTaken) && index === 0) ||
       (isNotText && byte >= 0x80) ||
       ALWAYS_ESCAPED.includes(byte) ||
       (windows && byte < 0x80 && isForbiddenOnWindows(String.fromCharCode(byte))) ||

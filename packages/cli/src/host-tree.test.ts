@@ -13,7 +13,12 @@ const work = mkdtempSync(join(tmpdir(), 'caravan-host-tree-'))
 afterAll(() => rmSync(work, { recursive: true }))
 
 const ROOT = Uint8Array.of(0x2f)
-const OPTIONS: HostTreeOptions = { time: 'none', signal: new AbortController().signal }
+const FORMAT = { name: 'littlefs', holds: { symlinks: false, modes: false, attributes: true } }
+const OPTIONS: HostTreeOptions = {
+  format: FORMAT,
+  time: 'none',
+  signal: new AbortController().signal,
+}
 const at = (path: string): string => join(work, path)
 
 beforeEach(() => {
@@ -29,10 +34,10 @@ async function scanAnd(meanwhile: () => void): Promise<string[]> {
   const { entries } = await scanDirectory(Buffer.from(at('tree')), ROOT, OPTIONS)
   meanwhile()
   const contents: string[] = []
-  for (const { image } of entries) {
+  for (const { content } of entries) {
     const pieces: Uint8Array[] = []
-    for await (const piece of image.stream ?? []) pieces.push(piece)
-    if (image.stream !== undefined) contents.push(Buffer.concat(pieces).toString())
+    for await (const piece of content ?? []) pieces.push(piece)
+    if (content !== undefined) contents.push(Buffer.concat(pieces).toString())
   }
   return contents
 }

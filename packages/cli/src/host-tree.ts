@@ -3,23 +3,25 @@
  *
  * 1. The same tree gives the same entries in the same order on every machine: names are sorted by
  *    their bytes, and nothing of a file but its name and content is taken (its time where asked).
- * 2. No link is followed: a link is what littlefs cannot hold, whatever it points to. A file is opened
- *    without following one, and must be the file that was looked at.
+ * 2. No link is followed: it goes in as a link, or is what the format cannot hold, whatever it points
+ *    to. A file is opened without following one, and must be the file that was looked at.
  * 3. A file whose size is no longer what was planned with is an error, not a shorter file.
  */
 
 import { constants, type Stats } from 'node:fs'
-import { type FileHandle, lstat, open, readdir, stat } from 'node:fs/promises'
-import type { ImageEntry } from '@caravan/littlefs'
+import { type FileHandle, lstat, open, readdir, readlink, stat } from 'node:fs/promises'
 import { checkInterrupted, HostError, isErrno } from './errors.js'
+import type { Holdings, NewEntry } from './formats/format.js'
 import { compareBytes } from './names.js'
-import { enginePath, joinPath } from './paths.js'
+import { joinPath } from './paths.js'
 import { describe } from './report.js'
 
 /** What is taken of the modification times of files. */
 export type TimeChoice = 'none' | 'file' | { readonly seconds: number }
 
 export interface HostTreeOptions {
+  /** The format that the entries are for. */
+  readonly format: { readonly name: string; readonly holds: Holdings }
   readonly time: TimeChoice
   /** Times after it are set back to it, in seconds since 1970 (`SOURCE_DATE_EPOCH`). */
   readonly latestSeconds?: number | undefined
@@ -31,13 +33,8 @@ export interface HostTreeOptions {
 }
 
 /** An entry of the image to be, and where it comes from. */
-export interface HostEntry {
-  readonly image: ImageEntry
-  /** Its path in the image, as bytes. */
-  readonly path: Uint8Array
+export interface HostEntry extends NewEntry {
   readonly host: Buffer
-  /** Bytes; 0 for directories. */
-  readonly size: number
 }
 
 /** Something in the tree that an image does not get. */
@@ -46,7 +43,7 @@ export interface HostProblem {
   readonly host: Buffer
   readonly reason: string
   /**
-   * Never a failure (the image itself, in the directory that it is made of); what littlefs cannot
+   * Never a failure (the image itself, in the directory that it is made of); what the format cannot
    * hold; what could not be read.
    */
   readonly kind: 'passed over' | 'unsupported' | 'unreadable'
@@ -100,8 +97,13 @@ async function scanInto(
         if (!isSame(await lstat(host), stats)) throw changedMeanwhile(host)
       } else if (stats.isFile()) {
         tree.entries.push(fileEntry(host, inImage, stats, options))
+      } else if (stats.isSymbolicLink() && options.format.holds.symlinks) {
+        const target = await readlink(host, { encoding: 'buffer' })
+        const size = target.length
+        const times = timeOf(stats, options)
+        tree.entries.push({ path: inImage, type: 'symlink', target, size, host, ...times })
       } else {
-        const reason = `it is ${kindOf(stats)}, which littlefs cannot hold`
+        const reason = `it is ${kindOf(stats)}, which ${options.format.name} cannot hold`
         tree.problems.push({ host, reason, kind: 'unsupported' })
       }
     } catch (error) {
@@ -117,10 +119,10 @@ async function scanInto(
  *
  * @throws HostError for what is neither file nor directory; Node's errors.
  */
-export async function lookAtArgument(host: Buffer): Promise<Stats> {
+export async function lookAtArgument(host: Buffer, { format }: HostTreeOptions): Promise<Stats> {
   const stats = await stat(host)
   if (!stats.isFile() && !stats.isDirectory()) {
-    throw new HostError('EINVAL', `it is ${kindOf(stats)}, which littlefs cannot hold.`)
+    throw new HostError('EINVAL', `it is ${kindOf(stats)}, which ${format.name} cannot hold.`)
   }
   return stats
 }
@@ -131,12 +133,14 @@ export function directoryEntry(
   stats: Stats,
   options: HostTreeOptions,
 ): HostEntry {
-  const image: ImageEntry = {
-    path: enginePath(path),
+  return {
+    path,
     type: 'directory',
+    size: 0,
+    host,
+    ...modeOf(stats, options),
     ...timeOf(stats, options),
   }
-  return { image, path, host, size: 0 }
 }
 
 export function fileEntry(
@@ -146,15 +150,16 @@ export function fileEntry(
   options: HostTreeOptions,
 ): HostEntry {
   const { size } = stats
-  const stream = { [Symbol.asyncIterator]: () => readPieces(host, path, stats, options) }
-  const image: ImageEntry = {
-    path: enginePath(path),
+  const content = { [Symbol.asyncIterator]: () => readPieces(host, path, stats, options) }
+  return {
+    path,
     type: 'file',
-    stream,
     size,
+    content,
+    host,
+    ...modeOf(stats, options),
     ...timeOf(stats, options),
   }
-  return { image, path, host, size }
 }
 
 const PIECE_SIZE = 65_536
@@ -206,6 +211,10 @@ function changedMeanwhile(host: Buffer): HostError {
     'EBUSY',
     `${host.toString()}: it was changed while it was read. Run the command again when nothing writes to it.`,
   )
+}
+
+function modeOf({ mode }: Stats, { format }: HostTreeOptions): { mode?: number } {
+  return format.holds.modes ? { mode: mode & 0o777 } : {}
 }
 
 function timeOf(

@@ -9,28 +9,36 @@ import type { Readable } from 'node:stream'
 import { Command, CommanderError } from 'commander'
 import type { Context } from './context.js'
 import { Interrupted, OutputClosed, UsageError } from './errors.js'
+import type { ImageFormat } from './formats/format.js'
+import { FORMATS } from './formats/table.js'
 import { Output, type OutputStream } from './output.js'
 import { EXIT, exitCodeOf, Report } from './report.js'
 import { styleFor } from './style.js'
 import { addAttr } from './verbs/attr.js'
 import { addCat } from './verbs/cat.js'
+import { addCheck } from './verbs/check.js'
 import { addConvert } from './verbs/convert.js'
+import { addCp } from './verbs/cp.js'
 import { addCreate } from './verbs/create.js'
 import { addDf } from './verbs/df.js'
 import { addExtract } from './verbs/extract.js'
 import { addFormat } from './verbs/format.js'
 import { addGet } from './verbs/get.js'
+import { addGit } from './verbs/git.js'
 import { addGrow } from './verbs/grow.js'
 import { addInfo } from './verbs/info.js'
 import { addKv } from './verbs/kv.js'
+import { addLog } from './verbs/log.js'
 import { addLs } from './verbs/ls.js'
 import { addManifest } from './verbs/manifest.js'
 import { addMap } from './verbs/map.js'
 import { addMkdir } from './verbs/mkdir.js'
 import { addMv } from './verbs/mv.js'
 import { addPut } from './verbs/put.js'
+import { addRepair } from './verbs/repair.js'
 import { addRm } from './verbs/rm.js'
 import { addStat } from './verbs/stat.js'
+import { addTouch } from './verbs/touch.js'
 import { addTree } from './verbs/tree.js'
 import { VERSION } from './version.js'
 
@@ -42,6 +50,8 @@ export interface MainOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Aborted when the user asks to stop. Default: never. */
   readonly signal?: AbortSignal
+  /** What images may be. Default: all that this package knows. */
+  readonly formats?: readonly ImageFormat[]
 }
 
 /** In the order of the help: looking, taking out, making, changing, looking closer. */
@@ -56,17 +66,27 @@ const VERBS = [
   addExtract,
   addCreate,
   addPut,
+  addCp,
+  addTouch,
   addRm,
   addMv,
   addMkdir,
   addAttr,
   addKv,
+  addGit,
   addFormat,
   addGrow,
   addConvert,
   addMap,
   addManifest,
 ]
+
+/** Those that are there where a format has them. */
+const FORMAT_VERBS = [
+  ['check', addCheck],
+  ['repair', addRepair],
+  ['log', addLog],
+] as const
 
 /**
  * Runs one command.
@@ -75,10 +95,19 @@ const VERBS = [
  * @returns the exit code: 0 done, 1 something failed, 2 wrong use, 130 interrupted.
  */
 export async function main(argv: readonly string[], options: MainOptions): Promise<number> {
-  const { stdin, stdout, stderr, env = {}, signal = new AbortController().signal } = options
+  const { stdin, stdout, stderr, env = {}, formats = FORMATS } = options
+  const { signal = new AbortController().signal } = options
   const out = new Output(stdout, signal)
   const report = new Report(stderr)
-  const context: Context = { stdin, out, report, env, signal, style: styleFor(stdout, env) }
+  const context: Context = {
+    formats,
+    stdin,
+    out,
+    report,
+    env,
+    signal,
+    style: styleFor(stdout, env),
+  }
   const program = createProgram(context)
   try {
     checkHelpArgument(program, argv)
@@ -91,10 +120,9 @@ export async function main(argv: readonly string[], options: MainOptions): Promi
 }
 
 function createProgram(context: Context): Command {
+  const titles = context.formats.map(({ title }) => title).join(', ')
   const program = new Command('caravan')
-    .description(
-      'Makes, changes and reads the images of fail-safe filesystems (littlefs 2.0 and 2.1).',
-    )
+    .description(`Makes, changes and reads the images of fail-safe filesystems (${titles}).`)
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [verb]', 'print the help of a verb, with examples')
@@ -108,6 +136,9 @@ function createProgram(context: Context): Command {
     })
     .addHelpText('after', OVERVIEW)
   for (const add of VERBS) add(program, context)
+  for (const [call, add] of FORMAT_VERBS) {
+    if (context.formats.some((format) => format[call] !== undefined)) add(program, context)
+  }
   return program
 }
 
@@ -128,8 +159,8 @@ function helpWidth({ out }: Context): number {
 }
 
 const OVERVIEW = `
-IMAGE is a file, a device, or - for standard input. Its block size is found by
-itself. A PATH counts from the root of the image; see "caravan help ls" for
+IMAGE is a file, a device, an http: or https: address, or - for standard input. Its
+format and block size are found by themselves. A PATH counts from the root of the image; see "caravan help ls" for
 paths that are not text.
 
 Exit codes: 0 done, 1 something failed, 2 wrong use.
@@ -137,6 +168,8 @@ Exit codes: 0 done, 1 something failed, 2 wrong use.
 Examples:
   caravan info flash.img              what is in there
   caravan tree flash.img              all of its files
+  caravan cat https://example.org/flash.img /config.json
+                                      one, from a web server
   caravan extract flash.img out       take everything out
   caravan ls -l flash.img /www        one directory
   caravan cat flash.img /config.json  one file

@@ -3,20 +3,43 @@
  * whole or not at all.
  */
 
+import { withBlockSize } from '@caravan/core'
+import { MemoryDevice } from '@caravan/device'
 import { FileDevice } from '@caravan/device/node'
-import { buildImage, type ImagePlan, LittleFS, planImage } from '@caravan/littlefs'
 import type { Context } from './context.js'
 import { checkInterrupted, HostError, UsageError } from './errors.js'
-import { blocksInWords, type Layout } from './geometry.js'
+import type { ImageFormat, Making, NewImage, NewImagePlan } from './formats/format.js'
+import { checkMakingOptions } from './formats/options.js'
+import { formatNamed } from './formats/table.js'
+import { blocksInWords, given } from './geometry.js'
 import { checkReplaceable, lookAt, makeHostFile, writeHostFile } from './host-files.js'
 import type { HostEntry, HostProblem, HostTree } from './host-tree.js'
 import { decodeLenient, harmlessName } from './names.js'
-import { openFile } from './open-image.js'
+import { isAddress, openFile } from './open-image.js'
 import { formatCount, formatSize } from './sizes.js'
 
 interface NewImageOptions {
   readonly force: boolean
   readonly lock: boolean
+}
+
+/** The format in which images are made where none is named. */
+const FORMAT_DEFAULT = 'littlefs'
+
+/**
+ * How an image is to be made, as the command line says.
+ *
+ * @throws UsageError for a format that cannot be made so, and for options of another one.
+ */
+export function makingOf(
+  { formats }: Context,
+  options: { readonly format?: string },
+): { readonly format: ImageFormat; readonly making: Making; readonly image: NewImage } {
+  const format = formatNamed(formats, options.format ?? FORMAT_DEFAULT)
+  const { making } = format
+  if (typeof making === 'string') throw new UsageError(making)
+  checkMakingOptions(formats, format, options)
+  return { format, making, image: making.plan({ ...options }) }
 }
 
 /**
@@ -26,9 +49,9 @@ interface NewImageOptions {
  */
 export async function planTree(
   { entries, problems }: HostTree,
-  layout: Layout,
-): Promise<{ plan: ImagePlan; entries: HostEntry[]; problems: HostProblem[] }> {
-  const plan = await planImage(imageEntries(entries), layout)
+  image: NewImage,
+): Promise<{ plan: NewImagePlan; entries: HostEntry[]; problems: HostProblem[] }> {
+  const plan = await image.measure(entries)
   if (plan.problems.length === 0) return { plan, entries, problems }
   const reasons = new Map(plan.problems.map(({ path, message }) => [path, message]))
   const kept: HostEntry[] = []
@@ -37,28 +60,19 @@ export async function planTree(
   let leftOut: Uint8Array | undefined
   for (const entry of entries) {
     if (leftOut !== undefined && isBelow(entry.path, leftOut)) continue
-    const reason = reasons.get(planPath(entry))
+    const reason = reasons.get(decodeLenient(entry.path))
     if (reason === undefined) kept.push(entry)
     else {
       all.push({ host: entry.host, reason, kind: 'unsupported' })
       leftOut = entry.path
     }
   }
-  return { plan: await planImage(imageEntries(kept), layout), entries: kept, problems: all }
-}
-
-/** As a plan names it. */
-function planPath({ image }: HostEntry): string {
-  return typeof image.path === 'string' ? image.path : decodeLenient(image.path)
+  return { plan: await image.measure(kept), entries: kept, problems: all }
 }
 
 function isBelow(path: Uint8Array, directory: Uint8Array): boolean {
   if (path.length <= directory.length || path[directory.length] !== 0x2f) return false
   return directory.every((byte, i) => byte === path[i])
-}
-
-function* imageEntries(entries: readonly HostEntry[]) {
-  for (const { image } of entries) yield image
 }
 
 /**
@@ -68,6 +82,7 @@ function* imageEntries(entries: readonly HostEntry[]) {
  */
 export async function reportProblems(
   context: Context,
+  format: { readonly name: string },
   problems: readonly HostProblem[],
   skipUnsupported: boolean,
 ): Promise<boolean> {
@@ -85,17 +100,19 @@ export async function reportProblems(
   }
   if (!isFailure) return true
   const advice = problems.some(({ kind }) => kind === 'unsupported')
-    ? ' --skip-unsupported leaves out what littlefs cannot hold.'
+    ? ` --skip-unsupported leaves out what ${format.name} cannot hold.`
     : ''
   context.report.tell(`nothing was written.${advice}`)
   return false
 }
 
 /** @throws HostError `ENOSPC` that says by how much it does not fit. */
-export function checkFits(plan: ImagePlan): void {
-  const { blockSize, blockCount, blocksNeeded, missingBlocks } = plan
+export function checkFits(
+  { blocksNeeded, missingBlocks, largest: files }: NewImagePlan,
+  { blockSize, blockCount }: NewImage,
+): void {
   if (missingBlocks === 0 || blockCount === undefined) return
-  const largest = plan.largest
+  const largest = files
     .slice(0, 3)
     .map(({ path, size }) => `${harmlessName(Buffer.from(path))} (${formatSize(size)})`)
   throw new HostError(
@@ -110,6 +127,9 @@ export function checkFits(plan: ImagePlan): void {
 
 /** @throws HostError where something stands there that may not be replaced. */
 export async function checkNewImage(name: string, { force }: NewImageOptions): Promise<void> {
+  if (isAddress(name)) {
+    throw new UsageError(`${name} is on a web server: images are made as files. Give a file.`)
+  }
   if (name !== '-') await checkReplaceable(Buffer.from(name), force)
 }
 
@@ -123,13 +143,15 @@ export async function writeNewImage(
   context: Context,
   name: string,
   entries: readonly HostEntry[],
-  layout: Layout & { readonly blockCount: number },
+  image: NewImage,
+  blockCount: number,
   { force, lock }: NewImageOptions,
 ): Promise<void> {
+  const isVast = image.blockSize * blockCount > IN_MEMORY_MAX
   if (name === '-' && context.out.isTerminal) {
     throw new UsageError('Standard output is a terminal. Pass it on: caravan create DIR - | gzip')
   }
-  if (name === '-' && layout.blockSize * layout.blockCount > IN_MEMORY_MAX) {
+  if (name === '-' && isVast) {
     throw new UsageError('An image of more than 1 GiB does not go to standard output. Give a file.')
   }
   // Whoever writes to the image that stands there would go on writing to a file without a name.
@@ -137,13 +159,13 @@ export async function writeNewImage(
   const held = isThere ? await openFile(name, {}, { lock }) : undefined
   try {
     const { signal } = context
-    if (name !== '-' && layout.blockSize * layout.blockCount > IN_MEMORY_MAX) {
+    if (isVast) {
       return await makeHostFile(Buffer.from(name), { force, signal }, async (file, temporary) => {
-        await buildInFile(temporary.toString(), entries, layout)
+        await buildInFile(temporary.toString(), entries, image, blockCount)
         await file.sync()
       })
     }
-    const bytes = await buildImage(imageEntries(entries), layout)
+    const bytes = await buildInMemory(entries, image, blockCount)
     checkInterrupted(signal)
     if (name === '-') return await context.out.put(bytes)
     await writeHostFile(Buffer.from(name), piecesOf(bytes), { force, durable: true, signal })
@@ -155,20 +177,30 @@ export async function writeNewImage(
 /** Larger images, of disks more than of flash, are built in a sparse file. */
 const IN_MEMORY_MAX = 2 ** 30
 
-/** As `buildImage` does it, but that what is never written reads as 0x00. */
+async function buildInMemory(
+  entries: readonly HostEntry[],
+  image: NewImage,
+  blockCount: number,
+): Promise<Uint8Array> {
+  if (image.make !== undefined) return image.make(blockCount, entries)
+  const { blockSize, progSize, eraseValue } = image
+  const device = new MemoryDevice({ blockSize, blockCount, ...given({ progSize, eraseValue }) })
+  await image.makeOn(device, blockCount, entries)
+  return device.bytes
+}
+
+/** As it is built in memory, but that what is never written reads as 0x00. */
 async function buildInFile(
   path: string,
   entries: readonly HostEntry[],
-  layout: Layout & { readonly blockCount: number },
+  image: NewImage,
+  blockCount: number,
 ): Promise<void> {
-  const { blockSize, blockCount, progSize = 1, eraseValue = 0xff } = layout
+  const { blockSize, progSize = 1, eraseValue = 0xff } = image
   const sizes = { blockSize, blockCount, progSize, eraseValue }
   const device = await FileDevice.open(path, { ...sizes, create: true, lock: false })
   try {
-    await LittleFS.format(device, layout)
-    const fs = await LittleFS.mount(device, { ...layout, blockCycles: -1 })
-    await fs.addTree(imageEntries(entries))
-    await fs.unmount()
+    await image.makeOn(withBlockSize(device, blockSize), blockCount, entries)
   } finally {
     await device.close()
   }

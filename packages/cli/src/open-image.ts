@@ -1,31 +1,30 @@
 /**
- * Opens the image that a command line names: a file, a device of this computer, or standard input;
- * the whole of it, or a part that begins at an offset.
+ * Opens the image that a command line names: a file, a device of this computer, an address on the
+ * web, or standard input;
+ * the whole of it, or a part that begins at an offset; in the format that it has.
  */
 
 import { readFile, stat } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
 import type { BlockDevice } from '@caravan/core'
 import { MemoryDevice, PartitionDevice } from '@caravan/device'
+import { HttpDevice } from '@caravan/device/http'
 import { FileDevice, type FileDeviceOptions } from '@caravan/device/node'
-import { LittleFS, type MountOptions } from '@caravan/littlefs'
+import type { Context } from './context.js'
 import { checkInterrupted, HostError, UsageError } from './errors.js'
-import type { WriterOptions } from './geometry.js'
-
-/** The options of all verbs on images, as they come from the command line. */
-export interface ImageOptions {
-  /** Bytes. Default: found from the image. */
-  readonly blockSize?: number
-  /** Default: the superblock's. */
-  readonly blockCount?: number
-  /** Where in the image the filesystem begins, in bytes. Default 0. */
-  readonly offset?: number
-}
+import type { ImageFormat, ImageOptions, ImageTree, MountedImage } from './formats/format.js'
+import { checkOptions } from './formats/options.js'
+import { sizeOf } from './formats/read-bytes.js'
+import { findFormat } from './formats/table.js'
+import { formatSize } from './sizes.js'
 
 export interface Image {
   /** As it was given. */
   readonly name: string
-  readonly fs: LittleFS
+  readonly format: ImageFormat
+  readonly mounted: MountedImage
+  /** Of the mount. */
+  readonly fs: MountedImage['fs']
+  readonly tree: ImageTree
   /** Bytes from where the filesystem begins to the end of the image. */
   readonly sizeBytes: number
   /** Where in the image the filesystem begins, in bytes. */
@@ -34,47 +33,92 @@ export interface Image {
 }
 
 /** How an image is changed in place. */
-export interface ChangeOptions extends WriterOptions {
+export interface ChangeOptions {
   /** Hold `IMAGE.lock` meanwhile, so that no two programs write. Default true. */
   readonly lock?: boolean
+  /** Of the device that will use it, in bytes. Default 1. */
+  readonly progSize?: number
+  /** What an erased byte holds. Default 0xff. */
+  readonly eraseValue?: number
 }
-
-/** Where standard input is read from, and whether the user has asked to stop. */
-interface OpenEnvironment {
-  readonly stdin: Readable
-  readonly signal: AbortSignal
-}
-
-/** Longest name that littlefs can write down; an image may allow less. */
-const NAME_MAX = 1022
 
 /**
- * Opens an image: for reading, where nothing is written and no lock is taken; with `change` for
- * writing.
+ * Opens an image: for reading, where nothing is written and no lock is taken; or for writing.
  *
  * @throws DeviceError where it cannot be read or written, `LOCKED` where another program writes;
- *   FormatError where it holds no littlefs; MisuseError and UsageError for options that cannot be.
+ *   FormatError where it is of no format that is known, or damaged; MisuseError and UsageError for
+ *   options that cannot be.
  */
 export async function openImage(
   name: string,
-  options: ImageOptions,
-  environment: OpenEnvironment,
-  change?: ChangeOptions,
+  options: ImageOptions & ChangeOptions,
+  context: Context,
+  writable = false,
 ): Promise<Image> {
-  const { blockSize, blockCount, offset = 0 } = options
-  const device = await openDevice(name, options, environment, change)
+  const { device, part, format } = await openPart(name, options, context, writable)
   try {
-    const part = partOf(device, name, offset)
-    const mountOptions: MountOptions = {
-      readOnly: change === undefined,
-      nameMax: NAME_MAX,
-      ...change,
-      ...(blockSize === undefined ? {} : { blockSize }),
-      ...(blockCount === undefined ? {} : { blockCount }),
+    const mounted = await format.open(part, options, writable)
+    const offsetBytes = options.offset ?? 0
+    return {
+      name,
+      format,
+      mounted,
+      fs: mounted.fs,
+      tree: mounted.tree,
+      sizeBytes: sizeOf(device) - offsetBytes,
+      offsetBytes,
+      close: async () => device.close(),
     }
-    const fs = await LittleFS.mount(part, mountOptions)
-    const sizeBytes = sizeOf(device) - offset
-    return { name, fs, sizeBytes, offsetBytes: offset, close: async () => device.close() }
+  } catch (error) {
+    await device.close()
+    throw error
+  }
+}
+
+/**
+ * Hands over the part of a device where a filesystem begins, without mounting it: for verbs that
+ * also work on what cannot be mounted.
+ *
+ * @throws as {@link openImage}, but for what mounting throws; what `use` throws.
+ */
+export async function usePart(
+  name: string,
+  options: ImageOptions & ChangeOptions,
+  context: Context,
+  writable: boolean,
+  use: (part: BlockDevice, format: ImageFormat) => Promise<void>,
+): Promise<void> {
+  const { device, part, format } = await openPart(name, options, context, writable)
+  try {
+    await use(part, format)
+  } finally {
+    await device.close()
+  }
+}
+
+/** A device, the part of it where a filesystem begins, and what that is. */
+interface OpenPart {
+  readonly device: BlockDevice
+  readonly part: BlockDevice
+  readonly format: ImageFormat
+}
+
+/** @throws as {@link openImage}. */
+export async function openPart(
+  name: string,
+  options: ImageOptions & ChangeOptions,
+  context: Context,
+  writable: boolean,
+): Promise<OpenPart> {
+  const device = await openDevice(name, options, context, writable ? options : undefined)
+  try {
+    const part = partOf(device, name, options.offset ?? 0)
+    const format = await findFormat(context.formats, part, options.format)
+    checkOptions(context.formats, format, options, writable)
+    if (writable && format.unchanging !== undefined) {
+      throw new UsageError(`${name} is not changed in place. ${format.unchanging}`)
+    }
+    return { device, part, format }
   } catch (error) {
     await device.close()
     throw error
@@ -85,14 +129,44 @@ export async function openImage(
 export async function openDevice(
   name: string,
   options: ImageOptions,
-  environment: OpenEnvironment,
+  context: Context,
   change: ChangeOptions | undefined,
 ): Promise<BlockDevice> {
+  if (isAddress(name)) return openAddress(name, context, change !== undefined)
   if (name !== '-') return openFile(name, options, change)
   if (change !== undefined) {
     throw new UsageError('Standard input cannot be changed in place. Give the image as a file.')
   }
-  return new MemoryDevice(await readAll(environment), { readOnly: true })
+  return new MemoryDevice(await readAll(context), { readOnly: true })
+}
+
+/** Servers that know no ranges are common, and images small. */
+const WHOLE_MAX = 64 * 1024 * 1024
+
+async function openAddress(
+  name: string,
+  { signal, report }: Context,
+  writable: boolean,
+): Promise<BlockDevice> {
+  if (writable) refuseAddress(name)
+  const device = await HttpDevice.open(name, { signal, wholeMaxBytes: WHOLE_MAX })
+  if (device.isWhole && device.requestCount === 1 && device.sizeBytes > WHOLE_TOLD) {
+    const size = formatSize(device.sizeBytes)
+    report.tell(`${name}: the server knows no ranges: all of it was loaded (${size}).`)
+  }
+  return device
+}
+
+/** What comes whole with the first answer of any server is not worth a word. */
+const WHOLE_TOLD = 64 * 1024
+
+export function isAddress(name: string): boolean {
+  return /^https?:\/\//i.test(name)
+}
+
+/** @throws UsageError: nothing is written to the web. */
+export function refuseAddress(name: string): never {
+  throw new UsageError(`${name} is on a web server, and is only read. Download it to change it.`)
 }
 
 /** A file or device of this computer, whole; `change` opens it for writing. */
@@ -101,6 +175,7 @@ export async function openFile(
   options: ImageOptions,
   change?: ChangeOptions,
 ): Promise<FileDevice> {
+  if (isAddress(name)) refuseAddress(name)
   const { lock, progSize, eraseValue } = change ?? {}
   return FileDevice.open(name, {
     ...inUnitsOf(progSize, await extentOf(name, options)),
@@ -157,13 +232,7 @@ async function extentOf(name: string, options: ImageOptions): Promise<FileDevice
   return { blockSize: 512, blockCount: Math.ceil((offset + blockSize * blockCount) / 512) }
 }
 
-/** Bytes. */
-export function sizeOf(device: BlockDevice): number {
-  const units = device.withBlockSize?.(device.geometry.progSize) ?? device
-  return units.geometry.blockSize * units.geometry.blockCount
-}
-
-async function readAll({ stdin, signal }: OpenEnvironment): Promise<Uint8Array> {
+async function readAll({ stdin, signal }: Context): Promise<Uint8Array> {
   if ('isTTY' in stdin && stdin.isTTY === true) {
     throw new UsageError(
       'Standard input is a terminal. Pass an image: gunzip -c flash.img.gz | caravan ls -',

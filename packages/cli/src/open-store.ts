@@ -1,48 +1,25 @@
-/** Opens the image that a command line names as a key-value store: a littlefs, or a chamelon volume. */
+/** Opens the image that a command line names as a key-value store. */
 
-import { createHash } from 'node:crypto'
 import type { KeyValueStore } from '@caravan/core'
-import { ChamelonVolume, LittleFS } from '@caravan/littlefs'
 import type { Context } from './context.js'
-import { type ChangeOptions, type ImageOptions, openDevice, partOf } from './open-image.js'
+import type { ImageFormat, ImageOptions, OpenStore } from './formats/format.js'
+import { type ChangeOptions, openPart } from './open-image.js'
 import { failOn } from './verb.js'
 
-/** Longest name that littlefs can write down; an image may allow less. */
-const NAME_MAX = 1022
-
-const hash = () => createHash('sha256')
-
-/**
- * Opens a store, hands it over, closes it. What goes wrong is told on standard error.
- *
- * @param change for changing it in place, under its lock.
- */
+/** Opens a store, hands it over, closes it. What goes wrong is told on standard error. */
 export async function withStore(
   context: Context,
   name: string,
-  options: ImageOptions,
+  options: ImageOptions & ChangeOptions,
   use: (store: KeyValueStore) => Promise<void>,
-  change?: ChangeOptions,
+  writable = false,
 ): Promise<void> {
-  const { blockSize, blockCount, offset = 0 } = options
   try {
-    const device = await openDevice(name, options, context, change)
+    const { device, part, format } = await openPart(name, options, context, writable)
     try {
-      const part = partOf(device, name, offset)
-      const sizes = blockSize === undefined ? {} : { blockSize }
-      if (await ChamelonVolume.recognises(part, sizes)) {
-        await use(await ChamelonVolume.mount(part, { ...sizes, hash }))
-      } else {
-        const fs = await LittleFS.mount(part, {
-          readOnly: change === undefined,
-          nameMax: NAME_MAX,
-          ...change,
-          ...sizes,
-          ...(blockCount === undefined ? {} : { blockCount }),
-        })
-        await use(fs.keyValue({ hash }))
-        await fs.unmount()
-      }
+      const { store, unmount } = await openStore(format, part, options, writable)
+      await use(store)
+      await unmount()
       await context.out.flush()
     } finally {
       await device.close()
@@ -50,4 +27,13 @@ export async function withStore(
   } catch (error) {
     await failOn(context, name, error)
   }
+}
+
+async function openStore(
+  format: ImageFormat,
+  ...how: Parameters<ImageFormat['open']>
+): Promise<OpenStore> {
+  if (format.openStore !== undefined) return format.openStore(...how)
+  const mounted = await format.open(...how)
+  return { store: mounted.store(), unmount: () => mounted.unmount() }
 }

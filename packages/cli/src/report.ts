@@ -45,7 +45,7 @@ export function describe(error: unknown): string {
   if (error instanceof AssertionError) return error.stack ?? error.message
   if (error instanceof FsError) return describeFs(error)
   if (error instanceof FormatError) return describeFormat(error)
-  if (error instanceof DeviceError && error.code === 'NOT_FOUND') {
+  if (error instanceof DeviceError && error.code === 'NOT_FOUND' && !isAddress(error.path)) {
     return 'no such file on this computer. Check the path.'
   }
   if (error instanceof CaravanError) return error.message
@@ -56,16 +56,24 @@ export function describe(error: unknown): string {
   return `a fault of caravan itself, please report it:\n${detail}`
 }
 
+function isAddress(path: string | undefined): boolean {
+  return path !== undefined && /^https?:/i.test(path)
+}
+
 /** What is wrong with an image. */
 function describeFormat(error: FormatError): string {
   switch (error.code) {
     case 'NOT_LITTLEFS':
       return 'no littlefs superblock found. Check that this is the image of a littlefs 2; where it begins further inside (a partition), say so with --offset; --block-size sets the size of its blocks.'
+    case 'NOT_RECOGNISED':
     case 'UNSUPPORTED_VERSION':
     case 'UNSUPPORTED_LIMIT':
     case 'WRONG_GEOMETRY':
     case 'CHAMELON_VOLUME':
     case 'NOT_CHAMELON':
+    case 'NOT_DOCTEUR':
+    case 'NO_REVISION':
+    case 'OBJECT_TOO_LARGE':
       return error.message
     default:
       return `damaged: ${error.message}`
@@ -75,8 +83,12 @@ function describeFormat(error: FormatError): string {
 /** Calls that change something: advice on how to read does not help there. */
 const CHANGES: readonly string[] = ['mkdir', 'rename', 'rm', 'setattr']
 
+/** What the format itself says of these is more than the sentences below. */
+const HINTED: readonly string[] = ['ENOENT', 'ENOTDIR', 'EISDIR']
+
 /** What is wrong with a path in an image. */
 function describeFs(error: FsError): string {
+  if (error.hint !== undefined && HINTED.includes(error.code)) return error.message
   switch (error.code) {
     case 'ENOSPC':
       // An attribute has a limit of its own.

@@ -51,6 +51,11 @@ export function formatSize(sizeBytes: number): string {
   return `${value.toFixed(digits)} ${UNITS[unit]}iB`
 }
 
+/** The same with its bytes: `512 bytes`, `320 KiB (327680 bytes)`. */
+export function sizeInWords(sizeBytes: number): string {
+  return sizeBytes < 1024 ? `${sizeBytes} bytes` : `${formatSize(sizeBytes)} (${sizeBytes} bytes)`
+}
+
 /** `1 file`, `2 files`, `1 directory`, `2 directories`. */
 export function formatCount(count: number, one: string): string {
   if (count === 1) return `1 ${one}`

@@ -1,33 +1,70 @@
 /** What the verbs have in common: their options, and how an image is opened around each. */
 
 import { DeviceError } from '@caravan/core'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { asCount, asSize } from './arguments.js'
 import type { Context } from './context.js'
-import { HostError, Interrupted, isErrno, OutputClosed } from './errors.js'
-import { writerOf, writerOptions } from './geometry.js'
+import {
+  checkInterrupted,
+  HostError,
+  Interrupted,
+  isErrno,
+  OutputClosed,
+  UsageError,
+} from './errors.js'
+import type { ImageFormat, ImageOptions } from './formats/format.js'
+import { addFormatOptions } from './formats/options.js'
 import { harmlessName } from './names.js'
-import { type ChangeOptions, type Image, type ImageOptions, openImage } from './open-image.js'
+import { type ChangeOptions, type Image, openImage } from './open-image.js'
 import { isAboutOnePath, pathOf } from './report.js'
 
 /** A command on an image, with the options that tell where and how it lies. */
-export function imageVerb(program: Command, name: string, summary: string): Command {
-  return program
+export function imageVerb(
+  program: Command,
+  { formats }: Context,
+  name: string,
+  summary: string,
+): Command {
+  const command = program
     .command(name)
     .summary(summary)
     .helpOption('-h, --help', 'print this help')
     .option('--block-size <size>', 'block size of the filesystem (default: found)', asSize)
     .option('--block-count <count>', 'number of its blocks (default: found)', asCount)
     .option('--offset <bytes>', 'where in the image it begins, e.g. a partition', asSize)
+    .addOption(formatOption(formats, 'format of the image (default: found)'))
+  return addFormatOptions(command, formats, ({ openOptions }) => openOptions)
 }
 
 /** The same for a verb that changes the image, with how its device writes. */
-export function changingVerb(program: Command, name: string, summary: string): Command {
-  return writerOptions(lockOption(imageVerb(program, name, summary)))
+export function changingVerb(
+  program: Command,
+  context: Context,
+  name: string,
+  summary: string,
+): Command {
+  const command = lockOption(imageVerb(program, context, name, summary))
+  return addFormatOptions(command, context.formats, ({ writerOptions }) => writerOptions)
+}
+
+export function formatOption(
+  formats: readonly ImageFormat[],
+  description: string,
+  flags = '--format <name>',
+): Option {
+  return new Option(flags, description).choices(formats.map(({ name }) => name))
 }
 
 export function lockOption(command: Command): Command {
   return command.option('--no-lock', 'take no lock: for when nothing else can write')
+}
+
+/** @throws UsageError: a verb asks for something that images of this format do not have. */
+export function lacks(
+  { name, format }: { readonly name: string; readonly format: { readonly name: string } },
+  what: string,
+): never {
+  throw new UsageError(`${name} is a ${format.name} image, which ${what}.`)
 }
 
 /** For verbs that take a path within the image. */
@@ -73,9 +110,7 @@ export async function withChangedImage(
   options: ImageOptions & ChangeOptions,
   use: (image: Image) => Promise<void>,
 ): Promise<void> {
-  const { lock } = options
-  const change = { ...writerOf(options), ...(lock === undefined ? {} : { lock }) }
-  await guarded(context, name, () => openImage(name, options, context, change), use)
+  await guarded(context, name, () => openImage(name, options, context, true), use)
 }
 
 async function guarded(
@@ -88,6 +123,7 @@ async function guarded(
     const image = await open()
     try {
       await use(image)
+      await image.mounted.unmount()
       await context.out.flush()
     } finally {
       await image.close()
@@ -108,6 +144,7 @@ export async function failOn(
   path?: Uint8Array,
 ): Promise<void> {
   if (error instanceof Interrupted || error instanceof OutputClosed) throw error
+  if (error instanceof DeviceError && error.code === 'ABORTED') checkInterrupted(context.signal)
   if (!isAboutOnePath(error)) throw error
   await context.out.flush()
   const subject = path === undefined ? pathOf(error) : harmlessName(path)

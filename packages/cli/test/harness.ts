@@ -7,6 +7,7 @@ import { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { afterAll } from 'vitest'
+import type { ImageFormat } from '../src/formats/format.js'
 import { main } from '../src/main.js'
 
 const golden = fileURLToPath(new URL('../../../golden/littlefs/', import.meta.url))
@@ -99,6 +100,8 @@ export interface Surroundings {
   readonly env?: NodeJS.ProcessEnv
   readonly signal?: AbortSignal
   readonly stderr?: Sink
+  /** Instead of those that the command knows. */
+  readonly formats?: readonly ImageFormat[]
 }
 
 export async function caravan(
@@ -112,6 +115,7 @@ export async function caravan(
     stdin,
     stdout: stdout as Writable & { columns?: number },
     stderr: stderr as Writable & { columns?: number },
+    ...(around.formats === undefined ? {} : { formats: around.formats }),
     ...(around.env === undefined ? {} : { env: around.env }),
     ...(around.signal === undefined ? {} : { signal: around.signal }),
   })

@@ -32,6 +32,8 @@ export interface BlockDevice {
   readonly geometry: Geometry
   /** True where prog and erase are refused. */
   readonly readOnly: boolean
+  /** True where every request is a round trip: whoever can plan asks for more at once. */
+  readonly isRemote?: boolean
   read(spans: readonly Span[]): Answer
   prog(spans: readonly Span[]): Answer
   erase(blocks: readonly number[]): Answer
@@ -140,6 +142,7 @@ export function withBlockSize(device: BlockDevice, blockSize: number): BlockDevi
 class JoinedBlocks implements BlockDevice {
   readonly geometry: Geometry
   readonly readOnly: boolean
+  readonly isRemote: boolean
   /** Blocks of the device in one of ours. */
   private readonly factor: number
 
@@ -157,6 +160,7 @@ class JoinedBlocks implements BlockDevice {
     this.factor = blockSize / own.blockSize
     this.geometry = { ...own, blockSize, blockCount: Math.floor(own.blockCount / this.factor) }
     this.readOnly = device.readOnly
+    this.isRemote = device.isRemote === true
   }
 
   read(spans: readonly Span[]): Answer {

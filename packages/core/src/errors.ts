@@ -140,6 +140,11 @@ function fsMessage(code: Errno, { syscall, path, dest, hint }: FsErrorDetails): 
  * - `CLOSED`: used after `close()`;
  * - `LOCKED`: another program has it open for writing;
  * - `NOT_FOUND`: the file or address does not exist;
+ * - `CHANGED`: it is another one than the one that was opened;
+ * - `NO_RANGES`: a web server gives out no ranges of its bytes;
+ * - `NO_SPACE`: what holds the device is full, or allows no more;
+ * - `UNSUPPORTED`: this platform has no such device;
+ * - `ABORTED`: the signal that it was opened with was aborted;
  * - `IO`: anything else; the `cause` tells.
  */
 export type DeviceErrorCode =
@@ -152,6 +157,11 @@ export type DeviceErrorCode =
   | 'CLOSED'
   | 'LOCKED'
   | 'NOT_FOUND'
+  | 'CHANGED'
+  | 'NO_RANGES'
+  | 'NO_SPACE'
+  | 'UNSUPPORTED'
+  | 'ABORTED'
   | 'IO'
 
 export interface DeviceErrorDetails {

@@ -45,6 +45,7 @@ interface Part {
 class PartBlocks implements BlockDevice {
   readonly geometry: Geometry
   readonly readOnly: boolean
+  readonly isRemote: boolean
   /** There where the device is flat: the part in blocks of another size, sharing its life. */
   readonly withBlockSize?: (blockSize: number) => BlockDevice
   /** Takes the spans. */
@@ -60,6 +61,7 @@ class PartBlocks implements BlockDevice {
     const { readSize, progSize } = device.geometry
     this.geometry = layOut({ blockSize, readSize, progSize }, lengthBytes).geometry
     this.readOnly = part.readOnly
+    this.isRemote = part.device.isRemote === true
     this.data = device
     this.erasing = device
     if (device.withBlockSize !== undefined) {

@@ -166,7 +166,11 @@ function* copyEntry(
     for (const { name, type } of yield* context.engine.list(source, false)) {
       const from = childPath(source, name)
       const to = childPath(target, name)
-      if (type === 'other' || options.filter?.(from.text, to.text) === false) continue
+      if (
+        (type !== 'file' && type !== 'directory') ||
+        options.filter?.(from.text, to.text) === false
+      )
+        continue
       yield* copyEntry(context, call, options, yield* context.engine.lookUp(from), from, to)
     }
   } else {

@@ -13,7 +13,8 @@ import type { Op, Span } from '@caravan/core'
 import type { Path } from './path.js'
 import type { FileTimes } from './times.js'
 
-export type EntryType = 'file' | 'directory' | 'other'
+/** `other` is what only newer versions of a format know; a `submodule` is git's. */
+export type EntryType = 'file' | 'directory' | 'symlink' | 'submodule' | 'other'
 
 /** What an engine knows of a file or directory. */
 export interface EntryInfo {
@@ -105,11 +106,23 @@ export interface FsChanges {
   setTimes(path: Path, atimeNs: bigint, mtimeNs: bigint): Op<void>
 }
 
+/** Of an engine whose entries may be links: it resolves paths itself, `.` and `..` in them too. */
+export interface FsLinks {
+  /** What the path itself names: a link that it ends in is not followed. */
+  lookUp(path: Path): Op<EntryInfo>
+  /** Where a link points, as a byte string. @throws FsError `EINVAL` for what is no link. */
+  readLink(path: Path): Op<string>
+  /** The names that lead from the root to what a path names, over no link. */
+  realPath(path: Path): Op<readonly string[]>
+}
+
 /** A mounted filesystem, without any notion of promises. */
 export interface FsEngine {
   /** `undefined` where it is read-only: every change is refused with `EROFS`. */
   readonly changes: FsChanges | undefined
   readonly limits: FsLimits
+  /** `undefined` where nothing is ever a link. */
+  readonly links?: FsLinks | undefined
   /** The number that `statfs` tells: which format it is. */
   readonly magic: number
   readonly blockSize: number

@@ -11,6 +11,7 @@ export type {
   FsChanges,
   FsEngine,
   FsLimits,
+  FsLinks,
   ListedName,
   SpaceInfo,
 } from './engine.js'

@@ -4,7 +4,7 @@ import { type BlockDevice, isErrno, MisuseError, type Op } from '@caravan/core'
 import { FsContext } from './context.js'
 import type { FsEngine } from './engine.js'
 import { closeCall } from './file-calls.js'
-import { parsePosixPath, rememberingParser } from './path.js'
+import { parseLinkedPath, parsePosixPath, rememberingParser } from './path.js'
 import { Scheduler } from './scheduler.js'
 
 export interface FaceOptions {
@@ -38,7 +38,7 @@ export class Mount {
   constructor(device: BlockDevice, engine: FsEngine, options: FaceOptions = {}) {
     this.context = new FsContext(
       engine,
-      rememberingParser(parsePosixPath),
+      rememberingParser(engine.links === undefined ? parsePosixPath : parseLinkedPath),
       options.now ?? Date.now,
       options.random ?? Math.random,
       options.permissions ?? 'refuse',

@@ -89,6 +89,16 @@ export function parsePosixPath(path: PathLike): Path {
   }
 }
 
+/** For engines that follow links: where `..` leads is theirs to say, so it stays a name. */
+export function parseLinkedPath(path: PathLike): Path {
+  const plain = parsePosixPath(path)
+  if (plain.through.length === 0 && !plain.endsInDots) return plain
+  const names = pathBytes(path)
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+  return { ...plain, names, through: NO_NAMES }
+}
+
 function pathBytes(path: PathLike): string {
   if (path instanceof Uint8Array) return checkedPath(byteString(path, 0, path.length), '')
   if (typeof path === 'string') return checkedPath(textToByteString(path), path)

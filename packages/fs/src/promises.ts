@@ -20,7 +20,7 @@ import type {
   WriteFileOptions,
 } from './options.js'
 import { childPath, type PathLike } from './path.js'
-import { listing, type ReaddirOptions, statsOf } from './results.js'
+import { listing, nameIn, type ReaddirOptions, statsOf } from './results.js'
 import type { Call } from './scheduler.js'
 import {
   type BigIntStats,
@@ -303,9 +303,12 @@ export class FsPromises<Bytes extends Uint8Array = Uint8Array> {
     return this.call(linkCall('symlink', target, path))
   }
 
-  /** @throws FsError `EINVAL`: nothing that is there is a link. */
-  async readlink(path: PathLike, _options?: unknown): Promise<string> {
-    return this.call(readlinkCall(this.context, path))
+  /** @throws FsError `EINVAL` for what is no link. */
+  readlink(path: PathLike, options: Encoded | 'buffer'): Promise<Bytes>
+  readlink(path: PathLike, options?: unknown): Promise<string>
+  async readlink(path: PathLike, options?: unknown): Promise<string | Bytes> {
+    const target = await this.call(readlinkCall(this.context, path))
+    return nameIn(target, options, (bytes) => this.host.wrapBytes(bytes))
   }
 
   async realpath(path: PathLike, _options?: unknown): Promise<string> {

@@ -28,19 +28,27 @@ export function statsOf(
     : new Stats(info, engine.blockSize, readOnly)
 }
 
+/** A name as a program asked for it: as text, or with `encoding: 'buffer'` as bytes. */
+export function nameIn<Bytes extends Uint8Array>(
+  name: string,
+  options: unknown,
+  wrap: (bytes: Uint8Array) => Bytes,
+): string | Bytes {
+  const wanted =
+    typeof options === 'string' ? options : optionsObject<ReaddirOptions>(options).encoding
+  if (wanted === 'buffer') return wrap(byteStringToBytes(name))
+  const encoding = encodingOf(options)
+  if (encoding === undefined) return byteStringToText(name)
+  return decodeText(byteStringToBytes(name), encoding)
+}
+
 /** What `readdir` gives, as its options say. */
 export function listing(
   { path, entries }: Listed,
   options: ReaddirOptions | string | null | undefined,
   wrap: (bytes: Uint8Array) => Uint8Array,
 ): unknown[] {
-  const wanted = typeof options === 'string' ? options : options?.encoding
-  const encoding = encodingOf(options)
-  const shown = (name: string): string | Uint8Array => {
-    if (wanted === 'buffer') return wrap(byteStringToBytes(name))
-    if (encoding === undefined) return byteStringToText(name)
-    return decodeText(byteStringToBytes(name), encoding)
-  }
+  const shown = (name: string) => nameIn(name, options, wrap)
   if (optionsObject<ReaddirOptions>(options).withFileTypes !== true) {
     return entries.map(({ name, parent }) => shown(parent === '' ? name : `${parent}/${name}`))
   }

@@ -4,19 +4,31 @@ import { constants } from './constants.js'
 import type { EntryInfo, EntryType, SpaceInfo } from './engine.js'
 import type { FileTimes } from './times.js'
 
-const { S_IFREG, S_IFDIR } = constants
+const { S_IFREG, S_IFDIR, S_IFLNK } = constants
 
 /** What the bits of a mode are where a format holds none. */
 const FILE_MODE = 0o644
 const DIRECTORY_MODE = 0o755
 const WRITE_BITS = 0o222
 
+/** Git's mode of a submodule: no file of a system has it. */
+const S_IFGITLINK = 0o160000
+
+const KINDS: Readonly<Partial<Record<EntryType, number>>> = {
+  file: S_IFREG,
+  directory: S_IFDIR,
+  symlink: S_IFLNK,
+  submodule: S_IFGITLINK,
+}
+
 /** Bytes in one of the blocks that `blocks` counts, everywhere. */
 const STAT_BLOCK_BYTES = 512
 
 function modeOf({ type, mode }: EntryInfo, readOnly: boolean): number {
-  const bits = mode ?? (type === 'directory' ? DIRECTORY_MODE : FILE_MODE)
-  const kind = type === 'file' ? S_IFREG : type === 'directory' ? S_IFDIR : 0
+  const kind = KINDS[type] ?? 0
+  // What a format holds is told as it stands there.
+  if (mode !== undefined) return kind | mode
+  const bits = type === 'directory' ? DIRECTORY_MODE : FILE_MODE
   return kind | (readOnly ? bits & ~WRITE_BITS : bits)
 }
 
@@ -31,7 +43,7 @@ abstract class TypeQuestions {
     return this.type === 'directory'
   }
   isSymbolicLink(): boolean {
-    return false
+    return this.type === 'symlink'
   }
   isBlockDevice(): boolean {
     return false
@@ -68,7 +80,7 @@ export class Stats extends TypeQuestions {
   readonly mtimeMs: number
   readonly ctimeMs: number
   readonly birthtimeMs: number
-  /** `'other'` for what only newer versions of the format know. Not in Node's. */
+  /** Also `'submodule'`, and `'other'` for what only newer versions of the format know. Not in Node's. */
   readonly type: EntryType
 
   constructor(info: EntryInfo, blksize: number, readOnly: boolean) {

@@ -40,7 +40,7 @@ import type {
   WriteFileOptions,
 } from './options.js'
 import type { PathLike } from './path.js'
-import { listing, type ReaddirOptions, statsOf } from './results.js'
+import { listing, nameIn, type ReaddirOptions, statsOf } from './results.js'
 import type { Call } from './scheduler.js'
 import {
   type BigIntStats,
@@ -336,9 +336,12 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> {
     this.callSync(linkCall('symlink', target, path))
   }
 
-  /** @throws FsError `EINVAL`: nothing that is there is a link. */
-  readlinkSync(path: PathLike): string {
-    return this.callSync(readlinkCall(this.mount.context, path))
+  /** @throws FsError `EINVAL` for what is no link. */
+  readlinkSync(path: PathLike, options: Encoded | 'buffer'): Bytes
+  readlinkSync(path: PathLike, options?: unknown): string
+  readlinkSync(path: PathLike, options?: unknown): string | Bytes {
+    const target = this.callSync(readlinkCall(this.mount.context, path))
+    return nameIn(target, options, (bytes) => this.wrapBytes(bytes))
   }
 
   realpathSync(path: PathLike): string {

@@ -14,7 +14,12 @@ export const DEPTH_MAX = 1000
 export function statCall(context: FsContext, path: PathLike, syscall: string): Call<EntryInfo> {
   const parsed = context.parse(path)
   const call = { syscall, path: parsed.text }
-  return callOf('read', call, lookUpOp, context, parsed, call)
+  return callOf('read', call, syscall === 'lstat' ? lookUpLinkOp : lookUpOp, context, parsed, call)
+}
+
+function lookUpLinkOp(_: boolean, context: FsContext, path: Path, call: CallName): Op<EntryInfo> {
+  const { links } = context.engine
+  return links === undefined ? lookUpOp(_, context, path, call) : links.lookUp(path)
 }
 
 function lookUpOp(_: boolean, context: FsContext, path: Path, call: CallName): Op<EntryInfo> {
@@ -43,16 +48,21 @@ export function realpathCall(context: FsContext, pathLike: PathLike): Call<strin
 }
 
 function* realpathOp(_: boolean, context: FsContext, path: Path, call: CallName): Op<string> {
+  const { links } = context.engine
+  if (links !== undefined) return absoluteText(yield* links.realPath(path))
   yield* context.lookUp(path, call)
   return absoluteText(path.names)
 }
 
-/** No entry is a link: one that is there cannot be read as such. */
-export function readlinkCall(context: FsContext, path: PathLike): Call<never> {
+/** Where a link points, as a byte string. What is no link cannot be read as one. */
+export function readlinkCall(context: FsContext, path: PathLike): Call<string> {
   const { op, ...call } = statCall(context, path, 'readlink')
+  const parsed = context.parse(path)
   return {
     ...call,
     *op() {
+      const { links } = context.engine
+      if (links !== undefined) return yield* links.readLink(parsed)
       yield* op(false)
       throw fail('EINVAL', call)
     },

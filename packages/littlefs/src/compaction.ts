@@ -135,6 +135,11 @@ function* writePair(
   state: PairState,
   mayMove: boolean,
 ): Op<boolean> {
+  // The log that the list leads to is in its other block. Only where two blocks go bad in one change.
+  if (pair.isUnlisted) {
+    const hint = `blocks went bad while the metadata pair {${pair.blocks[0]}, ${pair.blocks[1]}} was moving; mount again to go on`
+    throw new FsError('EIO', { hint })
+  }
   const [active, other] = pair.blocks
   const isFirst = volume.isFirstPair(pair)
   const revision = (pair.summary.revision + 1) >>> 0

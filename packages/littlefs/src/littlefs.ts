@@ -72,6 +72,11 @@ export class LittleFS extends FileSystem {
     return new LittleFS(view, runSync(mountOn(view, options, timesOf(options)), view), options)
   }
 
+  /** True where a superblock is found on a device, the second one where the first is damaged. */
+  static async recognises(device: BlockDevice): Promise<boolean> {
+    return (await run(findBlockSize(device.geometry), device)) !== undefined
+  }
+
   /**
    * Makes an empty filesystem of the device. What it held is lost.
    *

@@ -56,6 +56,8 @@ export class MetadataPair {
   directory: Directory | undefined
   /** The pair whose tail this is, as last seen: a hint, to be verified. */
   predecessor: MetadataPair | undefined
+  /** It has moved, and the list still leads to the log that it had before, one block of which it keeps. */
+  isUnlisted = false
 
   /** True where a commit may be appended without an erase. */
   nextIsErased: boolean

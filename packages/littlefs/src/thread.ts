@@ -53,7 +53,7 @@ export function* commit(volume: Volume, pair: MetadataPair, changes: readonly Ch
   yield* volume.syncData()
   // Those that the caller has announced are its own to take back.
   const announced = volume.state.orphanCount
-  if (yield* commitLeavingOrphans(volume, pair, changes)) {
+  if (yield* commitLeavingOrphans(volume, pair, changes, true)) {
     yield* removeOrphans(volume, false, announced)
   }
 }
@@ -74,7 +74,7 @@ export function* makeRoomBefore(volume: Volume, blocks: BlockPair): Op<void> {
 export function* makeRoomIn(volume: Volume, pair: MetadataPair): Op<MetadataPair> {
   if (hasRoomForMore(volume, pair)) return pair
   const announced = volume.state.orphanCount
-  const { relay, orphans } = yield* relayBehind(volume, pair)
+  const { relay, orphans } = yield* relayBehind(volume, pair, true)
   if (orphans) yield* removeOrphans(volume, false, announced)
   return relay
 }
@@ -83,11 +83,12 @@ export function* makeRoomIn(volume: Volume, pair: MetadataPair): Op<MetadataPair
 function* relayBehind(
   volume: Volume,
   pair: MetadataPair,
+  mayMove: boolean,
 ): Op<{ relay: MetadataPair; orphans: boolean }> {
   const { tail, hardTail } = pair.summary
   const relay = yield* writeNewPair(volume, { entries: [], contents: [], tail, hardTail })
   const changes: Change[] = [{ kind: 'tail', tail: relay.blocks, hard: true }]
-  const orphans = yield* commitLeavingOrphans(volume, pair, changes)
+  const orphans = yield* commitLeavingOrphans(volume, pair, changes, mayMove)
   volume.pairs.keep(relay)
   pair.directory?.insertIntoChain(pair, [relay])
   relay.predecessor = pair
@@ -107,13 +108,21 @@ export function* dropFromThread(volume: Volume, chain: readonly MetadataPair[]):
   for (const pair of chain) volume.forgetPair(pair)
 }
 
-/** @returns true where pairs moved in a row, leaving half-orphans behind. */
+/**
+ * Only the first pair may move for wear: where those that are told of it moved in their turn, it
+ * would stay off the list while further commits are on their way, and one to itself would be written
+ * over the log that the list still leads to.
+ *
+ * @param mayMove false also for the first: while half-orphans are being mended.
+ * @returns true where pairs moved in a row, leaving half-orphans behind.
+ */
 function* commitLeavingOrphans(
   volume: Volume,
   first: MetadataPair,
   changes: readonly Change[],
+  mayMove: boolean,
 ): Op<boolean> {
-  let moved = yield* commitOrDrop(volume, first, changes)
+  let moved = yield* commitOrDrop(volume, first, changes, mayMove)
   let orphans = false
   while (moved !== undefined) {
     const { pair, before }: MovedPair = moved
@@ -121,9 +130,8 @@ function* commitLeavingOrphans(
     const entry: Entry | undefined = yield* findParentEntry(volume, before)
     if (entry !== undefined) {
       volume.state.addOrphan()
-      moved = yield* commitOne(volume, entry.pair, (parent) =>
-        pointTo(volume, parent, entry, pair.blocks),
-      )
+      const plan = (parent: MetadataPair) => pointTo(volume, parent, entry, pair.blocks)
+      moved = yield* commitOne(volume, entry.pair, plan, false)
       if (moved !== undefined) {
         orphans = true
         continue
@@ -133,13 +141,16 @@ function* commitLeavingOrphans(
     // A pair that nothing leads to yet is new: whoever made it will put it in its place.
     if (predecessor === undefined) {
       volume.unreached = undefined
+      pair.isUnlisted = false
       break
     }
     if (entry !== undefined) volume.state.removeOrphan()
-    moved = yield* commitOne(volume, predecessor, (pred) => [
+    const plan = (pred: MetadataPair): Change[] => [
       ...deleteMovedEntry(volume, pred),
       { kind: 'tail', tail: pair.blocks, hard: pred.summary.hardTail },
-    ])
+    ]
+    moved = yield* commitOne(volume, predecessor, plan, false)
+    pair.isUnlisted = false
     pair.predecessor = predecessor
   }
   return orphans
@@ -149,12 +160,17 @@ function* commitOne(
   volume: Volume,
   pair: MetadataPair,
   plan: (pair: MetadataPair) => readonly Change[],
+  mayMove: boolean,
 ): Op<MovedPair | undefined> {
   const before = pair.blocks
-  const mayMove = isWorn(volume, pair) && (yield* canMove(volume, pair))
-  if (!mayMove && isWorn(volume, pair)) volume.crowded.push(pair)
-  const relocated = yield* commitToPair(volume, pair, plan(pair), mayMove)
+  let moves = false
+  if (mayMove && isWorn(volume, pair)) {
+    moves = yield* canMove(volume, pair)
+    if (!moves) volume.crowded.push(pair)
+  }
+  const relocated = yield* commitToPair(volume, pair, plan(pair), moves)
   volume.allocator.keepTaken()
+  if (relocated) pair.isUnlisted = true
   // What moved before is reached by this commit, once this pair is.
   volume.unreached = relocated ? { pair, before } : undefined
   return volume.unreached
@@ -201,6 +217,7 @@ function* commitOrDrop(
   volume: Volume,
   pair: MetadataPair,
   changes: readonly Change[],
+  mayMove: boolean,
 ): Op<MovedPair | undefined> {
   if (becomesEmpty(pair, changes)) {
     const predecessor = yield* findPredecessor(volume, pair.blocks)
@@ -208,15 +225,14 @@ function* commitOrDrop(
     if (predecessor?.summary.hardTail === true && hasRoomForMore(volume, predecessor)) {
       volume.state.inherit(pair.summary.globalDelta)
       const { tail, hardTail } = pair.summary
-      const moved = yield* commitOne(volume, predecessor, () => [
-        { kind: 'tail', tail, hard: hardTail },
-      ])
+      const change: Change = { kind: 'tail', tail, hard: hardTail }
+      const moved = yield* commitOne(volume, predecessor, () => [change], mayMove)
       pair.directory?.removeFromChain(pair)
       volume.forgetPair(pair)
       return moved
     }
   }
-  return yield* commitOne(volume, pair, () => changes)
+  return yield* commitOne(volume, pair, () => changes, mayMove)
 }
 
 /**
@@ -355,12 +371,14 @@ function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolea
           ...deleteMovedEntry(volume, pair),
           { kind: 'tail', tail: struct.pair, hard: false },
         ]
-        if (yield* commitLeavingOrphans(volume, pair, changes)) more = true
+        if (yield* commitLeavingOrphans(volume, pair, changes, false)) more = true
+        const listed = volume.findPair(struct.pair)
+        if (listed !== undefined) listed.isUnlisted = false
         continue
       }
       if (pass === 1 && entry === undefined && alsoFull) {
         if (!hasRoomForMore(volume, pair)) {
-          const { orphans } = yield* relayBehind(volume, pair)
+          const { orphans } = yield* relayBehind(volume, pair, false)
           if (orphans) more = true
           continue
         }
@@ -410,7 +428,7 @@ function* dropOrphan(volume: Volume, predecessor: MetadataPair, head: MetadataPa
   }
   for (const pair of chain) volume.state.inherit(pair.summary.globalDelta)
   const changes: Change[] = [{ kind: 'tail', tail: last.summary.tail, hard: false }]
-  const more = yield* commitLeavingOrphans(volume, predecessor, changes)
+  const more = yield* commitLeavingOrphans(volume, predecessor, changes, false)
   for (const pair of chain) volume.forgetPair(pair)
   return more
 }

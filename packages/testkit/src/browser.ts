@@ -105,6 +105,55 @@ export async function bundleForBrowser(
   return (result.outputFiles[0] as { text: string }).text
 }
 
+/**
+ * A module for a worker: `code`, which declares a function `run`, and its imports. Each message to
+ * the worker calls it; see {@link callWorker}.
+ */
+export function bundleForWorker(code: string, folder: string): Promise<string> {
+  return bundleForBrowser({ code: `${code}\n${ANSWERING}`, folder })
+}
+
+const ANSWERING = `
+self.onmessage = async ({ data }) => {
+  try {
+    postMessage({ value: await run(data) })
+  } catch (error) {
+    postMessage({ error: String(error?.stack ?? error) })
+  }
+}`
+
+/**
+ * Calls `run` in a new worker of the page, made of a file that the page is served with.
+ *
+ * @param keep leaves the worker alive, with all that it holds, until the page is closed
+ * @returns what it gives; as data that can be cloned
+ * @throws Error what it throws
+ */
+export async function callWorker(
+  page: Page,
+  file: string,
+  argument: unknown,
+  { keep = false } = {},
+): Promise<unknown> {
+  const call = JSON.stringify({ file, argument, keep })
+  const answer = await page.evaluate(`(${inPage})(${call})`)
+  const { value, error } = answer as { value?: unknown; error?: string }
+  if (error !== undefined) throw new Error(error)
+  return value
+}
+
+/** Runs in the page. */
+const inPage = `({ file, argument, keep }) => new Promise((resolve) => {
+  const worker = new Worker('/' + file, { type: 'module' })
+  const end = (answer) => {
+    if (!keep) worker.terminate()
+    resolve(answer)
+  }
+  worker.onmessage = ({ data }) => end(data)
+  worker.onerror = ({ message }) => end({ error: message ?? 'The worker did not start.' })
+  worker.postMessage(argument)
+})`
+
 async function serve(files: PageFiles): Promise<Server> {
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname

@@ -1,4 +1,11 @@
-export { bundleForBrowser, type PageFiles, type PageOptions, withPage } from './browser.js'
+export {
+  bundleForBrowser,
+  bundleForWorker,
+  callWorker,
+  type PageFiles,
+  type PageOptions,
+  withPage,
+} from './browser.js'
 export {
   addCounts,
   type Campaign,
@@ -35,6 +42,11 @@ export { JitterDevice } from './jitter-device.js'
 export { renderAnswers } from './key-value/answers.js'
 export { type ConformanceCase, keyValueConformance } from './key-value/conformance.js'
 export type { StoreCapabilities, StoreFactory } from './key-value/driver.js'
+export {
+  keyValueReaderConformance,
+  READER_FIXTURE,
+  type ReaderCapabilities,
+} from './key-value/reader-conformance.js'
 export { LateDevice } from './late-device.js'
 export type { Finding, FindingCode, LittlefsCheckOptions } from './littlefs-checker/finding.js'
 export type { LittlefsTreeNode } from './littlefs-checker/tree.js'
@@ -57,6 +69,12 @@ export {
 export { contentOf, Random } from './model/random.js'
 export { shrinkList } from './model/shrink.js'
 export { type ModelLimits, type ModelNode, TreeModel } from './model/tree-model.js'
+export {
+  checkNotafs,
+  type NotafsDiskState,
+  type NotafsFinding,
+  type NotafsTreeNode,
+} from './notafs-checker.js'
 export { propertyParameters, type Seed, seedFromEnvironment } from './seeds.js'
 export { SparseMemoryDevice } from './sparse-memory-device.js'
 export { systemProgram } from './system.js'

@@ -6,15 +6,17 @@ import { attributeBytes, parseAttribute, parseAttributeType } from '../attribute
 import type { Context } from '../context.js'
 import { attributeName, attributesJson } from '../entries.js'
 import { UsageError } from '../errors.js'
+import type { AttributeCalls, ImageOptions } from '../formats/format.js'
 import { decodeTime, formatTime } from '../modification-time.js'
 import { toHex } from '../names.js'
-import type { ChangeOptions, Image, ImageOptions } from '../open-image.js'
-import { enginePath, parsePath } from '../paths.js'
+import type { ChangeOptions, Image } from '../open-image.js'
+import { parsePath } from '../paths.js'
 import { formatCount } from '../sizes.js'
 import {
   changingVerb,
   ESCAPED,
   JSON_OPTION,
+  lacks,
   PATH_HELP,
   withChangedImage,
   withHelp,
@@ -35,7 +37,7 @@ const CHANGE_HELP = `
 lock, one attribute after the other; those to remove go first.`
 
 export function addAttr(program: Command, context: Context): void {
-  const command = changingVerb(program, 'attr', 'show, set or remove attributes')
+  const command = changingVerb(program, context, 'attr', 'show, set or remove attributes')
     .description(
       'Lists all attributes of a file or directory; prints the value of one, in hexadecimal; or sets and removes some.',
     )
@@ -93,26 +95,33 @@ async function change(
   for (const argument of set.map(parseAttribute)) {
     added.push([argument.type, await attributeBytes(argument)])
   }
-  await withChangedImage(context, name, options, async ({ fs }) => {
-    for (const type of removed) await fs.removeAttribute(enginePath(path), type)
-    for (const [type, value] of added) await fs.setAttribute(enginePath(path), type, value)
+  await withChangedImage(context, name, options, async (image) => {
+    const attributes = attributesOf(image)
+    for (const type of removed) await attributes.remove(path, type)
+    for (const [type, value] of added) await attributes.set(path, type, value)
   })
+}
+
+/** @throws UsageError where the format holds none. */
+function attributesOf(image: Image): AttributeCalls {
+  return image.mounted.attributes ?? lacks(image, 'holds no attributes')
 }
 
 async function attr(
   { out }: Context,
-  { fs }: Image,
+  image: Image,
   path: Uint8Array,
   type: number | undefined,
   { json = false, raw = false }: AttrOptions,
 ): Promise<void> {
+  const calls = attributesOf(image)
   if (type === undefined) {
-    const attributes = await fs.getAttributes(enginePath(path))
+    const attributes = await calls.all(path)
     if (json) return out.line(JSON.stringify(attributesJson(attributes), undefined, 2))
     for (const line of attributeLines(attributes)) await out.line(line)
     return
   }
-  const value = await fs.getAttribute(enginePath(path), type)
+  const value = await calls.get(path, type)
   if (raw) return out.put(value)
   await out.line(json ? JSON.stringify({ [attributeName(type)]: toHex(value) }) : toHex(value))
 }

@@ -3,8 +3,9 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import { checkInterrupted } from '../errors.js'
-import type { Image, ImageOptions } from '../open-image.js'
-import { enginePath, parsePath } from '../paths.js'
+import type { ImageOptions } from '../formats/format.js'
+import type { Image } from '../open-image.js'
+import { parsePath } from '../paths.js'
 import { ESCAPED, failOn, imageVerb, PATH_HELP, withHelp, withImage } from '../verb.js'
 
 interface CatOptions extends ImageOptions {
@@ -12,7 +13,7 @@ interface CatOptions extends ImageOptions {
 }
 
 export function addCat(program: Command, context: Context): void {
-  const command = imageVerb(program, 'cat', 'print files')
+  const command = imageVerb(program, context, 'cat', 'print files')
     .description('Prints the content of files, one after the other, byte for byte.')
     .argument('<image>', 'the image, or - for standard input')
     .argument('<path...>', 'files in it')
@@ -30,12 +31,12 @@ export function addCat(program: Command, context: Context): void {
 
 async function cat(
   context: Context,
-  { fs, name }: Image,
+  { tree, name }: Image,
   paths: readonly Uint8Array[],
 ): Promise<void> {
   for (const path of paths) {
     try {
-      for await (const piece of fs.readFileInPieces(enginePath(path))) {
+      for await (const piece of tree.readPath(path)) {
         checkInterrupted(context.signal)
         await context.out.put(piece)
       }

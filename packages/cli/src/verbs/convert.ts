@@ -4,9 +4,10 @@ import { buildImage, ChamelonVolume, chamelonEntries, planImage } from '@caravan
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import { HostError, UsageError } from '../errors.js'
+import type { ImageOptions } from '../formats/format.js'
 import { blocksInWords } from '../geometry.js'
 import { checkReplaceable, writeHostFile } from '../host-files.js'
-import { type ImageOptions, openDevice, partOf } from '../open-image.js'
+import { openDevice, partOf } from '../open-image.js'
 import { formatCount } from '../sizes.js'
 import { failOn, failOnHost, imageVerb, withHelp } from '../verb.js'
 
@@ -24,7 +25,12 @@ code is 1 then; NEW holds the rest.`
 const NAME_MAX_DEFAULT = 255
 
 export function addConvert(program: Command, context: Context): void {
-  const command = imageVerb(program, 'convert', 'make a littlefs image of a chamelon volume')
+  const command = imageVerb(
+    program,
+    context,
+    'convert',
+    'make a littlefs image of a chamelon volume',
+  )
     .description('Makes a littlefs image that holds what a volume of chamelon holds.')
     .argument('<image>', 'the volume, or - for standard input')
     .argument('<new>', 'the file to write, or - for standard output')

@@ -5,15 +5,26 @@ import type { Command } from 'commander'
 import { asTimeChoice } from '../arguments.js'
 import type { Context } from '../context.js'
 import { HostError, isErrno, UsageError } from '../errors.js'
-import { blocksInWords, type LayoutOptions, layoutOf, layoutOptions } from '../geometry.js'
+import { addFormatOptions, makingOptions } from '../formats/options.js'
+import { blocksInWords } from '../geometry.js'
 import { type HostTreeOptions, scanDirectory, type TimeChoice } from '../host-tree.js'
 import { harmlessName } from '../names.js'
-import { checkFits, checkNewImage, planTree, reportProblems, writeNewImage } from '../new-image.js'
+import {
+  checkFits,
+  checkNewImage,
+  makingOf,
+  planTree,
+  reportProblems,
+  writeNewImage,
+} from '../new-image.js'
 import { Progress } from '../progress.js'
 import { formatCount, formatSize } from '../sizes.js'
-import { failOnHost, lockOption, withHelp } from '../verb.js'
+import { failOnHost, formatOption, lockOption, withHelp } from '../verb.js'
 
-interface CreateOptions extends LayoutOptions {
+interface CreateOptions {
+  readonly format?: string
+  readonly size?: number
+  readonly blockCount?: number
   readonly compact?: boolean
   readonly dryRun?: boolean
   readonly force?: boolean
@@ -29,16 +40,21 @@ nothing but names and contents goes in. Times do with --mtime: file for those of
 the files (none after SOURCE_DATE_EPOCH, where that is set), or seconds since 1970
 for all; as attribute t, which ESP-IDF and Arduino read.
 
-What does not fit is said before anything is written. So is what littlefs cannot
-hold (links, which are never followed, sockets, devices, names too long), and the
-exit code is 1; --skip-unsupported leaves it out and goes on. IMAGE is there whole
+What does not fit is said before anything is written. So is what the format
+cannot hold (littlefs: links, sockets, devices, names too long), and the
+exit code is 1; --skip-unsupported leaves it out and goes on. Links are never
+followed. IMAGE is there whole
 or not at all, also after Ctrl-C; - is standard output.
 
 For a device give its own sizes: an ESP32 has blocks of 4096 bytes, --prog-size 128
 and --cache-size 512.`
 
 export function addCreate(program: Command, context: Context): void {
-  const command = layoutOptions(program.command('create').summary('make an image of a directory'))
+  const command = program
+    .command('create')
+    .summary('make an image of a directory')
+    .addOption(formatOption(context.formats, 'format of the image (default: littlefs)'))
+  addFormatOptions(command, context.formats, makingOptions)
     .helpOption('-h, --help', 'print this help')
     .description('Makes an image that holds what is in a directory of this computer.')
     .argument('<dir>', 'the directory')
@@ -46,7 +62,7 @@ export function addCreate(program: Command, context: Context): void {
     .option('--compact', 'as few blocks as are needed, instead of a size')
     .option('-n, --dry-run', 'say what it would take, and write nothing')
     .option('--mtime <time>', 'none, file, or seconds since 1970 (default: none)', asTimeChoice)
-    .option('--skip-unsupported', 'leave out what littlefs cannot hold')
+    .option('--skip-unsupported', 'leave out what the format cannot hold')
     .option('-f, --force', 'replace a file that is already there')
     .option('-q, --quiet', 'no progress, no summary')
     .action((dir: string, name: string, options: CreateOptions) =>
@@ -72,11 +88,11 @@ async function create(
   options: CreateOptions,
 ): Promise<void> {
   const { compact = false, dryRun = false, force = false, quiet = false, lock } = options
-  const layout = layoutOf(options)
-  if (compact && layout.blockCount !== undefined) {
+  const { format, making, image } = makingOf(context, options)
+  if (compact && image.blockCount !== undefined) {
     throw new UsageError('--compact finds the size itself. Leave out --size and --block-count.')
   }
-  if (!compact && !dryRun && layout.blockCount === undefined) {
+  if (!compact && !dryRun && image.blockCount === undefined) {
     throw new UsageError(
       'How large is it to be? Give --size 1M (the size of the partition), --block-count, or --compact.',
     )
@@ -89,21 +105,27 @@ async function create(
     if (!dryRun) await checkNewImage(name, target)
     const found = await scanDirectory(Buffer.from(dir), ROOT, {
       ...times,
+      format: { name: format.name, holds: making.holds },
       except: name === '-' ? undefined : await statIfThere(name),
       signal: context.signal,
       onPiece: (size, path) => progress?.advance(size, harmlessName(path)),
     })
-    const { plan, entries, problems } = await planTree(found, layout)
-    if (!(await reportProblems(context, problems, options.skipUnsupported === true))) return
-    checkFits(plan)
-    const blockCount = layout.blockCount ?? Math.max(2, plan.blocksNeeded)
+    const { plan, entries, problems } = await planTree(found, image)
+    if (!(await reportProblems(context, format, problems, options.skipUnsupported === true))) return
+    checkFits(plan, image)
+    const blockCount = image.blockCount ?? Math.max(2, plan.blocksNeeded)
     const sizeBytes = entries.reduce((sum, { size }) => sum + size, 0)
-    const files = entries.filter(({ image }) => image.type === 'file').length
-    const counts = `${formatCount(files, 'file')} and ${formatCount(entries.length - files, 'directory')}`
-    const used = `${counts}, ${formatSize(sizeBytes)}, in ${name}: ${plan.blocksNeeded} of ${blocksInWords(blockCount, layout.blockSize)}`
+    const files = entries.filter(({ type }) => type === 'file').length
+    const links = entries.filter(({ type }) => type === 'symlink').length
+    const counts = [
+      formatCount(files, 'file'),
+      ...(links === 0 ? [] : [formatCount(links, 'link')]),
+      formatCount(entries.length - files - links, 'directory'),
+    ].join(' and ')
+    const used = `${counts}, ${formatSize(sizeBytes)}, in ${name}: ${plan.blocksNeeded} of ${blocksInWords(blockCount, image.blockSize)}`
     if (dryRun) return await context.out.line(`${used} would be used. Nothing was written`)
     if (!quiet) progress = new Progress(context.report.stream, sizeBytes)
-    await writeNewImage(context, name, entries, { ...layout, blockCount }, target)
+    await writeNewImage(context, name, entries, image, blockCount, target)
     progress?.clear()
     if (!quiet && name !== '-') await context.out.line(`${used} used`)
   } catch (error) {

@@ -2,7 +2,8 @@
 
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
-import type { Image, ImageOptions } from '../open-image.js'
+import type { ImageOptions } from '../formats/format.js'
+import type { Image } from '../open-image.js'
 import { formatShare, formatSize } from '../sizes.js'
 import { imageVerb, JSON_OPTION, withHelp, withImage } from '../verb.js'
 
@@ -11,7 +12,7 @@ interface DfOptions extends ImageOptions {
 }
 
 export function addDf(program: Command, context: Context): void {
-  const command = imageVerb(program, 'df', 'show how full it is')
+  const command = imageVerb(program, context, 'df', 'show how full it is')
     .description(
       'Shows size, used and free space. Every block in use is counted once: the figures are exact.',
     )
@@ -23,8 +24,12 @@ export function addDf(program: Command, context: Context): void {
   withHelp(command, ['caravan df flash.img', 'caravan df --json flash.img'])
 }
 
-async function df({ out }: Context, { fs }: Image, { json = false }: DfOptions): Promise<void> {
-  const space = await fs.df()
+async function df(
+  { out }: Context,
+  { mounted }: Image,
+  { json = false }: DfOptions,
+): Promise<void> {
+  const space = await mounted.space()
   const { blockSize, blockCount, usedBlocks, freeBlocks } = space
   if (json) return out.line(JSON.stringify(space, undefined, 2))
   const rows: string[][] = [

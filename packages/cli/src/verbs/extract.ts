@@ -3,7 +3,8 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import { extractEntries } from '../extract.js'
-import type { Image, ImageOptions } from '../open-image.js'
+import type { ImageOptions } from '../formats/format.js'
+import type { Image } from '../open-image.js'
 import { parsePath } from '../paths.js'
 import { formatCount, formatSize } from '../sizes.js'
 import { ESCAPED, imageVerb, PATH_HELP, withHelp, withImage } from '../verb.js'
@@ -17,14 +18,17 @@ interface ExtractOptions extends ImageOptions {
 
 const SAFETY_HELP = `
 Nothing is written outside DIR, whatever the names in the image are, and through
-no link that is already there. A name that this computer cannot hold ('..', 'a/b',
+no link, whether it is already there or comes from the image. A name that this computer cannot hold ('..', 'a/b',
 on Windows 'NUL' and more) is reported and left out, and the exit code is 1; with
 --escape-names it is kept in percent notation ('%4EUL'), and so are all percent
 signs ('%25').
+Links and permissions are restored where the format holds them; a link leads where
+the image says, so look before you follow one out of an image that you do not trust.
+Names that mean '.git' are left out of the images of git trees.
 Each file is there whole or not at all, also after Ctrl-C.`
 
 export function addExtract(program: Command, context: Context): void {
-  const command = imageVerb(program, 'extract', 'copy everything out')
+  const command = imageVerb(program, context, 'extract', 'copy everything out')
     .description(
       'Copies a directory of the image, with all below it, into a directory of this computer, with modification times. Files that are already there are kept and reported, unless --force says otherwise.',
     )
@@ -61,7 +65,7 @@ async function extract(
   { force = false, escapeNames = false, quiet = false }: ExtractOptions,
 ): Promise<void> {
   const options = { force, escapeNames, showProgress: !quiet }
-  const { files, directories, sizeBytes, leftOut } = await extractEntries(
+  const { files, directories, links, sizeBytes, leftOut } = await extractEntries(
     context,
     image,
     dir,
@@ -69,7 +73,11 @@ async function extract(
     options,
   )
   if (quiet) return
-  const counts = [formatCount(files, 'file'), formatCount(directories, 'directory')]
+  const counts = [
+    formatCount(files, 'file'),
+    ...(links === 0 ? [] : [formatCount(links, 'link')]),
+    formatCount(directories, 'directory'),
+  ]
   await context.out.line(`${counts.join(' and ')}, ${formatSize(sizeBytes)}, in ${dir}`)
   await context.out.flush()
   if (leftOut > 0) context.report.tell(`${formatCount(leftOut, 'entry')} left out.`)

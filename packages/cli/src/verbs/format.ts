@@ -1,26 +1,23 @@
 /** `caravan format`: an empty filesystem, in a new file or in one that is there. */
 
 import { withBlockSize } from '@caravan/core'
-import { LittleFS } from '@caravan/littlefs'
 import type { Command } from 'commander'
 import { asSize } from '../arguments.js'
 import { isBlank } from '../blank.js'
 import type { Context } from '../context.js'
 import { HostError, UsageError } from '../errors.js'
-import {
-  blocksInWords,
-  type Layout,
-  type LayoutOptions,
-  layoutOf,
-  layoutOptions,
-} from '../geometry.js'
+import type { NewImage } from '../formats/format.js'
+import { addFormatOptions, makingOptions } from '../formats/options.js'
+import { sizeOf } from '../formats/read-bytes.js'
+import { blocksInWords, given } from '../geometry.js'
 import { lookAt } from '../host-files.js'
-import { writeNewImage } from '../new-image.js'
-import { openFile, partOf, sizeOf } from '../open-image.js'
+import { makingOf, writeNewImage } from '../new-image.js'
+import { isAddress, openFile, partOf } from '../open-image.js'
 import { formatSize } from '../sizes.js'
-import { failOnHost, lockOption, withHelp } from '../verb.js'
+import { failOnHost, formatOption, lockOption, withHelp } from '../verb.js'
 
-interface FormatOptions extends LayoutOptions {
+interface FormatOptions {
+  readonly format?: string
   readonly offset?: number
   readonly force?: boolean
   readonly lock: boolean
@@ -33,7 +30,11 @@ in place, under its lock, as large as it is or as said; but only where it holds
 nothing, all 0x00 or all 0xff, unless --force says otherwise.`
 
 export function addFormat(program: Command, context: Context): void {
-  const command = layoutOptions(program.command('format').summary('make an empty filesystem'))
+  const command = program
+    .command('format')
+    .summary('make an empty filesystem')
+    .addOption(formatOption(context.formats, 'format to make (default: littlefs)'))
+  addFormatOptions(command, context.formats, makingOptions)
     .helpOption('-h, --help', 'print this help')
     .description('Makes an empty filesystem. What was there before is lost.')
     .argument('<image>', 'a file or device')
@@ -54,25 +55,27 @@ export function addFormat(program: Command, context: Context): void {
 
 async function format(context: Context, name: string, options: FormatOptions): Promise<void> {
   const { force = false, lock, quiet = false } = options
-  const layout = layoutOf(options)
+  const { image } = makingOf(context, options)
   try {
     const isThere = (await lookAt(name)) !== undefined
     const blockCount = isThere
-      ? await formatInPlace(context, name, layout, options)
-      : newBlockCount(name, layout, options)
-    if (!isThere) await writeNewImage(context, name, [], { ...layout, blockCount }, { force, lock })
+      ? await formatInPlace(context, name, image, options)
+      : newBlockCount(name, image, options)
+    if (!isThere) await writeNewImage(context, name, [], image, blockCount, { force, lock })
     if (quiet) return
-    const { blockSize, diskVersion = '2.1' } = layout
-    await context.out.line(
-      `empty littlefs ${diskVersion} in ${name}: ${blocksInWords(blockCount, blockSize)}`,
-    )
+    const words = blocksInWords(blockCount, image.blockSize)
+    await context.out.line(`empty ${image.title} in ${name}: ${words}`)
   } catch (error) {
     await failOnHost(context, name, error)
   }
 }
 
-function newBlockCount(name: string, { blockCount }: Layout, { offset }: FormatOptions): number {
-  if (name === '-') throw new UsageError('Standard input cannot be formatted. Give a file.')
+function newBlockCount(name: string, { blockCount }: NewImage, { offset }: FormatOptions): number {
+  if (name === '-' || isAddress(name)) {
+    throw new UsageError(
+      `${name === '-' ? 'Standard input' : name} cannot be formatted. Give a file.`,
+    )
+  }
   if (offset !== undefined) {
     throw new UsageError(`--offset is a place in a file, and ${name} is not there yet.`)
   }
@@ -86,15 +89,16 @@ function newBlockCount(name: string, { blockCount }: Layout, { offset }: FormatO
 async function formatInPlace(
   context: Context,
   name: string,
-  layout: Layout,
+  image: NewImage,
   { offset = 0, force = false, lock }: FormatOptions,
 ): Promise<number> {
-  const device = await openFile(name, { offset, ...layout }, { ...layout, lock })
+  const { blockSize, progSize, eraseValue } = image
+  const extent = { offset, blockSize, ...given({ blockCount: image.blockCount }) }
+  const device = await openFile(name, extent, { lock, ...given({ progSize, eraseValue }) })
   try {
     const part = partOf(device, name, offset)
-    const { blockSize } = layout
     const sizeBytes = sizeOf(part)
-    const { blockCount = Math.floor(sizeBytes / blockSize) } = layout
+    const { blockCount = Math.floor(sizeBytes / blockSize) } = image
     if (blockCount * blockSize > sizeBytes) {
       throw new HostError(
         'ENOSPC',
@@ -108,7 +112,7 @@ async function formatInPlace(
         'it holds something, which would be lost. Use --force to format it all the same.',
       )
     }
-    await LittleFS.format(withBlockSize(part, blockSize), { ...layout, blockCount })
+    await image.makeOn(withBlockSize(part, blockSize), blockCount, [])
     return blockCount
   } finally {
     await device.close()

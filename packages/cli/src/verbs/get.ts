@@ -6,12 +6,12 @@ import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import { lookUp } from '../entries.js'
 import { HostError, isErrno } from '../errors.js'
+import type { ImageOptions } from '../formats/format.js'
 import { writeHostFile } from '../host-files.js'
 import { hostNameProblem } from '../host-names.js'
-import { modificationTime } from '../modification-time.js'
 import { harmlessName } from '../names.js'
-import type { Image, ImageOptions } from '../open-image.js'
-import { baseName, enginePath, parsePath } from '../paths.js'
+import type { Image } from '../open-image.js'
+import { baseName, parsePath } from '../paths.js'
 import { ESCAPED, imageVerb, PATH_HELP, withHelp, withImage } from '../verb.js'
 
 interface GetOptions extends ImageOptions {
@@ -20,7 +20,7 @@ interface GetOptions extends ImageOptions {
 }
 
 export function addGet(program: Command, context: Context): void {
-  const command = imageVerb(program, 'get', 'copy one file out')
+  const command = imageVerb(program, context, 'get', 'copy one file out')
     .description(
       'Copies a file out of the image, with its modification time. The copy is there whole or not at all.',
     )
@@ -47,20 +47,19 @@ export function addGet(program: Command, context: Context): void {
 
 async function get(
   { out, report, signal }: Context,
-  { fs }: Image,
+  { tree }: Image,
   path: Uint8Array,
   dest: string | undefined,
   { force = false }: GetOptions,
 ): Promise<void> {
-  const pieces = fs.readFileInPieces(enginePath(path))
+  const pieces = tree.readPath(path)
   if (dest === '-') {
     for await (const piece of pieces) await out.put(piece)
     return
   }
-  const { attributes } = await lookUp(fs, path)
+  const { modified } = await lookUp(tree, path)
   const target = await targetOf(path, dest)
   try {
-    const modified = modificationTime(attributes)
     await writeHostFile(target, pieces, { force, modified, signal })
   } catch (error) {
     if (!(error instanceof HostError) && !isErrno(error)) throw error

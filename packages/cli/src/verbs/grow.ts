@@ -3,16 +3,16 @@
 import { truncate } from 'node:fs/promises'
 import { type BlockDevice, withBlockSize } from '@caravan/core'
 import { FileDevice } from '@caravan/device/node'
-import { LittleFS } from '@caravan/littlefs'
 import type { Command } from 'commander'
 import { asSize } from '../arguments.js'
 import { isBlank } from '../blank.js'
 import type { Context } from '../context.js'
 import { checkInterrupted, HostError } from '../errors.js'
-import { blocksIn, blocksInWords, writerOf } from '../geometry.js'
-import { type ChangeOptions, type ImageOptions, openImage, partOf } from '../open-image.js'
+import type { ImageFormat, ImageOptions } from '../formats/format.js'
+import { blocksIn, blocksInWords } from '../geometry.js'
+import { type ChangeOptions, isAddress, openImage, partOf, refuseAddress } from '../open-image.js'
 import { formatSize } from '../sizes.js'
-import { changingVerb, failOnHost, withHelp } from '../verb.js'
+import { changingVerb, failOnHost, lacks, withHelp } from '../verb.js'
 
 interface GrowOptions extends ImageOptions, ChangeOptions {
   readonly force?: boolean
@@ -25,7 +25,7 @@ the filesystem are taken into it, but only where they hold nothing, all 0x00 or 
 0xff, unless --force says otherwise. A filesystem does not become smaller.`
 
 export function addGrow(program: Command, context: Context): void {
-  const command = changingVerb(program, 'grow', 'make the filesystem larger')
+  const command = changingVerb(program, context, 'grow', 'make the filesystem larger')
     .description('Makes the filesystem in an image larger, in place and under its lock.')
     .argument('<image>', 'the image')
     .argument('<size>', 'the new size, a whole number of blocks: 320K, 1M', asSize)
@@ -39,6 +39,7 @@ export function addGrow(program: Command, context: Context): void {
 
 /** What is there, and what is to be. Sizes in bytes, counted from the beginning of the file. */
 interface Growth {
+  readonly format: ImageFormat
   readonly blockSize: number
   readonly oldCount: number
   readonly newCount: number
@@ -72,10 +73,12 @@ async function planGrowth(
   size: number,
   options: GrowOptions,
 ): Promise<Growth> {
+  if (isAddress(name)) refuseAddress(name)
   const image = await openImage(name, options, context)
-  const { blockSize, blockCount: oldCount } = image.fs.info()
-  const { sizeBytes, offsetBytes: offset } = image
+  const { blockSize, blockCount: oldCount } = image.mounted
+  const { sizeBytes, offsetBytes: offset, format } = image
   await image.close()
+  if (image.mounted.grow === undefined) lacks(image, 'does not grow')
   const newCount = blocksIn(size, blockSize, 'The new size')
   if (newCount < oldCount) {
     throw new HostError(
@@ -90,7 +93,7 @@ async function planGrowth(
       `it was cut short: ${missing} of the filesystem are missing. Get the whole image.`,
     )
   }
-  return { blockSize, oldCount, newCount, offset, fileSize: offset + sizeBytes }
+  return { format, blockSize, oldCount, newCount, offset, fileSize: offset + sizeBytes }
 }
 
 async function growFile(
@@ -99,7 +102,7 @@ async function growFile(
   growth: Growth,
   options: GrowOptions,
 ): Promise<void> {
-  const { blockSize, oldCount, newCount, offset, fileSize } = growth
+  const { format, blockSize, oldCount, newCount, offset, fileSize } = growth
   const end = offset + newCount * blockSize
   const { lock } = options
   const { progSize = 1, eraseValue } = options
@@ -121,9 +124,9 @@ async function growFile(
     const part = withBlockSize(partOf(device, name, offset), blockSize)
     try {
       if (end > fileSize) await eraseFrom(context, part, growth)
-      const mountOptions = { nameMax: 1022, ...writerOf(options), blockCount: oldCount }
-      const fs = await LittleFS.mount(part, { ...mountOptions, blockSize })
-      await fs.grow(newCount)
+      const mounted = await format.open(part, { ...options, blockSize, blockCount: oldCount }, true)
+      await mounted.grow?.(newCount)
+      await mounted.unmount()
     } catch (error) {
       // Nothing refers to what was added.
       if (end > fileSize) await truncate(name, fileSize)

@@ -4,9 +4,9 @@ import { type KeyValueStore, parseKey, type Timestamp } from '@caravan/core'
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import { checkInterrupted } from '../errors.js'
-import { writerOf } from '../geometry.js'
+import type { ImageOptions } from '../formats/format.js'
 import { toHex } from '../names.js'
-import type { ChangeOptions, ImageOptions } from '../open-image.js'
+import type { ChangeOptions } from '../open-image.js'
 import { withStore } from '../open-store.js'
 import { parsePath } from '../paths.js'
 import { changingVerb, ESCAPED, imageVerb, withHelp } from '../verb.js'
@@ -70,7 +70,7 @@ function reading(
   summary: string,
   run: (store: KeyValueStore, key: Uint8Array, options: KvOptions) => Promise<void>,
 ): Command {
-  const command = imageVerb(kv, name, summary)
+  const command = imageVerb(kv, context, name, summary)
     .description(sentence(summary))
     .argument('<image>', 'the image, or - for standard input')
     .argument('<key>', 'the key; / is the root')
@@ -83,7 +83,7 @@ function reading(
 }
 
 function addChanging(kv: Command, context: Context): void {
-  const set = changing(kv, 'set', 'bind a key to a value')
+  const set = changing(kv, context, 'set', 'bind a key to a value')
     .argument('<key>', 'the key')
     .argument('[value]', 'the value; - or none: standard input', '-')
     .action(async (image: string, key: string, value: string, options: KvOptions) => {
@@ -96,7 +96,7 @@ function addChanging(kv: Command, context: Context): void {
     'caravan kv set flash.img /name "My device"',
     'date | caravan kv set flash.img /built',
   ])
-  const rm = changing(kv, 'rm', 'remove a value, or a dictionary with all in it')
+  const rm = changing(kv, context, 'rm', 'remove a value, or a dictionary with all in it')
     .argument('<key...>', 'keys; what is not there is fine')
     .action((image: string, keys: string[], options: KvOptions) =>
       change(context, image, options, async (store) => {
@@ -104,7 +104,7 @@ function addChanging(kv: Command, context: Context): void {
       }),
     )
   withHelp(rm, ['caravan kv rm flash.img /boot /log'])
-  const mv = changing(kv, 'mv', 'rename a value or a dictionary')
+  const mv = changing(kv, context, 'mv', 'rename a value or a dictionary')
     .argument('<from>', 'the key')
     .argument('<to>', 'its new key; into a dictionary that is there')
     .action((image: string, from: string, to: string, options: KvOptions) =>
@@ -115,8 +115,8 @@ function addChanging(kv: Command, context: Context): void {
   withHelp(mv, ['caravan kv mv flash.img /boot /old/boot'])
 }
 
-function changing(kv: Command, name: string, summary: string): Command {
-  return changingVerb(kv, name, summary)
+function changing(kv: Command, context: Context, name: string, summary: string): Command {
+  return changingVerb(kv, context, name, summary)
     .description(`${sentence(summary)} IMAGE is changed in place, under its lock.`)
     .argument('<image>', 'the image')
     .option(...ESCAPED)
@@ -132,9 +132,7 @@ async function change(
   options: KvOptions,
   run: (store: KeyValueStore) => Promise<void>,
 ): Promise<void> {
-  const { lock } = options
-  const how = { ...writerOf(options), ...(lock === undefined ? {} : { lock }) }
-  await withStore(context, image, options, run, how)
+  await withStore(context, image, options, run, true)
 }
 
 async function readInput({ stdin, signal }: Context): Promise<Uint8Array> {

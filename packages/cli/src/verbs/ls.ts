@@ -2,9 +2,10 @@
 
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
-import { type Entry, entryJson, listEntries, showName, walkEntries } from '../entries.js'
-import { formatTime, modificationTime } from '../modification-time.js'
-import type { Image, ImageOptions } from '../open-image.js'
+import { type Entry, entryJson, leadsTo, listEntries, showName, walkEntries } from '../entries.js'
+import type { EntryType, ImageOptions, ImageTree } from '../formats/format.js'
+import { formatTime } from '../modification-time.js'
+import type { Image } from '../open-image.js'
 import { parsePath } from '../paths.js'
 import { ESCAPED, failOn, imageVerb, JSON_OPTION, PATH_HELP, withHelp, withImage } from '../verb.js'
 
@@ -16,7 +17,7 @@ interface LsOptions extends ImageOptions {
 }
 
 export function addLs(program: Command, context: Context): void {
-  const command = imageVerb(program, 'ls', 'list a directory')
+  const command = imageVerb(program, context, 'ls', 'list a directory')
     .description(
       'Lists a directory, one name a line, directories with a slash behind them. A file is listed itself.',
     )
@@ -45,24 +46,28 @@ export function addLs(program: Command, context: Context): void {
 
 async function ls(
   context: Context,
-  { fs, name: imageName }: Image,
+  { tree, name: imageName }: Image,
   path: Uint8Array,
   { long = false, recursive = false, json = false, escaped = false }: LsOptions,
 ): Promise<void> {
   const { out } = context
-  const entries = recursive ? await entriesBelow(fs, path) : await listEntries(fs, path)
+  const entries = recursive ? await entriesBelow(tree, path) : await listEntries(tree, path)
   if (json) await out.line(JSON.stringify(entries.map(entryJson), undefined, 2))
   else {
     const columns = long ? entries.map(details) : []
+    const typeWidth = Math.max(1, ...columns.map(({ type }) => type.length))
     const sizeWidth = Math.max(1, ...columns.map(({ size }) => size.length))
     const timeWidth = Math.max(0, ...columns.map(({ time }) => time.length))
     for (const [index, entry] of entries.entries()) {
       const column = columns[index]
       if (column !== undefined) {
         const time = timeWidth === 0 ? '' : `  ${column.time.padEnd(timeWidth)}`
-        await out.put(`${column.type}  ${column.size.padStart(sizeWidth)}${time}  `)
+        await out.put(
+          `${column.type.padEnd(typeWidth)}  ${column.size.padStart(sizeWidth)}${time}  `,
+        )
       }
       await out.put(shownEntry(entry, recursive, escaped, context))
+      await out.line(long ? leadsTo(entry, out, escaped) : '')
     }
   }
   for (const { path: entryPath, error } of entries) {
@@ -70,34 +75,47 @@ async function ls(
   }
 }
 
-async function entriesBelow(fs: Image['fs'], path: Uint8Array): Promise<Entry[]> {
+async function entriesBelow(tree: ImageTree, path: Uint8Array): Promise<Entry[]> {
   const entries: Entry[] = []
-  for await (const entry of walkEntries(fs, path)) entries.push(entry)
+  for await (const entry of walkEntries(tree, path)) entries.push(entry)
   return entries
 }
 
 function shownEntry(
-  { path, name, type }: Entry,
+  entry: Entry,
   wholePath: boolean,
   escaped: boolean,
   { out, style }: Context,
 ): Uint8Array {
+  const { path, name, type } = entry
   const shown = showName(wholePath ? path : name, out, escaped)
-  if (type !== 'directory') return Buffer.concat([shown, Buffer.from('\n')])
+  if (type !== 'directory') return shown
   const slash = shown[shown.length - 1] === 0x2f ? '' : '/'
-  if (!out.isTerminal) return Buffer.concat([shown, Buffer.from(`${slash}\n`)])
-  return Buffer.from(`${style('blue', Buffer.from(shown).toString() + slash)}\n`)
+  if (!out.isTerminal) return Buffer.concat([shown, Buffer.from(slash)])
+  return Buffer.from(style('blue', Buffer.from(shown).toString() + slash))
 }
 
-function details({ type, size, attributes, error }: Entry): {
+const TYPE_LETTERS: Record<EntryType, string> = {
+  file: '-',
+  directory: 'd',
+  symlink: 'l',
+  submodule: 's',
+  other: '?',
+}
+
+function details({ type, size, modified, mode, error }: Entry): {
   type: string
   size: string
   time: string
 } {
-  const modified = modificationTime(attributes)
   return {
-    type: type === 'directory' ? 'd' : type === 'file' ? '-' : '?',
+    type: TYPE_LETTERS[type] + (mode === undefined ? '' : permissions(mode)),
     size: type === 'directory' ? '-' : type === 'other' && error !== undefined ? '?' : String(size),
     time: modified === undefined ? '' : formatTime(modified),
   }
+}
+
+/** `rwxr-xr-x`. */
+function permissions(mode: number): string {
+  return Array.from('rwxrwxrwx', (letter, at) => ((mode >> (8 - at)) & 1 ? letter : '-')).join('')
 }

@@ -9,33 +9,35 @@ import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import {
   attributesJson,
+  kindJson,
   pathJson,
   UNREACHABLE_NAME,
   type WalkedEntry,
   walkEntries,
 } from '../entries.js'
 import { checkInterrupted } from '../errors.js'
+import type { EntryType, ImageOptions, ImageTree } from '../formats/format.js'
 import { compareBytes } from '../names.js'
-import type { Image, ImageOptions } from '../open-image.js'
+import type { Image } from '../open-image.js'
 import { failOn, imageVerb, withHelp, withImage } from '../verb.js'
 
 /** One element of a manifest. */
-interface ManifestEntry {
+interface ManifestEntry extends ReturnType<typeof kindJson> {
   path: string
   /** The path's bytes, where they are not UTF-8. */
   pathHex?: string
-  type: 'reg' | 'dir' | 'other'
+  type: 'reg' | 'dir' | 'link' | 'submodule' | 'other'
   /** Bytes; 0 for directories. */
   size: number
-  /** `null` for directories and for what cannot be read. */
+  /** `null` for directories, submodules and for what cannot be read; of a link that of its target. */
   sha256: string | null
-  attrs: Record<string, string>
+  attrs?: Record<string, string>
   /** `OPERATION:CODE`; the operation is `dir_open`, `dir_read`, `getattr`, `open` or `read`. */
   error?: string
 }
 
 export function addManifest(program: Command, context: Context): void {
-  const command = imageVerb(program, 'manifest', 'print every entry with its hash')
+  const command = imageVerb(program, context, 'manifest', 'print every entry with its hash')
     .description(
       'Prints a JSON array with an element for every file and directory, sorted by path: type, size, SHA-256 of the content, attributes; and, where something cannot be read, the error.',
     )
@@ -52,7 +54,7 @@ export function addManifest(program: Command, context: Context): void {
 async function manifest(context: Context, image: Image): Promise<void> {
   const { out, signal } = context
   const entries: WalkedEntry[] = []
-  for await (const entry of walkEntries(image.fs, ROOT)) {
+  for await (const entry of walkEntries(image.tree, ROOT)) {
     checkInterrupted(signal)
     entries.push(entry)
   }
@@ -69,20 +71,28 @@ async function manifest(context: Context, image: Image): Promise<void> {
 
 const ROOT = Uint8Array.of(0x2f)
 
+const TYPES: Record<EntryType, ManifestEntry['type']> = {
+  file: 'reg',
+  directory: 'dir',
+  symlink: 'link',
+  submodule: 'submodule',
+  other: 'other',
+}
+
 async function describeEntry(
-  { fs }: Image,
+  { tree }: Image,
   entry: WalkedEntry,
 ): Promise<{ described: ManifestEntry; error: CaravanError | undefined }> {
   const { path, size, attributes } = entry
-  const type = entry.type === 'file' ? 'reg' : entry.type === 'directory' ? 'dir' : 'other'
   const described: ManifestEntry = {
     ...pathJson(path),
-    type,
+    type: TYPES[entry.type],
     size,
     sha256: null,
-    attrs: attributesJson(attributes),
+    ...kindJson(entry),
+    ...(attributes === undefined ? {} : { attrs: attributesJson(attributes) }),
   }
-  const { operation, error } = await findError(fs, entry, described)
+  const { operation, error } = await findError(tree, entry, described)
   if (error !== undefined) {
     // A program that asks for this path is told that nothing is there, and so is who reads this.
     const code = error.code === UNREACHABLE_NAME ? 'ENOENT' : error.code
@@ -93,17 +103,18 @@ async function describeEntry(
 
 /** Fills in the hash; answers with what failed. */
 async function findError(
-  fs: Image['fs'],
-  { type, error, walked }: WalkedEntry,
+  tree: ImageTree,
+  { type, error, walked, target }: WalkedEntry,
   described: ManifestEntry,
 ): Promise<{ operation?: string; error?: CaravanError }> {
   if (error !== undefined && error.code !== UNREACHABLE_NAME) {
     return { operation: type === 'directory' ? 'dir_open' : 'getattr', error }
   }
-  if (type !== 'directory') {
+  if (target !== undefined) described.sha256 = createHash('sha256').update(target).digest('hex')
+  else if (type !== 'directory' && type !== 'submodule') {
     const hash = createHash('sha256')
     try {
-      for await (const piece of fs.readEntryInPieces(walked)) hash.update(piece)
+      for await (const piece of tree.read(walked)) hash.update(piece)
     } catch (caught) {
       if (!(caught instanceof CaravanError)) throw caught
       return { operation: type === 'file' ? 'read' : 'open', error: caught }

@@ -1,46 +1,41 @@
 /** `caravan map`: a picture of the blocks. */
 
-import type { BlockUse } from '@caravan/littlefs'
 import type { Command } from 'commander'
 import { asCount } from '../arguments.js'
-import { blocksPerCellFor, type Cell, type CellKind, kindOf, mapBlocks } from '../block-map.js'
+import { FREE } from '../block-map.js'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
+import type { BlockUse, ImageOptions } from '../formats/format.js'
+import { draw, FREE_LOOK, type Looks, lookOf } from '../map-drawing.js'
 import { encodeUtf8, harmlessName } from '../names.js'
-import type { Image, ImageOptions } from '../open-image.js'
-import { formatCount, formatShare, formatSize } from '../sizes.js'
-import type { Colour } from '../style.js'
-import { imageVerb, JSON_OPTION, withHelp, withImage } from '../verb.js'
+import { type Image, isAddress } from '../open-image.js'
+import { imageVerb, JSON_OPTION, lacks, withHelp, withImage } from '../verb.js'
+import { watchMap } from '../watch-map.js'
 
 interface MapOptions extends ImageOptions {
+  readonly watch?: boolean
+  /** Operations. */
+  readonly workload?: number
+  readonly seed?: number
+  readonly svg?: string
+  readonly frames?: number
+  /** Milliseconds. */
+  readonly every?: number
+  readonly force?: boolean
   readonly json?: boolean
   readonly list?: boolean
   readonly ascii?: boolean
   readonly perCell?: number
 }
 
-interface Look {
-  readonly mark: string
-  readonly ascii: string
-  readonly colour: Colour
-  readonly name: string
-}
-
-const LOOKS: Record<CellKind, Look> = {
-  active: { mark: '◆', ascii: 'M', colour: 'yellow', name: 'metadata, in force' },
-  other: { mark: '◇', ascii: 'm', colour: 'magenta', name: 'metadata, other half' },
-  data: { mark: '█', ascii: '#', colour: 'cyan', name: 'data' },
-  free: { mark: '·', ascii: '.', colour: 'dim', name: 'free' },
-}
-
-/** Data in a quarter of the blocks of a cell, in half of them, in three quarters. */
-const SHADES = ['░', '▒', '▓'] as const
-
-/** Rows that still fit on a screen. */
-const ROWS_MAX = 32
+const WATCH_HELP = `
+With --watch or --workload blocks are coloured by age too: bright where they were just
+written, red where they were just freed, faint where they have not changed for long.
+--workload writes, changes, renames and removes files in a copy in memory, the same for
+the same --seed; IMAGE is only read.`
 
 export function addMap(program: Command, context: Context): void {
-  const command = imageVerb(program, 'map', 'show a picture of the blocks')
+  const command = imageVerb(program, context, 'map', 'show a picture of the blocks')
     .description(
       'Draws which blocks hold metadata, data or nothing. Where there are many, a character stands for several blocks.',
     )
@@ -53,133 +48,86 @@ export function addMap(program: Command, context: Context): void {
     )
     .option('--ascii', 'draw with ASCII characters alone')
     .option(...JSON_OPTION)
+    .option('-w, --watch', 'draw it again whenever it changes, coloured by age')
+    .option('--workload <count>', 'change a copy in memory so often, and show that', asCount)
+    .option('--seed <number>', 'which workload (default: 1)', asCount)
+    .option('--svg <file>', 'a picture for documents; with several frames an animation')
+    .option('--frames <count>', 'with --watch: end after so many pictures', asCount)
+    .option('--every <ms>', 'time between two pictures (default: 100)', asCount)
+    .option('-f, --force', 'with --svg: replace a file that is already there')
     .action((name: string, options: MapOptions) => {
-      if (options.perCell === 0) throw new UsageError('--per-cell must be 1 or more.')
+      checkMapOptions(name, options)
+      if (isMoving(options)) return watchMap(context, name, options)
       return withImage(context, name, options, (image) => map(context, image, options))
     })
-  withHelp(command, [
-    'caravan map flash.img',
-    'caravan map --per-cell 1 flash.img   every block, however many',
-    'caravan map --list flash.img         which file is in which block',
-    'caravan map --json flash.img         for a program',
-  ])
+  withHelp(
+    command,
+    [
+      'caravan map flash.img',
+      'caravan map --per-cell 1 flash.img   every block, however many',
+      'caravan map --list flash.img         which file is in which block',
+      'caravan map --json flash.img         for a program',
+      'caravan map --watch flash.img        as another program changes it; Ctrl-C ends it',
+      'caravan map --watch --workload 200 flash.img',
+      'caravan map --svg map.svg --workload 80 flash.img',
+    ],
+    WATCH_HELP,
+  )
 }
 
-async function map(context: Context, { fs }: Image, options: MapOptions): Promise<void> {
-  const { blockSize, blockCount } = fs.info()
-  const uses = (await fs.blockUse()).sort((a, b) => a.block - b.block)
+function isMoving({ watch, workload, svg }: MapOptions): boolean {
+  return watch === true || workload !== undefined || svg !== undefined
+}
+
+/** @throws UsageError for options that do not go together. */
+function checkMapOptions(name: string, options: MapOptions): void {
+  const { perCell, watch, workload, svg, frames, seed, force, every, json, list } = options
+  if (perCell === 0) throw new UsageError('--per-cell must be 1 or more.')
+  if (isMoving(options) && (json === true || list === true)) {
+    throw new UsageError('--json and --list tell of the image as it is: leave out the pictures.')
+  }
+  if (seed !== undefined && workload === undefined) {
+    throw new UsageError('--seed says which --workload: give one.')
+  }
+  if (frames !== undefined && (watch !== true || workload !== undefined)) {
+    throw new UsageError('--frames ends --watch; a --workload ends by itself.')
+  }
+  if (every !== undefined && !isMoving(options)) {
+    throw new UsageError('--every is the time between pictures: give --watch or --workload.')
+  }
+  if (force === true && svg === undefined) throw new UsageError('--force goes with --svg FILE.')
+  const isWatching = watch === true && workload === undefined
+  if (isWatching && (name === '-' || isAddress(name))) {
+    throw new UsageError('--watch looks at a file of this computer again and again. Give one.')
+  }
+  if (isWatching && svg !== undefined && frames === undefined) {
+    throw new UsageError('An animation has an end: give --frames, or a --workload.')
+  }
+}
+
+async function map(context: Context, image: Image, options: MapOptions): Promise<void> {
+  const { blockSize, blockCount, blockMap } = image.mounted
+  if (blockMap === undefined) return lacks(image, 'has no blocks of several kinds to show')
+  const uses = [...(await blockMap.uses())].sort((a, b) => a.block - b.block)
+  const looks = { ...blockMap.looks, [FREE]: FREE_LOOK }
   if (options.json === true) {
     const json = { blockSize, blockCount, used: uses.map(useJson) }
     return context.out.line(JSON.stringify(json, undefined, 2))
   }
-  if (options.list === true) return list(context, uses)
-  await draw(context, uses, blockSize, blockCount, options)
+  if (options.list === true) return list(context, uses, looks)
+  await draw(context, { blockSize, blockCount, uses, looks }, options)
 }
 
-function useJson({ block, kind, active, path }: BlockUse) {
-  return {
-    block,
-    kind,
-    ...(kind === 'metadata' ? { active } : {}),
-    path: path ?? null,
-  }
+function useJson({ block, json, path }: BlockUse) {
+  return { block, ...json, path: path ?? null }
 }
 
-async function list({ out }: Context, uses: readonly BlockUse[]): Promise<void> {
+async function list({ out }: Context, uses: readonly BlockUse[], looks: Looks): Promise<void> {
   const width = String(uses[uses.length - 1]?.block ?? 0).length
-  const nameWidth = Math.max(...Object.values(LOOKS).map(({ name }) => name.length))
+  const nameWidth = Math.max(...Object.values(looks).map(({ name }) => name.length))
   for (const use of uses) {
-    const { name } = LOOKS[kindOf(use)]
+    const { name } = lookOf(looks, use.look)
     const path = use.path === undefined ? '(not in the tree)' : harmlessName(encodeUtf8(use.path))
     await out.line(`${String(use.block).padStart(width)}  ${name.padEnd(nameWidth)}  ${path}`)
   }
-}
-
-async function draw(
-  context: Context,
-  uses: readonly BlockUse[],
-  blockSize: number,
-  blockCount: number,
-  options: MapOptions,
-): Promise<void> {
-  const { out, env, style } = context
-  const ascii = options.ascii === true || !speaksUtf8(env)
-  const numberWidth = String(Math.max(0, blockCount - 1)).length
-  const width = rowWidth((out.stream.columns ?? 80) - numberWidth - 3)
-  const blocksPerCell = options.perCell ?? blocksPerCellFor(blockCount, width * ROWS_MAX)
-  const { cells } = mapBlocks(uses, blockCount, blocksPerCell)
-  for (let at = 0; at < cells.length; at += width) {
-    const row = cells.slice(at, at + width)
-    const number = String(at * blocksPerCell).padStart(numberWidth)
-    await out.line(`${style('dim', number)}  ${paint(row, blocksPerCell, ascii, context)}`)
-  }
-  await out.line()
-  if (blocksPerCell > 1) {
-    await out.line(
-      `Each character stands for ${blocksPerCell} blocks (${formatSize(blocksPerCell * blockSize)}) and shows the first of these among them:`,
-    )
-  }
-  await drawLegend(context, uses, blockCount, blocksPerCell, ascii)
-}
-
-/** A round number of cells, so that block numbers can be counted off. */
-function rowWidth(columns: number): number {
-  if (columns >= 64) return 64
-  return Math.max(8, columns - (columns % 8))
-}
-
-/** Neighbours of one colour are painted together. */
-function paint(
-  row: readonly Cell[],
-  blocksPerCell: number,
-  ascii: boolean,
-  { style }: Context,
-): string {
-  let painted = ''
-  for (let at = 0; at < row.length; ) {
-    const { kind } = row[at] as Cell
-    let marks = ''
-    while (at < row.length && row[at]?.kind === kind) {
-      marks += mark(row[at] as Cell, blocksPerCell, ascii)
-      at++
-    }
-    painted += style(LOOKS[kind].colour, marks)
-  }
-  return painted
-}
-
-function mark({ kind, usedCount }: Cell, blocksPerCell: number, ascii: boolean): string {
-  const look = LOOKS[kind]
-  if (ascii) return look.ascii
-  if (kind !== 'data' || usedCount >= blocksPerCell) return look.mark
-  return SHADES[Math.min(2, Math.floor((4 * usedCount) / blocksPerCell))] as string
-}
-
-async function drawLegend(
-  { out, style }: Context,
-  uses: readonly BlockUse[],
-  blockCount: number,
-  blocksPerCell: number,
-  ascii: boolean,
-): Promise<void> {
-  const counts: Record<CellKind, number> = { active: 0, other: 0, data: 0, free: 0 }
-  for (const use of uses) counts[kindOf(use)]++
-  counts.free = blockCount - uses.length
-  const width = String(blockCount).length + ' blocks'.length
-  for (const kind of ['active', 'other', 'data', 'free'] as const) {
-    const { mark: full, ascii: plain, colour, name } = LOOKS[kind]
-    const shades =
-      kind === 'data' && blocksPerCell > 1 && !ascii ? `${SHADES.join('')}${full}` : full
-    const sign = style(colour, (ascii ? plain : shades).padEnd(blocksPerCell > 1 && !ascii ? 4 : 1))
-    const count = formatCount(counts[kind], 'block').padStart(width)
-    await out.line(
-      `${sign}  ${name.padEnd(20)}  ${count}  ${formatShare(counts[kind], blockCount)}`,
-    )
-  }
-}
-
-/** POSIX: LC_ALL before LC_CTYPE before LANG. Where nothing is said, UTF-8 is what there is. */
-function speaksUtf8({ LC_ALL, LC_CTYPE, LANG }: NodeJS.ProcessEnv): boolean {
-  const locale = LC_ALL || LC_CTYPE || LANG
-  return !locale || /utf-?8/i.test(locale)
 }

@@ -3,7 +3,8 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import { checkInterrupted } from '../errors.js'
-import type { ChangeOptions, Image, ImageOptions } from '../open-image.js'
+import type { ImageOptions } from '../formats/format.js'
+import type { ChangeOptions, Image } from '../open-image.js'
 import { enginePath, parsePath } from '../paths.js'
 import { changingVerb, ESCAPED, failOn, PATH_HELP, withChangedImage, withHelp } from '../verb.js'
 
@@ -13,7 +14,7 @@ interface MkdirOptions extends ImageOptions, ChangeOptions {
 }
 
 export function addMkdir(program: Command, context: Context): void {
-  const command = changingVerb(program, 'mkdir', 'make directories')
+  const command = changingVerb(program, context, 'mkdir', 'make directories')
     .description('Makes directories in an image, which is changed in place, under its lock.')
     .argument('<image>', 'the image')
     .argument('<path...>', 'directories to make')

@@ -3,8 +3,9 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import { checkInterrupted, HostError, UsageError } from '../errors.js'
+import type { ImageOptions } from '../formats/format.js'
 import { harmlessName } from '../names.js'
-import type { ChangeOptions, Image, ImageOptions } from '../open-image.js'
+import type { ChangeOptions, Image } from '../open-image.js'
 import { baseName, enginePath, joinPath, parsePath } from '../paths.js'
 import { typeAt } from '../targets.js'
 import { changingVerb, ESCAPED, failOn, PATH_HELP, withChangedImage, withHelp } from '../verb.js'
@@ -19,7 +20,7 @@ that name, in one step. IMAGE is changed in place, under its lock; cut short, ea
 SOURCE has its old name or the new one.`
 
 export function addMv(program: Command, context: Context): void {
-  const command = changingVerb(program, 'mv', 'rename or move')
+  const command = changingVerb(program, context, 'mv', 'rename or move')
     .usage('[options] <image> <source...> <dest>')
     .description('Renames a file or directory of an image, or moves several into a directory.')
     .argument('<image>', 'the image')

@@ -3,12 +3,12 @@
 import type { Stats } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { FsError } from '@caravan/core'
-import type { ImageEntry } from '@caravan/littlefs'
 import type { Command } from 'commander'
+import { addTree } from '../add-tree.js'
 import { asTimeChoice } from '../arguments.js'
 import type { Context } from '../context.js'
 import { checkInterrupted, HostError, isErrno, UsageError } from '../errors.js'
+import type { ImageOptions } from '../formats/format.js'
 import {
   directoryEntry,
   fileEntry,
@@ -21,11 +21,10 @@ import {
 } from '../host-tree.js'
 import { encodeUtf8, harmlessName } from '../names.js'
 import { reportProblems } from '../new-image.js'
-import type { ChangeOptions, Image, ImageOptions } from '../open-image.js'
-import { enginePath, joinPath, parentOf, parsePath } from '../paths.js'
+import type { ChangeOptions, Image } from '../open-image.js'
+import { joinPath } from '../paths.js'
 import { Progress } from '../progress.js'
-import { formatCount } from '../sizes.js'
-import { typeAt } from '../targets.js'
+import { type Dest, enterDest, parseDest } from '../targets.js'
 import {
   changingVerb,
   ESCAPED,
@@ -56,7 +55,7 @@ whenever this is cut short, and nothing changes where it does not fit. --mtime i
 as for "caravan create". --prog-size and the others are those of the device.`
 
 export function addPut(program: Command, context: Context): void {
-  const command = changingVerb(program, 'put', 'copy files into the image')
+  const command = changingVerb(program, context, 'put', 'copy files into the image')
     .usage('[options] <image> <source...> <dest>')
     .description('Copies files of this computer into an image, with -r directories too.')
     .argument('<image>', 'the image')
@@ -66,7 +65,7 @@ export function addPut(program: Command, context: Context): void {
     )
     .option('-r, --recursive', 'copy directories with all that is in them')
     .option('--mtime <time>', 'none, file, or seconds since 1970 (default: none)', asTimeChoice)
-    .option('--skip-unsupported', 'leave out what littlefs cannot hold')
+    .option('--skip-unsupported', 'leave out what the format cannot hold')
     .option('-q, --quiet', 'no progress')
     .option(...ESCAPED)
     .action((name: string, paths: string[], options: PutOptions) => {
@@ -74,8 +73,7 @@ export function addPut(program: Command, context: Context): void {
       if (sources.length === 0) {
         throw new UsageError('Copy what, and where to? caravan put IMAGE SOURCE... DEST')
       }
-      const argument = paths[paths.length - 1] as string
-      const dest = { path: parsePath(argument, options), isDirectory: /\/\.?$/.test(argument) }
+      const dest = parseDest(paths[paths.length - 1] as string, options)
       return withChangedImage(context, name, options, (image) =>
         new Put(context, image, options).run(sources, dest),
       )
@@ -92,13 +90,6 @@ export function addPut(program: Command, context: Context): void {
   )
 }
 
-/** Where it goes in the image. */
-interface Dest {
-  readonly path: Uint8Array
-  /** It was written as one, with a slash at its end. */
-  readonly isDirectory: boolean
-}
-
 class Put {
   private readonly entries: HostEntry[] = []
   private readonly problems: HostProblem[] = []
@@ -112,6 +103,7 @@ class Put {
   ) {
     this.treeOptions = {
       ...timeOptions(context, options.mtime),
+      format: { name: image.format.name, holds: image.mounted.holds },
       signal: context.signal,
       onPiece: (size, path) => this.progress?.advance(size, harmlessName(path)),
     }
@@ -119,23 +111,20 @@ class Put {
 
   async run(sources: readonly string[], dest: Dest): Promise<void> {
     const { context, options } = this
-    const isDirectory = (await typeAt(this.image.fs, dest.path)) === 'directory'
-    const needed = this.directoryNeeded(sources, dest)
-    if (!isDirectory && (await typeAt(this.image.fs, needed)) !== 'directory') {
-      const reason = 'no such directory. Make it first: caravan mkdir -p IMAGE PATH'
-      context.report.fail([this.image.name, harmlessName(needed)], new HostError('ENOTDIR', reason))
-      return
-    }
-    for (const source of sources) await this.add(source, dest.path, isDirectory)
+    const isInto = await enterDest(context, this.image, sources.length, dest, options.recursive)
+    if (isInto === undefined) return
+    for (const source of sources) await this.add(source, dest.path, isInto)
     if (context.report.failed) return context.report.tell('nothing was written.')
-    if (!(await reportProblems(context, this.problems, options.skipUnsupported === true))) return
+    if (
+      !(await reportProblems(
+        context,
+        this.image.format,
+        this.problems,
+        options.skipUnsupported === true,
+      ))
+    )
+      return
     await this.write()
-  }
-
-  /** The directory that must be there where DEST is none. */
-  private directoryNeeded(sources: readonly string[], { path, isDirectory }: Dest): Uint8Array {
-    const mayBecomeIt = sources.length === 1 && (!isDirectory || this.options.recursive === true)
-    return mayBecomeIt ? parentOf(path) : path
   }
 
   /** Adds a source to what is to be written. */
@@ -144,7 +133,7 @@ class Put {
     try {
       // Where a link leads, since files are opened without following any.
       const host = await realpath(source, { encoding: 'buffer' })
-      const stats = await lookAtArgument(host)
+      const stats = await lookAtArgument(host, this.treeOptions)
       if (stats.isDirectory() && this.options.recursive !== true) {
         throw new HostError('EISDIR', 'a directory. Copy it with -r.')
       }
@@ -179,67 +168,24 @@ class Put {
     const data = Buffer.concat(pieces)
     const { time } = this.treeOptions
     const mtime = time === 'none' || time === 'file' ? {} : { mtime: time.seconds }
-    const image: ImageEntry = { path: enginePath(path), type: 'file', data, ...mtime }
-    this.entries.push({ image, path, host: Buffer.from('-'), size: data.length })
+    const size = data.length
+    const host = Buffer.from('-')
+    this.entries.push({ path, type: 'file', size, content: [data], host, ...mtime })
   }
 
   private async write(): Promise<void> {
-    const { fs, name } = this.image
-    const { context, entries, options } = this
+    const { context, entries, image, options } = this
     const sizeBytes = entries.reduce((sum, { size }) => sum + size, 0)
     if (options.quiet !== true) this.progress = new Progress(context.report.stream, sizeBytes)
     try {
-      await fs.addTree(this.withOwnAttributes())
+      await addTree(context, image, entries)
     } catch (error) {
       this.progress?.clear()
-      await failOnHost(context, name, await this.inWords(error))
+      await failOnHost(context, image.name, error)
     } finally {
       this.progress?.clear()
     }
   }
-
-  /** Nothing was changed: said, since a part might have been. */
-  private async inWords(error: unknown): Promise<unknown> {
-    if (!(error instanceof FsError)) return error
-    const path = error.path === undefined ? '' : `${harmlessName(encodeUtf8(error.path))}: `
-    switch (error.code) {
-      case 'ENOSPC': {
-        const space = await this.spaceInWords()
-        return unchanged(
-          error,
-          `no space left: ${space}. Remove something, or use \`caravan grow\`.`,
-        )
-      }
-      case 'EISDIR':
-        return unchanged(error, `${path}a directory in the image has this name. Remove it first.`)
-      case 'ENOTDIR':
-        return unchanged(error, `${path}a file in the image is where a directory is needed.`)
-      default:
-        return error
-    }
-  }
-
-  private async spaceInWords(): Promise<string> {
-    const { blockSize, freeBlocks } = await this.image.fs.df()
-    // Smaller files may stand in the metadata.
-    const sizes = this.entries.map(({ size }) => size).filter((size) => size > blockSize / 8)
-    const blocks = sizes.reduce((sum, size) => sum + Math.ceil(size / blockSize), 0)
-    return `the files take at least ${formatCount(blocks, 'block')} of ${blockSize} bytes, and ${freeBlocks} are free`
-  }
-
-  /** A time is one attribute; the others of what is there already stay. */
-  private async *withOwnAttributes(): AsyncGenerator<ImageEntry, void, void> {
-    const { fs } = this.image
-    for (const { image, path } of this.entries) {
-      checkInterrupted(this.context.signal)
-      if (image.mtime === undefined || (await typeAt(fs, path)) === undefined) yield image
-      else yield { ...image, attributes: await fs.getAttributes(enginePath(path)) }
-    }
-  }
-}
-
-function unchanged({ code }: FsError, reason: string): HostError {
-  return new HostError(code, `${reason} Nothing was changed.`)
 }
 
 /** The name under which a source goes into a directory; `undefined` for `.` and the like. */

@@ -3,7 +3,8 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import { checkInterrupted, HostError } from '../errors.js'
-import type { ChangeOptions, Image, ImageOptions } from '../open-image.js'
+import type { ImageOptions } from '../formats/format.js'
+import type { ChangeOptions, Image } from '../open-image.js'
 import { enginePath, parsePath } from '../paths.js'
 import { changingVerb, ESCAPED, failOn, PATH_HELP, withChangedImage, withHelp } from '../verb.js'
 
@@ -18,7 +19,7 @@ IMAGE is changed in place, under its lock. Cut short, each entry is there or gon
 a directory goes after all that was in it.`
 
 export function addRm(program: Command, context: Context): void {
-  const command = changingVerb(program, 'rm', 'remove files')
+  const command = changingVerb(program, context, 'rm', 'remove files')
     .description('Removes files of an image, with -r directories and all that is in them.')
     .argument('<image>', 'the image')
     .argument('<path...>', 'files or directories in it')

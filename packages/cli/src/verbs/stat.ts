@@ -2,9 +2,10 @@
 
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
-import { entryJson, lookUp, showName } from '../entries.js'
-import { formatTime, modificationTime } from '../modification-time.js'
-import type { Image, ImageOptions } from '../open-image.js'
+import { entryJson, formatMode, lookUp, showName } from '../entries.js'
+import type { EntryType, ImageOptions } from '../formats/format.js'
+import { formatTime } from '../modification-time.js'
+import type { Image } from '../open-image.js'
 import { parsePath } from '../paths.js'
 import { formatSize } from '../sizes.js'
 import { ESCAPED, imageVerb, JSON_OPTION, PATH_HELP, withHelp, withImage } from '../verb.js'
@@ -16,7 +17,7 @@ interface StatOptions extends ImageOptions {
 }
 
 export function addStat(program: Command, context: Context): void {
-  const command = imageVerb(program, 'stat', 'show what is known of a file or directory')
+  const command = imageVerb(program, context, 'stat', 'show what is known of a file or directory')
     .description('Shows type, size, modification time (UTC) and attributes of a file or directory.')
     .argument('<image>', 'the image, or - for standard input')
     .argument('<path>', 'file or directory in it')
@@ -33,25 +34,38 @@ export function addStat(program: Command, context: Context): void {
   )
 }
 
+const TYPE_WORDS: Record<EntryType, string> = {
+  file: 'file',
+  directory: 'directory',
+  symlink: 'symbolic link',
+  submodule: 'submodule',
+  other: 'neither file nor directory',
+}
+
 async function stat(
   { out }: Context,
-  { fs }: Image,
+  { tree }: Image,
   path: Uint8Array,
   { json = false, escaped = false }: StatOptions,
 ): Promise<void> {
-  const entry = await lookUp(fs, path)
+  const entry = await lookUp(tree, path)
   if (entry.error !== undefined) throw entry.error
   if (json) return out.line(JSON.stringify(entryJson(entry), undefined, 2))
-  const modified = modificationTime(entry.attributes)
-  const type = entry.type === 'other' ? 'neither file nor directory' : entry.type
+  const { modified, mode, id, attributes = new Map() } = entry
   await out.put('path        ')
   await out.line(showName(path, out, escaped))
-  await out.line(`type        ${type}`)
-  if (entry.type !== 'directory') {
+  await out.line(`type        ${TYPE_WORDS[entry.type]}`)
+  if (entry.target !== undefined) {
+    await out.put('leads to    ')
+    await out.line(showName(entry.target, out, escaped))
+  } else if (entry.type !== 'directory' && entry.type !== 'submodule') {
     await out.line(`size        ${sizeInWords(entry.size)}`)
   }
+  if (mode !== undefined) await out.line(`mode        ${formatMode(mode)}`)
+  if (id !== undefined)
+    await out.line(`${entry.type === 'submodule' ? 'commit' : 'object'}      ${id}`)
   if (modified !== undefined) await out.line(`modified    ${formatTime(modified)} UTC`)
-  for (const [index, line] of attributeLines(entry.attributes).entries()) {
+  for (const [index, line] of attributeLines(attributes).entries()) {
     await out.line(`${index === 0 ? 'attributes' : '          '}  ${line}`)
   }
 }

@@ -2,9 +2,17 @@
 
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
-import { type Entry, type EntryJson, entryJson, showName, walkEntries } from '../entries.js'
+import {
+  type Entry,
+  type EntryJson,
+  entryJson,
+  leadsTo,
+  showName,
+  walkEntries,
+} from '../entries.js'
+import type { ImageOptions } from '../formats/format.js'
 import { decodeLenient } from '../names.js'
-import type { Image, ImageOptions } from '../open-image.js'
+import type { Image } from '../open-image.js'
 import { parsePath } from '../paths.js'
 import { formatCount, formatSize } from '../sizes.js'
 import { ESCAPED, failOn, imageVerb, JSON_OPTION, PATH_HELP, withHelp, withImage } from '../verb.js'
@@ -26,7 +34,7 @@ interface NodeJson extends EntryJson {
 }
 
 export function addTree(program: Command, context: Context): void {
-  const command = imageVerb(program, 'tree', 'show everything as a tree')
+  const command = imageVerb(program, context, 'tree', 'show everything as a tree')
     .description('Draws a directory and all below it as a tree, with the size of each file.')
     .argument('<image>', 'the image, or - for standard input')
     .argument('[path]', 'where to begin', '/')
@@ -49,17 +57,18 @@ export function addTree(program: Command, context: Context): void {
 
 async function tree(
   context: Context,
-  { fs, name }: Image,
+  { tree: entryTree, name }: Image,
   path: Uint8Array,
   { json = false, escaped = false }: TreeOptions,
 ): Promise<void> {
   const { out } = context
   const entries: Entry[] = []
-  for await (const entry of walkEntries(fs, path)) entries.push(entry)
+  for await (const entry of walkEntries(entryTree, path)) entries.push(entry)
   const root = nest(entries)
   if (json) await out.line(JSON.stringify(nodeJson(root), undefined, 2))
   else {
     await out.put(showName(root.entry.path, out, escaped))
+    await out.put(leadsTo(root.entry, out, escaped))
     await out.line(note(root.entry, context))
     await draw(root, '', escaped, context)
     await out.line(`\n${summary(entries)}`)
@@ -96,6 +105,7 @@ async function draw(
       isDirectory && out.isTerminal ? style('blue', `${Buffer.from(name).toString()}/`) : name,
     )
     if (isDirectory && !out.isTerminal) await out.put('/')
+    await out.put(leadsTo(child.entry, out, escaped))
     await out.line(note(child.entry, context))
     await draw(child, `${indent}${isLast ? '    ' : '│   '}`, escaped, context)
   }
@@ -104,7 +114,8 @@ async function draw(
 /** What stands behind the name. */
 function note({ type, size, error }: Entry, { style }: Context): string {
   if (error !== undefined) return ` ${style('red', '[damaged]')}`
-  if (type === 'directory') return ''
+  if (type === 'directory' || type === 'symlink') return ''
+  if (type === 'submodule') return ` ${style('dim', '(submodule)')}`
   const kind = type === 'other' ? 'unknown type, ' : ''
   return ` ${style('dim', `(${kind}${formatSize(size)})`)}`
 }
@@ -112,19 +123,19 @@ function note({ type, size, error }: Entry, { style }: Context): string {
 function summary(entries: readonly Entry[]): string {
   const files = entries.filter(({ type }) => type === 'file')
   const directories = entries.filter(({ type, depth }) => type === 'directory' && depth > 0)
-  const others = entries.length - files.length - entries.filter(isDirectory).length
+  const links = entries.filter(({ type }) => type === 'symlink')
+  const submodules = entries.filter(({ type }) => type === 'submodule')
+  const others = entries.filter(({ type }) => type === 'other').length
   const sizeBytes = files.reduce((sum, { size }) => sum + size, 0)
   const parts = [
     formatCount(directories.length, 'directory'),
     formatCount(files.length, 'file'),
+    ...(links.length === 0 ? [] : [formatCount(links.length, 'link')]),
+    ...(submodules.length === 0 ? [] : [formatCount(submodules.length, 'submodule')]),
     ...(others === 0 ? [] : [`${others} of unknown type`]),
     formatSize(sizeBytes),
   ]
   return parts.join(', ')
-}
-
-function isDirectory({ type }: Entry): boolean {
-  return type === 'directory'
 }
 
 function nodeJson({ entry, children }: Node): NodeJson {

@@ -10,13 +10,20 @@ export interface StoreFactory {
   reopen?(store: KeyValueStore): Promise<KeyValueStore>
 }
 
+export type TimeExactness = 'ps' | 'ns' | 'ms' | 's' | 'double' | 'none'
+
 export interface StoreCapabilities {
   /** Which functions are asked. */
   readonly mode: 'sync' | 'async'
   /** Remount before every single call. Needs `reopen`. Default false. */
   readonly remountBetween?: boolean
-  /** What a stored time is exact to. `none`: no times are stored. Default `ms`. */
-  readonly times?: 'ps' | 'ns' | 'ms' | 's' | 'none'
+  /**
+   * What a stored time is exact to; `double`: seconds since 1970 as a double. `none`: no times are
+   * stored. Default `ms`.
+   */
+  readonly times?: TimeExactness
+  /** Dictionaries have a time of their own, that of the last change below them. Default false. */
+  readonly dictionaryTimes?: boolean
   /** The longest segment in bytes. Default 255. */
   readonly nameMax?: number
   /** A small batch in one dictionary is atomic. Default true. */

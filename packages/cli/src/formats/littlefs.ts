@@ -1,0 +1,153 @@
+/** littlefs, and as a key-value store also chamelon's dialect of it. */
+
+import { createHash } from 'node:crypto'
+import type { BlockDevice } from '@caravan/core'
+import { type BlockUse as BlockUseFound, ChamelonVolume, LittleFS } from '@caravan/littlefs'
+import { given } from '../geometry.js'
+import { enginePath } from '../paths.js'
+import { typeAt } from '../targets.js'
+import type {
+  AttributeCalls,
+  BlockLook,
+  BlockMapCalls,
+  BlockUse,
+  ImageFormat,
+  ImageOptions,
+  MountedImage,
+  NewEntry,
+  OpenStore,
+} from './format.js'
+import { describeLittlefs } from './littlefs-description.js'
+import { LITTLEFS_HOLDS, littlefsEntry, littlefsMaking } from './littlefs-making.js'
+import { LITTLEFS_WRITER_OPTIONS, type WriterOptions, writerOf } from './littlefs-options.js'
+import { LittlefsTree } from './littlefs-tree.js'
+import { readBytes } from './read-bytes.js'
+
+/** Longest name that littlefs can write down; an image may allow less. */
+const NAME_MAX = 1022
+
+/** Where the magic of the first superblock stands, in bytes. SPEC.md, "Metadata blocks". */
+const MAGIC_OFFSET = 8
+const MAGIC = 'littlefs'
+
+/** `t`, as `put` and `create` write it: ESP-IDF and Arduino read it. */
+const TIME_ATTRIBUTE = 0x74
+
+const hash = () => createHash('sha256')
+
+export const littlefs: ImageFormat = {
+  name: 'littlefs',
+  title: 'littlefs 2.0 and 2.1',
+  mark: 'littlefs superblock',
+  advice: '--block-size sets the size of its blocks',
+  writerOptions: LITTLEFS_WRITER_OPTIONS,
+  making: littlefsMaking,
+
+  async recognise(device) {
+    return Buffer.from(await readBytes(device, MAGIC_OFFSET, MAGIC.length)).toString() === MAGIC
+  },
+
+  search: (device) => LittleFS.recognises(device),
+
+  async open(device, options, writable) {
+    return new LittlefsImage(await mount(device, options, writable))
+  },
+
+  async openStore(device, options, writable): Promise<OpenStore> {
+    const sizes = given({ blockSize: options.blockSize })
+    if (await ChamelonVolume.recognises(device, sizes)) {
+      const store = await ChamelonVolume.mount(device, { ...sizes, hash })
+      return { store, unmount: async () => {} }
+    }
+    const fs = await mount(device, options, writable)
+    return { store: fs.keyValue({ hash }), unmount: () => fs.unmount() }
+  },
+}
+
+function mount(device: BlockDevice, options: ImageOptions, writable: boolean): Promise<LittleFS> {
+  const { blockSize, blockCount } = options
+  return LittleFS.mount(device, {
+    readOnly: !writable,
+    nameMax: NAME_MAX,
+    ...(writable ? writerOf(options as WriterOptions) : {}),
+    ...given({ blockSize, blockCount }),
+  })
+}
+
+const LOOKS: Readonly<Record<string, BlockLook>> = {
+  active: { mark: '◆', ascii: 'M', colour: 'yellow', name: 'metadata, in force' },
+  other: { mark: '◇', ascii: 'm', colour: 'magenta', name: 'metadata, other half' },
+  data: { mark: '█', ascii: '#', colour: 'cyan', name: 'data', shaded: true },
+}
+
+class LittlefsImage implements MountedImage {
+  readonly tree: LittlefsTree
+  readonly holds = LITTLEFS_HOLDS
+  readonly blockSize: number
+  readonly blockCount: number
+  readonly attributes: AttributeCalls
+  readonly blockMap: BlockMapCalls
+
+  constructor(readonly fs: LittleFS) {
+    const { blockSize, blockCount } = fs.info()
+    this.tree = new LittlefsTree(fs)
+    this.blockSize = blockSize
+    this.blockCount = blockCount
+    this.attributes = {
+      all: (path) => fs.getAttributes(enginePath(path)),
+      get: (path, type) => fs.getAttribute(enginePath(path), type),
+      set: (path, type, value) => fs.setAttribute(enginePath(path), type, value),
+      remove: (path, type) => fs.removeAttribute(enginePath(path), type),
+    }
+    this.blockMap = {
+      looks: LOOKS,
+      uses: async () => (await fs.blockUse()).map(blockUse),
+    }
+  }
+
+  describe(options: ImageOptions) {
+    return describeLittlefs(this.fs, options)
+  }
+
+  space() {
+    return this.fs.df()
+  }
+
+  store() {
+    return this.fs.keyValue({ hash })
+  }
+
+  addTree(entries: Iterable<NewEntry> | AsyncIterable<NewEntry>): Promise<void> {
+    return this.fs.addTree(this.withOwnAttributes(entries))
+  }
+
+  /** A time is one attribute; the others of what is there already stay. */
+  private async *withOwnAttributes(entries: Iterable<NewEntry> | AsyncIterable<NewEntry>) {
+    for await (const entry of entries) {
+      const image = littlefsEntry(entry)
+      const { mtime, attributes, path } = image
+      const isChange = mtime !== undefined && attributes === undefined
+      if (!isChange || (await typeAt(this.fs, entry.path)) === undefined) yield image
+      else yield { ...image, attributes: await this.fs.getAttributes(path) }
+    }
+  }
+
+  setModified(path: Uint8Array, seconds: number): Promise<void> {
+    const value = Buffer.alloc(8)
+    value.writeBigUInt64LE(BigInt(seconds))
+    return this.fs.setAttribute(enginePath(path), TIME_ATTRIBUTE, value)
+  }
+
+  grow(blockCount: number): Promise<void> {
+    return this.fs.grow(blockCount)
+  }
+
+  unmount(): Promise<void> {
+    return this.fs.unmount()
+  }
+}
+
+function blockUse({ block, kind, active, path }: BlockUseFound): BlockUse {
+  const look = kind === 'data' ? 'data' : active ? 'active' : 'other'
+  return { block, look, path, json: { kind, ...(kind === 'metadata' ? { active } : {}) } }
+}

@@ -1,0 +1,1 @@
+export { OpfsDevice, type OpfsDeviceOptions } from './device.js'

@@ -1,0 +1,135 @@
+/**
+ * Pages: reading what pointers point to.
+ *
+ * 1. Every page that is read from the device is held against the checksum of the pointer that led to
+ *    it, before anything is made of it.
+ * 2. What is kept in memory is within a budget; a page that is given back is forgotten before it can
+ *    be written anew.
+ */
+
+import { FormatError, type Op, type Span } from '@caravan/core'
+import type { Layout, Pointer } from './format/layout.js'
+import { ropeHeight } from './format/rope-node.js'
+
+/** Pages asked for in one request. */
+const REQUEST_PAGES = 1024
+/** Memory of a kept page beside its bytes. */
+const ENTRY_BYTES = 120
+
+export class Pages {
+  private readonly kept = new Map<number, Uint8Array>()
+  private keptBytes = 0
+
+  constructor(
+    readonly layout: Layout,
+    private readonly budgetBytes: number,
+  ) {}
+
+  /** A page in memory, maybe without the zeros at its end. */
+  find(id: number): Uint8Array | undefined {
+    return this.kept.get(id)
+  }
+
+  /** Keeps a page; `usedBytes` of it say all. */
+  keep(id: number, page: Uint8Array, usedBytes = page.length): void {
+    // A copy: a small page must not hold a large buffer.
+    if (usedBytes <= this.budgetBytes / 16) this.keepOwn(id, page.slice(0, usedBytes))
+  }
+
+  /** The same for bytes that nobody else has. */
+  keepOwn(id: number, page: Uint8Array): void {
+    if (page.length > this.budgetBytes / 16) return
+    this.forget(id)
+    this.kept.set(id, page)
+    this.keptBytes += page.length + ENTRY_BYTES
+    if (this.keptBytes <= this.budgetBytes) return
+    // The oldest go first; those that are used again and again are soon back.
+    for (const [oldest, bytes] of this.kept) {
+      if (this.keptBytes <= this.budgetBytes) break
+      this.kept.delete(oldest)
+      this.keptBytes -= bytes.length + ENTRY_BYTES
+    }
+  }
+
+  forget(id: number): void {
+    const page = this.kept.get(id)
+    if (page === undefined) return
+    this.kept.delete(id)
+    this.keptBytes -= page.length + ENTRY_BYTES
+  }
+
+  clear(): void {
+    this.kept.clear()
+    this.keptBytes = 0
+  }
+
+  /**
+   * The page of a pointer; kept in memory.
+   *
+   * @throws FormatError `BAD_CHECKSUM`.
+   */
+  *read(pointer: Pointer): Op<Uint8Array> {
+    const kept = this.kept.get(pointer.id)
+    if (kept !== undefined) return kept
+    const page = new Uint8Array(this.layout.pageBytes)
+    yield { kind: 'read', spans: [{ block: pointer.id, offset: 0, bytes: page }] }
+    this.check(pointer, page)
+    this.keep(pointer.id, page, usedBytes(page, this.layout))
+    return page
+  }
+
+  /**
+   * Pages of many pointers, in one request; those that are leaves of large files are not kept.
+   *
+   * @throws FormatError `BAD_CHECKSUM`.
+   */
+  *readAll(pointers: readonly Pointer[], keeps: boolean): Op<Uint8Array[]> {
+    const { pageBytes } = this.layout
+    const pages: Uint8Array[] = new Array(pointers.length)
+    const missing: number[] = []
+    for (let i = 0; i < pointers.length; i++) {
+      const kept = this.kept.get((pointers[i] as Pointer).id)
+      if (kept === undefined) missing.push(i)
+      else pages[i] = kept
+    }
+    for (let from = 0; from < missing.length; from += REQUEST_PAGES) {
+      const part = missing.slice(from, from + REQUEST_PAGES)
+      const buffer = new Uint8Array(part.length * pageBytes)
+      const spans: Span[] = part.map((index, i) => ({
+        block: (pointers[index] as Pointer).id,
+        offset: 0,
+        bytes: buffer.subarray(i * pageBytes, (i + 1) * pageBytes),
+      }))
+      yield { kind: 'read', spans }
+      for (let i = 0; i < part.length; i++) {
+        const pointer = pointers[part[i] as number] as Pointer
+        const page = (spans[i] as Span).bytes
+        this.check(pointer, page)
+        if (keeps) this.keep(pointer.id, page, usedBytes(page, this.layout))
+        pages[part[i] as number] = page
+      }
+    }
+    return pages
+  }
+
+  /** @throws FormatError `BAD_CHECKSUM`. */
+  check({ id, checksum }: Pointer, page: Uint8Array): void {
+    const found = this.layout.checksum(page)
+    if (found === checksum) return
+    throw new FormatError(
+      'BAD_CHECKSUM',
+      `Sector ${id} does not hold what its pointer says: checksum ${hex(found)} found, ${hex(checksum)} expected. It is damaged: caravan check tells what is lost, caravan repair goes back to a generation that is whole.`,
+      { structure: 'page', block: id },
+    )
+  }
+}
+
+/** Bytes that say all of a rope's leaf: small files are kept without the zeros behind them. */
+function usedBytes(page: Uint8Array, layout: Layout): number {
+  if (ropeHeight(page) !== 0) return layout.pageBytes
+  return Math.min(layout.pageBytes, 4 + ((page[2] as number) | ((page[3] as number) << 8)))
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16).padStart(8, '0')}`
+}

@@ -1,0 +1,10 @@
+import { seedFromEnvironment } from '@caravan/testkit'
+import { expect, test } from 'vitest'
+import { hostileCase } from './hostile-run.js'
+
+test('damaged disks: an answer or an error of ours, and some of them mount', () => {
+  const { seed, runs } = seedFromEnvironment(150)
+  const outcomes = Array.from({ length: runs }, (_, i) => hostileCase(seed + i))
+  expect(outcomes.filter(({ isMounted }) => isMounted).length).toBeGreaterThan(runs / 4)
+  expect(outcomes.filter(({ errorCount }) => errorCount > 0).length).toBeGreaterThan(runs / 4)
+}, 120_000)
