@@ -1,6 +1,7 @@
 /** Work on many small files. */
 
 import type { LittleFS } from '@caravan/littlefs'
+import type { Run } from './row.js'
 import {
   expectBytes,
   expectCount,
@@ -8,7 +9,6 @@ import {
   makeFilesystem,
   makeNames,
   type Place,
-  type Run,
   SMALL_FILE_BYTES,
   scaled,
   type Workload,
@@ -65,6 +65,28 @@ export const directoryWorkloads: readonly Workload[] = [
     start: (place) => renameEach(place, 1000),
   },
 ]
+
+/** Between and beyond the sizes of the reference: for graphs of cost against size. */
+export const growthWorkloads: readonly Workload[] = [300, 3000, 30_000].flatMap((count) => [
+  {
+    name: `create ${count} files`,
+    unit: 'ops/s',
+    yardstick: 'crc',
+    start: (place) => create(place, count, 0),
+  } satisfies Workload,
+  {
+    name: `stat each of ${count}`,
+    unit: 'ops/s',
+    yardstick: 'crc',
+    start: (place) => statEach(place, count),
+  } satisfies Workload,
+  {
+    name: `list ${count}`,
+    unit: 'entries/s',
+    yardstick: 'crc',
+    start: (place) => list(place, count),
+  } satisfies Workload,
+])
 
 const content = makeBytes(SMALL_FILE_BYTES, 6)
 

@@ -1,6 +1,7 @@
 /** Work on the content of one file. */
 
 import type { FileHandle, LittleFS } from '@caravan/littlefs'
+import type { Run } from './row.js'
 import {
   cut,
   expectBytes,
@@ -10,7 +11,6 @@ import {
   makeFilesystem,
   makeNumbers,
   type Place,
-  type Run,
   scaled,
   type Workload,
 } from './workload.js'
@@ -19,7 +19,7 @@ export const LARGE_FILE_BYTES = 8 << 20
 export const CHUNK_BYTES = 4096
 const RANDOM_READS = 2000
 const APPENDS = 5000
-const RECORD_BYTES = 64
+export const RECORD_BYTES = 64
 const OVERWRITTEN_FILE_BYTES = 1 << 20
 const OVERWRITES = 200
 
@@ -97,7 +97,7 @@ function readLarge(place: Place, pieceBytes: number): Run {
 }
 
 /** Where in a file of `size` bytes chunks are read. */
-export function randomPositions(place: Place, size: number): number[] {
+export function randomPositions(place: { readonly scale: number }, size: number): number[] {
   const next = makeNumbers(2)
   const last = Math.max(0, size - CHUNK_BYTES)
   return Array.from({ length: scaled(place, RANDOM_READS) }, () => next() % (last + 1))

@@ -1,34 +1,36 @@
 /**
- * `npm run bench -- [--filter TEXT] [--device KIND] [--configuration A|B] [--quick] [--json FILE]
- * [--compare OLD.json] [--directory DIR]`: speed and device traffic of littlefs, beside the C
- * library's, each row in a process of its own; and of docteur, beside git (`--filter docteur`).
+ * `npm run bench -- [--filter TEXT] [--group NAME] [--subject NAME] [--configuration A|B] [--quick]
+ * [--json FILE] [--compare OLD.json] [--directory DIR] [--profile DIR]`: speed, memory and device
+ * traffic, beside the C library's and that of other stores. Each row in a process of its own;
+ * `--profile` leaves a CPU profile of each.
  *
- * Exits 1 where a workload failed, 2 on wrong use.
+ * Exits 1 where a row failed, 2 on wrong use.
  */
 
 import { fork } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
-import type { DeviceKind, Traffic } from './devices.js'
+import type { Traffic } from './devices.js'
 import { gitTreeTable, measureGitTrees } from './git-trees.js'
+import { GROUPS } from './groups.js'
 import type { Job, Speed } from './measure.js'
-import { type Reference, timesNative } from './reference.js'
+import { peerTable, shapeTable } from './ratios.js'
+import { type Reference, standing } from './reference.js'
 import {
   calibrationTable,
   comparison,
-  median,
   type Results,
   type SpeedRow,
   speedTable,
   type TrafficRow,
   trafficTable,
 } from './report.js'
-import type { Configuration, Workload } from './workload.js'
-import { workloadsOn } from './workloads.js'
+import type { Row } from './row.js'
+import { median } from './table.js'
 
-const DEVICES: readonly DeviceKind[] = ['memory', 'promise', 'async', 'file']
-const CONFIGURATIONS: readonly Configuration[] = ['A', 'B']
+const USAGE =
+  'usage: npm run bench -- [--filter TEXT] [--group NAME] [--subject NAME] [--configuration A|B] [--quick] [--json FILE] [--compare OLD.json] [--directory DIR] [--profile DIR]'
 
 const options = readArguments()
 const reference = JSON.parse(
@@ -48,26 +50,29 @@ function readArguments() {
     const { values } = parseArgs({
       options: {
         filter: { type: 'string', default: '' },
-        device: { type: 'string' },
+        group: { type: 'string' },
+        subject: { type: 'string' },
         configuration: { type: 'string' },
         quick: { type: 'boolean', default: false },
         json: { type: 'string' },
         compare: { type: 'string' },
         directory: { type: 'string', default: tmpdir() },
+        profile: { type: 'string' },
       },
     })
-    const { device, configuration } = values
-    if (device !== undefined && !DEVICES.some((kind) => kind === device)) {
-      throw new TypeError(`there is no device '${device}': write ${DEVICES.join(', ')}`)
+    const { group, subject } = values
+    if (group !== undefined && !Object.hasOwn(GROUPS, group)) {
+      throw new TypeError(`there is no group '${group}': write ${Object.keys(GROUPS).join(', ')}`)
     }
-    if (configuration !== undefined && configuration !== 'A' && configuration !== 'B') {
-      throw new TypeError(`there is no configuration '${configuration}': write A or B`)
+    const subjects = new Set(
+      Object.values(GROUPS).flatMap((rows) => rows.map((row) => row.subject)),
+    )
+    if (subject !== undefined && !subjects.has(subject)) {
+      throw new TypeError(`there is no subject '${subject}': write ${[...subjects].join(', ')}`)
     }
     return values
   } catch (error) {
-    console.error(
-      `usage: npm run bench -- [--filter TEXT] [--device ${DEVICES.join('|')}] [--configuration A|B] [--quick] [--json FILE] [--compare OLD.json] [--directory DIR]: ${error}`,
-    )
+    console.error(`${USAGE}: ${error}`)
     process.exit(2)
   }
 }
@@ -81,78 +86,70 @@ function readResults(path: string): Results {
   }
 }
 
+function isWanted(group: string, { name, subject, configuration }: Row): boolean {
+  return (
+    (options.group ?? group) === group &&
+    name.includes(options.filter) &&
+    (options.subject ?? subject) === subject &&
+    (options.configuration === undefined ||
+      configuration === '' ||
+      configuration === options.configuration)
+  )
+}
+
 async function measureAll(): Promise<void> {
-  for (const device of DEVICES) {
-    if (options.device !== undefined && options.device !== device) continue
-    for (const workload of workloadsOn(device)) {
-      if (!workload.name.includes(options.filter)) continue
-      for (const configuration of CONFIGURATIONS) {
-        // Beside memory, what differs is the device: one configuration shows it.
-        if (configuration === 'A' && device !== 'memory') continue
-        if (options.configuration !== undefined && options.configuration !== configuration) continue
-        await measureRow(workload, device, configuration)
-      }
-    }
+  for (const [group, rows] of Object.entries(GROUPS)) {
+    for (const row of rows) if (isWanted(group, row)) await measureRow(group, row)
   }
 }
 
 /** Images of docteur beside git: by the filter `docteur`, and where nothing is filtered. */
 async function measureTrees(): Promise<string> {
-  const { filter, device, configuration, quick } = options
-  if (device !== undefined || configuration !== undefined || !'docteur'.includes(filter)) return ''
+  const { filter, group, subject, configuration, quick } = options
+  const isNarrowed = [group, subject, configuration].some((each) => each !== undefined)
+  if (isNarrowed || !'docteur'.includes(filter)) return ''
   progress('docteur, beside git and isomorphic-git')
   const { rows, memory } = await measureGitTrees(quick ? 1000 : 10_000, quick ? 3 : 12)
   return gitTreeTable(rows, memory)
 }
 
-async function measureRow(
-  workload: Workload,
-  device: DeviceKind,
-  configuration: Configuration,
-): Promise<void> {
-  const key = { workload: workload.name, device, configuration }
-  progress(`${workload.name}, ${device}, ${configuration}`)
-  const { cacheSize, blockCycles } = reference.configurations[configuration]
-  const job = {
-    ...key,
-    geometry: reference.geometry,
-    options: { cacheSize, blockCycles },
-    directory: options.directory,
-    quick: options.quick,
-    scale: 1,
-  }
+async function measureRow(group: string, row: Row): Promise<void> {
+  const { name, subject, configuration } = row
+  const key = { name, subject, configuration }
+  progress(`${name}, ${subject}, ${configuration}`)
+  const { directory, quick } = options
+  const job = { ...key, reference, directory, quick, scale: 1 }
   try {
     const { rates, calibration, memoryBytes } = await inWorker<Speed>({ ...job, what: 'speed' })
     const middle = median(rates)
     speed.push({
       ...key,
-      unit: workload.unit,
+      group,
+      unit: row.unit,
       median: middle,
       slowest: rates[0] as number,
       fastest: rates.at(-1) as number,
       repetitions: rates.length,
       calibration,
-      // C was measured in memory: a file shows the disk.
-      timesNative:
-        device === 'file'
-          ? undefined
-          : timesNative(reference, workload, configuration, middle, calibration),
+      standing: standing(reference, row, middle, calibration),
       memoryBytes,
     })
-    if (workload.traffic !== undefined && device === 'memory') {
+    if (row.traffic !== undefined) {
       traffic.push({ ...key, traffic: await inWorker<Traffic>({ ...job, what: 'traffic' }) })
     }
   } catch (error) {
     failures++
     progress('')
-    console.error(`${workload.name}, ${device}, ${configuration}: ${(error as Error).message}`)
+    console.error(`${name}, ${subject}, ${configuration}: ${(error as Error).message}`)
   }
 }
 
 /** @throws what the worker says, or that it ended without an answer. */
 function inWorker<T>(job: Job): Promise<T> {
   return new Promise((resolve, reject) => {
-    const worker = fork(new URL('./worker.js', import.meta.url))
+    const { profile } = options
+    const execArgv = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
+    const worker = fork(new URL('./worker.js', import.meta.url), { execArgv })
     worker.on('message', (answer: { result: T } | { error: string }) => {
       if ('error' in answer) reject(new Error(answer.error))
       else resolve(answer.result)
@@ -174,6 +171,7 @@ function report(): void {
   if (speed.length > 0) {
     console.log(speedTable(speed, reference))
     console.log(calibrationTable(speed, reference))
+    for (const table of [shapeTable(speed), peerTable(speed)]) if (table !== '') console.log(table)
   }
   if (traffic.length > 0) console.log(trafficTable(traffic, reference))
   if (gitTrees !== '') console.log(gitTrees)
@@ -189,6 +187,6 @@ function report(): void {
     writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`)
   }
   const isEmpty = speed.length === 0 && gitTrees === ''
-  if (isEmpty && failures === 0) console.error('No workload has that name.')
+  if (isEmpty && failures === 0) console.error('No row is like that.')
   process.exitCode = failures > 0 || isEmpty ? 1 : 0
 }

@@ -1,25 +1,21 @@
-/** One workload, measured: warmed up, repeated, checked. */
+/** One row, measured: warmed up, repeated, checked. */
 
 import { type Calibration, calibrate } from './calibration.js'
-import { CountingDevice, type DeviceKind, openDevice, type Traffic } from './devices.js'
+import { CountingDevice, type Traffic } from './devices.js'
+import { findRow } from './groups.js'
 import type { Reference } from './reference.js'
-import type { Configuration, Place, Run, Workload } from './workload.js'
-import { findWorkload } from './workloads.js'
+import type { RowKey, Run, Surroundings } from './row.js'
 
 /** What a worker is asked. */
-export interface Job {
-  readonly workload: string
-  readonly device: DeviceKind
-  readonly configuration: Configuration
-  readonly geometry: Reference['geometry']
-  readonly options: { readonly cacheSize: number; readonly blockCycles: number }
+export interface Job extends RowKey {
+  readonly reference: Reference
   /** Folder for files. */
   readonly directory: string
   /** `traffic` counts one run; `speed` times many. */
   readonly what: 'speed' | 'traffic'
   /** Fewer repetitions. */
   readonly quick: boolean
-  /** See `Place.scale`. */
+  /** See `Surroundings.scale`. */
   readonly scale: number
 }
 
@@ -29,7 +25,7 @@ export interface Speed {
   readonly calibration: Calibration
   /**
    * The most of `heapUsed + arrayBuffers` that was seen at the end of a repetition, garbage and all,
-   * above what there was at the beginning and what the device holds.
+   * above what there was at the beginning and what a device holds.
    */
   readonly memoryBytes: number
 }
@@ -37,35 +33,31 @@ export interface Speed {
 const REPETITIONS_MIN = 5
 const REPETITIONS_MAX = 100
 /** Measured for so long where the most repetitions do not take longer. */
-const MEASURE_MS = 1500
-const WARM_UP_MS = 1000
+const MEASURE_MS = 1200
+const WARM_UP_MS = 800
 /** `work` without a `before` is repeated for so long in one repetition. */
 const REPETITION_MS = 25
 const QUICK_REPETITIONS = 3
 
-/** Makes a place for the job, hands it over, and clears it away. */
-async function inPlace<T>(
+/** Starts the row's work, hands it over, and clears it away. */
+async function inSurroundings<T>(
   job: Job,
-  body: (place: Place, workload: Workload, deviceBytes: number) => Promise<T>,
-  wrap: <D extends Place['device']>(device: D) => Place['device'] = (device) => device,
+  body: (run: Run) => Promise<T>,
+  watch: Surroundings['watch'] = (device) => device,
 ): Promise<T> {
-  const workload = findWorkload(job.workload, job.device)
-  const blockCount = workload.blockCount ?? Math.ceil(job.geometry.blockCount * job.scale)
-  const geometry = { ...job.geometry, blockCount }
-  const { device, memoryBytes, close } = openDevice(job.device, geometry, job.directory)
+  const { reference, directory, scale } = job
+  const run = await findRow(job).start({ reference, directory, scale, watch })
   try {
-    const place = { device: wrap(device), options: job.options, scale: job.scale }
-    return await body(place, workload, memoryBytes)
+    return await body(run)
   } finally {
-    close()
+    await run.close?.()
   }
 }
 
 export async function measureSpeed(job: Job): Promise<Speed> {
+  const first = calibrate()
   const memoryBefore = memoryNow()
-  return inPlace(job, async (place, workload, deviceBytes) => {
-    const first = calibrate()
-    const run = await workload.start(place)
+  return inSurroundings(job, async (run) => {
     const times = await warmUp(run, job.quick)
     await run.check()
 
@@ -83,7 +75,7 @@ export async function measureSpeed(job: Job): Promise<Speed> {
     return {
       rates: rates.sort((a, b) => a - b),
       calibration: { copy: (first.copy + last.copy) / 2, crc: (first.crc + last.crc) / 2 },
-      memoryBytes: Math.max(0, memoryBytes - memoryBefore - deviceBytes),
+      memoryBytes: Math.max(0, memoryBytes - memoryBefore - (run.deviceBytes ?? 0)),
     }
   })
 }
@@ -119,24 +111,37 @@ async function time(run: Run, times: number): Promise<number> {
 
 /** Counts what one run asks of the device. */
 export async function countTraffic(job: Job): Promise<Traffic> {
-  let counting: CountingDevice | undefined
-  const wrap = (device: Place['device']) => {
-    counting = new CountingDevice(device)
-    return counting
-  }
-  return inPlace(
+  const counting: CountingDevice[] = []
+  const sum = () => sumOf(counting.map(({ traffic }) => traffic))
+  return inSurroundings(
     job,
-    async (place, workload) => {
-      const run = await workload.start(place)
+    async (run) => {
       await run.before?.()
-      if (workload.traffic === 'work') counting?.reset()
+      if (findRow(job).traffic === 'work') for (const device of counting) device.reset()
       await run.work()
-      const traffic = (counting as CountingDevice).traffic
+      const traffic = sum()
       await run.check()
       return traffic
     },
-    wrap,
+    (device) => {
+      const counted = new CountingDevice(device)
+      counting.push(counted)
+      return counted
+    },
   )
+}
+
+function sumOf(all: readonly Traffic[]): Traffic {
+  const add = (key: keyof Traffic) => all.reduce((sum, traffic) => sum + traffic[key], 0)
+  return {
+    bytesRead: add('bytesRead'),
+    bytesProgrammed: add('bytesProgrammed'),
+    blocksErased: add('blocksErased'),
+    reads: add('reads'),
+    progs: add('progs'),
+    erases: add('erases'),
+    syncs: add('syncs'),
+  }
 }
 
 function memoryNow(): number {

@@ -2,6 +2,7 @@
 
 import { type FileHandle, LittleFS } from '@caravan/littlefs'
 import { CHUNK_BYTES, LARGE_FILE_BYTES, randomPositions } from './file-workloads.js'
+import type { Run } from './row.js'
 import {
   cut,
   expectBytes,
@@ -10,7 +11,6 @@ import {
   makeBytes,
   makeNames,
   type Place,
-  type Run,
   SMALL_FILE_BYTES,
   scaled,
   type Workload,

@@ -1,7 +1,8 @@
 /** The figures of the C library: reference.json. */
 
 import type { Calibration } from './calibration.js'
-import type { Configuration, Workload } from './workload.js'
+import type { Row } from './row.js'
+import type { Configuration } from './workload.js'
 
 type PerConfiguration<T> = Readonly<Record<Configuration, T>>
 
@@ -19,18 +20,8 @@ export interface Reference {
   }>
   /** GB/s. */
   readonly calibration: Readonly<Record<keyof Calibration, { readonly value: number }>>
-  /** Units a second, by workload. */
-  readonly speed: Readonly<
-    Record<
-      string,
-      {
-        readonly unit: string
-        readonly native: PerConfiguration<number>
-        readonly wasm: PerConfiguration<number>
-      }
-    >
-  >
-  /** By workload; format and mount included. */
+  readonly speed: Readonly<Record<string, ReferenceRow>>
+  /** By row; format and mount included. */
   readonly traffic: Readonly<
     Record<
       string,
@@ -43,27 +34,47 @@ export interface Reference {
   >
 }
 
-/** How often as fast as C, estimated: as if C had run on this machine at this moment. */
-interface TimesNative {
-  /** Than C in the same configuration. */
-  readonly same: number
-  /** Than C in the better of its two. */
-  readonly better: number
+/** Units a second. */
+interface ReferenceRow {
+  readonly unit: string
+  /** C, compiled for the machine; `undefined` where C has no such thing. */
+  readonly native?: PerConfiguration<number>
+  /** C, as a program in WebAssembly. */
+  readonly wasm?: PerConfiguration<number>
+  /** What is asked of us: so many times the better of C's two. */
+  readonly timesAsked?: number
+  /** What is asked of us where C has no such thing: units a second, on the machine of the figures. */
+  readonly rateAsked?: number
+  /** What is asked of us: a share of the speed of copying. */
+  readonly shareOfCopyAsked?: number
 }
 
-export function timesNative(
+/** How often as fast, estimated: as if the reference had run on this machine at this moment. */
+export interface Standing {
+  /** Than C in the same configuration. */
+  readonly same: number | undefined
+  /** Than C in the better of its two. */
+  readonly better: number | undefined
+  /** Than what is asked: 1 where it is just reached. */
+  readonly asked: number | undefined
+}
+
+export function standing(
   reference: Reference,
-  { name, reference: row = name, yardstick }: Workload,
-  configuration: Configuration,
+  row: Row,
   rate: number,
   calibration: Calibration,
-): TimesNative | undefined {
-  const speed = reference.speed[row]
-  if (speed === undefined) return undefined
-  const machine = calibration[yardstick] / reference.calibration[yardstick].value
-  const { native } = speed
-  return {
-    same: rate / (native[configuration] * machine),
-    better: rate / (Math.max(native.A, native.B) * machine),
-  }
+): Standing | undefined {
+  const found = reference.speed[row.reference ?? row.name]
+  if (found === undefined || row.isComparable === false) return undefined
+  const machine = calibration[row.yardstick] / reference.calibration[row.yardstick].value
+  const { native, timesAsked, rateAsked, shareOfCopyAsked } = found
+  const better = native && rate / (Math.max(native.A, native.B) * machine)
+  let asked: number | undefined
+  if (timesAsked !== undefined && better !== undefined) asked = better / timesAsked
+  if (rateAsked !== undefined) asked = rate / (rateAsked * machine)
+  // MB/s against GB/s.
+  if (shareOfCopyAsked !== undefined) asked = rate / 1000 / (calibration.copy * shareOfCopyAsked)
+  const own = native?.[row.configuration as Configuration]
+  return { same: own && rate / (own * machine), better, asked }
 }

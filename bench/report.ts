@@ -1,10 +1,12 @@
 /** Tables of what was measured. */
 
 import type { Calibration } from './calibration.js'
-import type { DeviceKind, Traffic } from './devices.js'
-import { type Reference, timesNative } from './reference.js'
+import type { Traffic } from './devices.js'
+import { findRow } from './groups.js'
+import type { Reference, Standing } from './reference.js'
+import type { RowKey } from './row.js'
+import { figure, layOut, median } from './table.js'
 import type { Configuration } from './workload.js'
-import { findWorkload } from './workloads.js'
 
 /** What `--json` writes, and `--compare` reads. */
 export interface Results {
@@ -15,13 +17,8 @@ export interface Results {
   readonly traffic: readonly TrafficRow[]
 }
 
-interface RowKey {
-  readonly workload: string
-  readonly device: DeviceKind
-  readonly configuration: Configuration
-}
-
 export interface SpeedRow extends RowKey {
+  readonly group: string
   readonly unit: string
   /** Units a second. */
   readonly median: number
@@ -29,8 +26,8 @@ export interface SpeedRow extends RowKey {
   readonly fastest: number
   readonly repetitions: number
   readonly calibration: Calibration
-  /** Estimates: see {@link timesNative}. */
-  readonly timesNative: { readonly same: number; readonly better: number } | undefined
+  /** Estimates. */
+  readonly standing: Standing | undefined
   readonly memoryBytes: number
 }
 
@@ -38,45 +35,37 @@ export interface TrafficRow extends RowKey {
   readonly traffic: Traffic
 }
 
-/** @param rates Ascending. */
-export function median(rates: readonly number[]): number {
-  const middle = rates.length >> 1
-  const upper = rates[middle] as number
-  return rates.length % 2 === 1 ? upper : ((rates[middle - 1] as number) + upper) / 2
-}
-
-const SPEED_COLUMNS = ['work', 'device', '', 'unit', 'median', 'slowest', 'fastest']
-const REFERENCE_COLUMNS = ['C same', 'C better', 'wasm', 'x C same*', 'x C better*', 'MiB']
+const SPEED_COLUMNS = ['work', 'by', '', 'unit', 'median', 'slowest', 'fastest']
+const REFERENCE_COLUMNS = ['C same', 'C better', 'wasm', 'x C same*', 'x C better*', 'x asked*']
 
 export function speedTable(rows: readonly SpeedRow[], reference: Reference): string {
+  const optional = (value: number | undefined) => (value === undefined ? '' : figure(value))
   const cells = rows.map((row) => {
-    const workload = findWorkload(row.workload, row.device)
-    const peer = reference.speed[workload.reference ?? workload.name]
-    const peerCells = peer
-      ? [
-          figure(peer.native[row.configuration]),
-          figure(Math.max(peer.native.A, peer.native.B)),
-          figure(Math.max(peer.wasm.A, peer.wasm.B)),
-        ]
-      : ['', '', '']
+    const peer = reference.speed[findRow(row).reference ?? row.name]
+    const { native, wasm } = peer ?? {}
     return [
-      row.workload,
-      row.device,
+      row.name,
+      row.subject,
       row.configuration,
       row.unit,
       figure(row.median),
       figure(row.slowest),
       figure(row.fastest),
-      ...peerCells,
-      row.timesNative ? figure(row.timesNative.same) : '',
-      row.timesNative ? figure(row.timesNative.better) : '',
+      optional(native?.[row.configuration as Configuration]),
+      optional(native && Math.max(native.A, native.B)),
+      optional(wasm && Math.max(wasm.A, wasm.B)),
+      optional(row.standing?.same),
+      optional(row.standing?.better),
+      optional(row.standing?.asked),
       figure(row.memoryBytes / 2 ** 20),
     ]
   })
-  return `${layOut([[...SPEED_COLUMNS, ...REFERENCE_COLUMNS], ...cells], 4)}
+  return `${layOut([[...SPEED_COLUMNS, ...REFERENCE_COLUMNS, 'MiB'], ...cells], 4)}
 * Times C native, calibrated: an estimate. The C figures were measured elsewhere, at another time;
   they are scaled by what this machine did at the time of each row in the calibration below,
   divided by what that one did: by the copy where work copies (MB/s, random reads), else by the CRC.
+  "Asked" is what we ask of ourselves: so many times the better of C's two, 1 where just reached.
+  MiB: the most of heapUsed + arrayBuffers at the end of a repetition, garbage and all.
 `
 }
 
@@ -90,7 +79,7 @@ export function calibrationTable(rows: readonly SpeedRow[], reference: Reference
   return layOut(
     [
       ['calibration, GB/s', 'median', 'slowest', 'fastest', "C figures' machine"],
-      line('Uint8Array.set of 8 MiB', 'copy'),
+      line('streaming Uint8Array.set of 8 MiB', 'copy'),
       line('table CRC-32 of 4 KiB', 'crc'),
     ],
     1,
@@ -99,18 +88,20 @@ export function calibrationTable(rows: readonly SpeedRow[], reference: Reference
 
 export function trafficTable(rows: readonly TrafficRow[], reference: Reference): string {
   const count = (value: number) => value.toLocaleString('en-US')
-  const cells = rows.map(({ workload, configuration, traffic }) => {
-    const peer = reference.traffic[workload]
+  const cells = rows.map(({ name, configuration, traffic }) => {
+    const peer = reference.traffic[name]
     const keys = ['bytesProgrammed', 'blocksErased'] as const
-    const peerCells = peer
-      ? [
-          ...(['bytesRead', ...keys] as const).map((key) => count(peer[configuration][key])),
-          ...keys.map((key) => figure(traffic[key] / peer[configuration][key])),
-          ...keys.map((key) => figure(traffic[key] / Math.min(peer.A[key], peer.B[key]))),
-        ]
-      : ['', '', '', '', '', '', '']
+    const own = peer?.[configuration as Configuration]
+    const peerCells =
+      peer && own
+        ? [
+            ...(['bytesRead', ...keys] as const).map((key) => count(own[key])),
+            ...keys.map((key) => figure(traffic[key] / own[key])),
+            ...keys.map((key) => figure(traffic[key] / Math.min(peer.A[key], peer.B[key]))),
+          ]
+        : ['', '', '', '', '', '', '']
     return [
-      workload,
+      name,
       configuration,
       ...[traffic.bytesRead, traffic.bytesProgrammed, traffic.blocksErased].map(count),
       ...peerCells,
@@ -126,50 +117,27 @@ export function trafficTable(rows: readonly TrafficRow[], reference: Reference):
 
 /** How much faster than in results written before, by the calibration of each. */
 export function comparison(rows: readonly SpeedRow[], old: Results): string {
-  const keyOf = ({ workload, device, configuration }: RowKey) =>
-    `${workload} | ${device} | ${configuration}`
+  const keyOf = ({ name, subject, configuration }: RowKey) =>
+    `${name} | ${subject} | ${configuration}`
   const before = new Map(old.speed.map((row) => [keyOf(row), row]))
   const cells = rows.flatMap((row) => {
     const was = before.get(keyOf(row))
     if (was === undefined) return []
     const plain = row.median / was.median
-    const calibrated =
-      row.timesNative && was.timesNative ? row.timesNative.same / was.timesNative.same : plain
+    const { yardstick } = findRow(row)
+    const machine = row.calibration[yardstick] / was.calibration[yardstick]
     return [
       [
-        row.workload,
-        row.device,
+        row.name,
+        row.subject,
         row.configuration,
         figure(was.median),
         figure(row.median),
         figure(plain),
-        figure(calibrated),
+        figure(plain / machine),
       ],
     ]
   })
-  const head = ['compared', 'device', '', 'before', 'now', 'ratio', 'calibrated']
+  const head = ['compared', 'by', '', 'before', 'now', 'ratio', 'calibrated']
   return layOut([head, ...cells], 3)
-}
-
-/** Three digits, or all before the point. */
-function figure(value: number): string {
-  if (value >= 100) return Math.round(value).toLocaleString('en-US')
-  return value.toPrecision(value < 0.1 ? 2 : 3)
-}
-
-/** Columns wide enough for their cells; the first `leftCount` begin at the left. */
-function layOut(rows: readonly (readonly string[])[], leftCount: number): string {
-  const widths: number[] = []
-  for (const row of rows) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
-  }
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, i) => {
-        const width = widths[i] as number
-        return i < leftCount ? cell.padEnd(width) : cell.padStart(width)
-      })
-      .join('  ')
-      .trimEnd()
-  return `${rows.map(line).join('\n')}\n`
 }

@@ -2,6 +2,7 @@
 
 import { MemoryDevice } from '@caravan/device'
 import { buildImage, LittleFS } from '@caravan/littlefs'
+import type { Run } from './row.js'
 import {
   expectBytes,
   expectCount,
@@ -9,7 +10,6 @@ import {
   makeFilesystem,
   makeNames,
   type Place,
-  type Run,
   SMALL_FILE_BYTES,
   scaled,
   type Workload,
@@ -46,7 +46,6 @@ export const volumeWorkloads: readonly Workload[] = [
     name: 'pack 500 files at once',
     unit: 'packs/s',
     yardstick: 'crc',
-    reference: 'pack 500 files',
     blockCount: PACK_BLOCKS,
     start: packAtOnce,
   },

@@ -1,19 +1,10 @@
-/**
- * A workload: one kind of work on a filesystem, as the reference measured it.
- *
- * 1. `work` alone is timed. What it needs is there before: made once by `start`, or before each
- *    repetition by `before`.
- * 2. Without `before`, `work` may be repeated as it stands.
- * 3. Nothing is drawn at random: a repetition asks the device for the same as the one before it.
- */
+/** A workload of littlefs: one kind of work on a filesystem, as the reference measured it. */
 
 import type { BlockDevice } from '@caravan/core'
 import { type FormatOptions, LittleFS } from '@caravan/littlefs'
+import type { Row, Run } from './row.js'
 
 export type Configuration = 'A' | 'B'
-
-/** What of the machine a workload is bound by: copying memory, or computing. */
-type Yardstick = 'copy' | 'crc'
 
 /** Where a workload runs. */
 export interface Place {
@@ -24,31 +15,12 @@ export interface Place {
   readonly scale: number
 }
 
-export interface Workload {
-  /** The row of the reference, unless {@link reference} names another. */
-  readonly name: string
-  readonly unit: string
-  readonly yardstick: Yardstick
-  /** The row of the reference to compare with. Default: `name`. */
-  readonly reference?: string
+export interface Workload
+  extends Pick<Row, 'name' | 'unit' | 'yardstick' | 'reference' | 'traffic'> {
   /** Blocks of the device. Default: as the reference's geometry. */
   readonly blockCount?: number
-  /**
-   * What of it the second table counts: all requests from `start` on, or those of `work` alone.
-   * Default: it is not in the table.
-   */
-  readonly traffic?: 'all' | 'work'
   /** Called with a place of its own. */
   readonly start: (place: Place) => Run | Promise<Run>
-}
-
-export interface Run {
-  /** Units (`Workload.unit`, without the "per second") in one `work`. */
-  readonly amount: number
-  readonly before?: () => void | Promise<void>
-  readonly work: () => void | Promise<void>
-  /** @throws where the filesystem does not hold what `work` has written, or gave something else. */
-  readonly check: () => void | Promise<void>
 }
 
 /** Bytes in an MB of MB/s. */
@@ -62,9 +34,9 @@ export function makeFilesystem({ device, options }: Place): LittleFS {
   return LittleFS.mountSync(device, options)
 }
 
-/** A count or size of the reference at the place's scale, at least 1. */
-export function scaled(place: Place, count: number): number {
-  return Math.max(1, Math.round(count * place.scale))
+/** A count or size of the reference at a scale, at least 1. */
+export function scaled({ scale }: { readonly scale: number }, count: number): number {
+  return Math.max(1, Math.round(count * scale))
 }
 
 /** Bytes that look like nothing in particular: the same for the same seed. */

@@ -19,8 +19,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'commit-without-sync',
     story: 'a commit is told as done before the device has it: a closed file is gone',
     file: 'verified-prog.ts',
-    find: "    yield { kind: 'sync' }\n",
-    replace: '',
+    find: '    return syncsFirst ? [sync, prog, sync, read] : [prog, sync, read]\n',
+    replace: '    return syncsFirst ? [sync, prog, read] : [prog, read]\n',
   },
   {
     name: 'data-without-sync',
@@ -28,6 +28,21 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'volume.ts',
     find: '    if (!this.dataIsUnsynced) return\n',
     replace: '    if (!this.dataIsUnsynced || this.dataIsUnsynced) return\n',
+  },
+  {
+    name: 'data-without-sync-before-append',
+    story: 'the same where the commit is appended, in one step with the sync of the data',
+    file: 'commit.ts',
+    find: '      volume.dataIsUnsynced,\n    ),\n',
+    replace: '      false,\n    ),\n',
+  },
+  {
+    name: 'unit-programmed-twice',
+    story:
+      'an append goes on inside a program unit that is programmed: flash refuses, or garbles it',
+    file: 'ctz-writer.ts',
+    find: '    if (fill === programmed) {\n',
+    replace: '    if (fill <= programmed) {\n',
   },
   {
     name: 'erase-reordered-with-log',

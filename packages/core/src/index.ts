@@ -68,7 +68,9 @@ export type {
   ProgRequest,
   ReadRequest,
   Request,
+  SeriesRequest,
+  SingleRequest,
   Span,
   SyncRequest,
 } from './op.js'
-export { run, runSync } from './run.js'
+export { askSync, run, runSync } from './run.js'

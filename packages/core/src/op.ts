@@ -44,7 +44,21 @@ export interface SyncRequest {
   readonly kind: 'sync'
 }
 
-export type Request = ReadRequest | ProgRequest | EraseRequest | SyncRequest
+/**
+ * Requests of which none needs a look at the answer to the one before: made one by one, in this
+ * order, and the first that fails is the last.
+ *
+ * The way from a deep operation to its runner costs more than most requests do in memory.
+ */
+export interface SeriesRequest {
+  readonly kind: 'series'
+  readonly requests: readonly SingleRequest[]
+}
+
+/** What goes to a device. */
+export type SingleRequest = ReadRequest | ProgRequest | EraseRequest | SyncRequest
+
+export type Request = SingleRequest | SeriesRequest
 
 /** An operation: asks a device, returns a `T`. */
 export type Op<T> = Generator<Request, T, void>

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Answer, BlockDevice } from './device.js'
 import { DeviceError, MisuseError } from './errors.js'
 import type { Op, Request, Span } from './op.js'
-import { run, runSync } from './run.js'
+import { askSync, run, runSync } from './run.js'
 
 /** Eight blocks of sixteen bytes, of which block 3 is worn out and block 4 fails oddly. */
 class SmallDevice implements BlockDevice {
@@ -125,6 +125,37 @@ describe.each(RUNNERS)('%s', (_, makeDevice, runner) => {
     expect(await runner(writeAnywhere(3, 9), device)).toBe(5)
     expect(device.asked).toEqual(['erase', 'erase', 'erase', 'prog', 'sync'])
     expect(device.bytes[80]).toBe(9)
+  })
+
+  test('a series goes request by request, and the first that fails is the last', async () => {
+    const device = makeDevice()
+    const bytes = new Uint8Array(1)
+    const series = (block: number): Request => ({
+      kind: 'series',
+      requests: [
+        { kind: 'erase', blocks: [block] },
+        { kind: 'prog', spans: [{ block, offset: 0, bytes: Uint8Array.of(block) }] },
+        { kind: 'sync' },
+        { kind: 'read', spans: [{ block, offset: 0, bytes }] },
+      ],
+    })
+    function* op(): Op<string> {
+      yield series(2)
+      try {
+        // Bad: see SmallDevice.
+        yield series(3)
+      } catch (error) {
+        return `${(error as DeviceError).code}, then ${bytes[0]}`
+      }
+      return 'no failure'
+    }
+    expect(await runner(op(), device)).toBe('BAD_BLOCK, then 2')
+    expect(device.asked).toEqual(['erase', 'prog', 'sync', 'read', 'erase'])
+  })
+
+  test('what is no request is none in a series either', async () => {
+    const wrong = yielding({ kind: 'series', requests: [{ kind: 'trim' }] })
+    await expect(runner(wrong, makeDevice())).rejects.toMatchObject({ code: 'NOT_A_REQUEST' })
   })
 
   test('a DeviceError that nobody catches reaches the caller as it is', async () => {
@@ -251,3 +282,13 @@ function* noting(block: number, notes: string[]): Op<void> {
     notes.push('finally')
   }
 }
+
+test('a request alone is answered as one of an operation is', () => {
+  const device = new SmallDevice()
+  const bytes = new Uint8Array(1)
+  askSync({ kind: 'read', spans: [{ block: 2, offset: 0, bytes }] }, device)
+  expect(device.asked).toEqual(['read'])
+  expect(() => askSync({ kind: 'erase', blocks: [3] }, device)).toThrow(DeviceError)
+  const late = new LateDevice()
+  expect(() => askSync({ kind: 'sync' }, late)).toThrow(/with a promise/)
+})

@@ -7,7 +7,7 @@
 
 import type { Answer, BlockDevice } from './device.js'
 import { DeviceError, MisuseError } from './errors.js'
-import type { Op, Request } from './op.js'
+import type { Op, Request, SingleRequest } from './op.js'
 
 /** Operations that a runner left in the middle, or is driving across a promise just now. */
 const abandoned = new WeakSet<Op<unknown>>()
@@ -23,30 +23,49 @@ export function runSync<T>(op: Op<T>, device: BlockDevice): T {
   checkUnused(op)
   let step = op.next()
   while (step.done !== true) {
-    const request = step.value
-    let answer: Answer
     try {
-      answer = ask(device, request)
+      answerNow(device, step.value)
     } catch (error) {
       if (error instanceof MisuseError) {
         abandoned.add(op)
         throw error
       }
-      step = op.throw(asDeviceError(error, request))
+      step = op.throw(error)
       continue
-    }
-    if (answer !== undefined) {
-      abandoned.add(op)
-      // Its failure has nobody left to tell; unheard, it would end the process.
-      answer.catch(() => {})
-      throw new MisuseError(
-        'NEEDS_ASYNC',
-        `This device answered a ${request.kind} with a promise, so the synchronous call cannot go on. Use the promise form of the same call (without "Sync"), or run() for runSync().`,
-      )
     }
     step = op.next()
   }
   return step.value
+}
+
+/**
+ * A request without an operation around it, for what was planned by plain functions.
+ *
+ * @throws DeviceError what went wrong; MisuseError `NEEDS_ASYNC`.
+ */
+export function askSync(request: Request, device: BlockDevice): void {
+  answerNow(device, request)
+}
+
+function answerNow(device: BlockDevice, request: Request): void {
+  if (request?.kind === 'series') {
+    const { requests } = request
+    for (let i = 0; i < requests.length; i++) answerNow(device, requests[i] as SingleRequest)
+    return
+  }
+  let answer: Answer
+  try {
+    answer = ask(device, request)
+  } catch (error) {
+    throw asDeviceError(error, request)
+  }
+  if (answer === undefined) return
+  // Its failure has nobody left to tell; unheard, it would end the process.
+  answer.catch(() => {})
+  throw new MisuseError(
+    'NEEDS_ASYNC',
+    `This device answered a ${request.kind} with a promise, so the synchronous call cannot go on. Use the promise form of the same call (without "Sync"), or run() for runSync().`,
+  )
 }
 
 /**
@@ -59,15 +78,24 @@ export async function run<T>(op: Op<T>, device: BlockDevice): Promise<T> {
   let step = op.next()
   while (step.done !== true) {
     const request = step.value
+    const requests = request?.kind === 'series' ? request.requests : undefined
+    const count = requests?.length ?? 1
     try {
-      const answer = ask(device, request)
-      if (answer !== undefined) await answer
+      for (let i = 0; i < count; i++) {
+        const single = (requests?.[i] ?? request) as SingleRequest
+        try {
+          const answer = ask(device, single)
+          if (answer !== undefined) await answer
+        } catch (error) {
+          throw asDeviceError(error, single)
+        }
+      }
     } catch (error) {
       if (error instanceof MisuseError) {
         abandoned.add(op)
         throw error
       }
-      step = op.throw(asDeviceError(error, request))
+      step = op.throw(error)
       continue
     }
     step = op.next()
@@ -91,7 +119,7 @@ function checkUnused(op: Op<unknown>): void {
   }
 }
 
-function ask(device: BlockDevice, request: Request): Answer {
+function ask(device: BlockDevice, request: SingleRequest): Answer {
   switch (request?.kind) {
     case 'read':
       return device.read(request.spans)
@@ -109,7 +137,7 @@ function ask(device: BlockDevice, request: Request): Answer {
 /** Guesses the mistake. */
 function notARequest(value: unknown): MisuseError {
   let what = `yielded ${value === null ? 'null' : `a value of type ${typeof value}`}, which is no request`
-  let advice = 'Yield only requests of kind read, prog, erase or sync.'
+  let advice = 'Yield only requests of kind read, prog, erase or sync, or a series of them.'
   if (isObject(value) && typeof value.next === 'function') {
     what = 'yielded another operation'
     advice = 'Write `yield*` where it says `yield`.'
@@ -124,8 +152,9 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }
 
-function asDeviceError(error: unknown, request: Request): DeviceError {
-  if (error instanceof DeviceError) return error
+/** What is wrong with the use of the device stays what it is. */
+function asDeviceError(error: unknown, request: SingleRequest): DeviceError | MisuseError {
+  if (error instanceof DeviceError || error instanceof MisuseError) return error
   const reason = error instanceof Error ? error.message : String(error)
   return new DeviceError('IO', `The device failed a ${request.kind}: ${reason}`, {
     request: request.kind,

@@ -58,16 +58,22 @@ export interface EngineOpenOptions {
   readonly exclusive?: boolean
 }
 
+/** Spans to be read, and what is left to do then until the target is filled. */
+export interface PlannedRead {
+  readonly spans: readonly Span[]
+  finish(): void
+}
+
 /** An open file: bytes at positions. Who reads where is the face's business. */
 export interface EngineFile {
   /** Bytes, with what was written. */
   readonly size: number
   info(): EntryInfo
   /**
-   * A read that needs no operation, for the hot path: done from memory (the count of bytes), or the
-   * spans that fill the target whole. `undefined`: {@link readAt} must do it.
+   * A read that needs no operation, for the hot path: done from memory (the count of bytes), or
+   * planned as spans that fill the target whole. `undefined`: {@link readAt} must do it.
    */
-  readNow(position: number, target: Uint8Array): number | readonly Span[] | undefined
+  readNow(position: number, target: Uint8Array): number | readonly Span[] | PlannedRead | undefined
   /** True where a read or a close would write: it must then go as a change. */
   readonly isUnsettled: boolean
   /** True where closing writes nothing and gives nothing back. */

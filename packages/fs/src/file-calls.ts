@@ -1,6 +1,6 @@
 /** The calls on open files, and on the content of files by path, each as one operation. */
 
-import { FsError, isErrno, MisuseError, type Op, type Span } from '@caravan/core'
+import { FsError, isErrno, MisuseError, type Op } from '@caravan/core'
 import type { FsContext } from './context.js'
 import { type CallName, checkSignal, fail } from './errors.js'
 import { type OpenFlags, parseFlags } from './flags.js'
@@ -84,12 +84,6 @@ function* readOp(
   // The position moves at once: another read that begins meanwhile goes on behind this one.
   handle.position = at + Math.max(0, Math.min(target.length, file.size - at))
   return yield* file.readAt(at, target)
-}
-
-/** Spans that fill a buffer, asked for in one request. */
-export function* readSpans(spans: readonly Span[], length: number): Op<number> {
-  yield { kind: 'read', spans }
-  return length
 }
 
 /** Writes all; at the handle's own position, which moves, where `position` is null. */

@@ -144,6 +144,11 @@ export class Scheduler {
     return runSync(makeOp(), this.device)
   }
 
+  /** True while a change that was asked for has not ended. */
+  get isChanging(): boolean {
+    return this.changeCount > 0
+  }
+
   get isIdle(): boolean {
     return this.changeCount === 0 && this.readCount === 0
   }

@@ -1,6 +1,6 @@
 /** The synchronous half of the face: every call as `node:fs` has it, for devices that answer at once. */
 
-import { isErrno, type Op, runSync } from '@caravan/core'
+import { askSync, isErrno, type Span } from '@caravan/core'
 import {
   encodingOf,
   optionsObject,
@@ -14,13 +14,13 @@ import { constants } from './constants.js'
 import { type CopySettings, copyFileCall, cpCall } from './copy-calls.js'
 import { Dir } from './dir.js'
 import { type Data, dataBytes, decodeText, viewBytes } from './encoding.js'
+import type { PlannedRead } from './engine.js'
 import {
   closeCall,
   openCall,
   readCall,
   readFileCall,
   readRestCall,
-  readSpans,
   setHandleTimesCall,
   syncCall,
   truncateCall,
@@ -383,14 +383,18 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> {
     if (found === undefined) return this.callSync(readCall(handle, args.target, args.position))
     const { scheduler } = this.mount
     scheduler.checkMounted()
-    const count = typeof found === 'number' ? found : this.readSpansSync(found, args.target.length)
+    const count =
+      typeof found === 'number' ? found : this.readPlannedSync(found, args.target.length)
     if (args.position === null) handle.position = at + count
     return count
   }
 
-  private readSpansSync(spans: Parameters<typeof readSpans>[0], length: number): number {
-    const op: Op<number> = readSpans(spans, length)
-    return runSync(op, this.mount.scheduler.device)
+  private readPlannedSync(planned: readonly Span[] | PlannedRead, length: number): number {
+    const { device } = this.mount.scheduler
+    const plan = 'finish' in planned ? planned : undefined
+    askSync({ kind: 'read', spans: plan?.spans ?? (planned as readonly Span[]) }, device)
+    plan?.finish()
+    return length
   }
 
   readvSync(fd: number, buffers: readonly ArrayBufferView[], position?: PositionLike): number {

@@ -127,7 +127,7 @@ export class Allocator {
   /** A commit went through: what was taken may be referred to from now on, whatever follows. */
   keepTaken(): void {
     this.committed = true
-    this.taken = []
+    if (this.taken.length > 0) this.taken = []
   }
 
   /** Blocks taken since the last commit. */
@@ -153,8 +153,8 @@ export class Allocator {
   }
 
   private beginAnew(): void {
-    this.taken = []
-    this.returned = []
+    if (this.taken.length > 0) this.taken = []
+    if (this.returned.length > 0) this.returned = []
     this.committed = false
     this.mustScan = false
     this.takenSinceLateScan = undefined

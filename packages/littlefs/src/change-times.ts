@@ -7,22 +7,29 @@ import { setContent } from './tree-change.js'
 import type { Volume } from './volume.js'
 
 /** Gives an entry times: written where there is a dialect, else shown in this mount. */
-export function* changeTimes(
+export function changeTimes(
   volume: Volume,
   entry: Entry,
   atimeNs: bigint,
   mtimeNs: bigint,
 ): Op<void> {
-  yield* volume.change('utime', function* () {
-    const { times } = volume
-    const ctimeNs = times.nowNs()
-    const before = entry.content.attributes
-    const attributes = times.withTimes(before, { mtimeNs, atimeNs, ctimeNs })
-    if (attributes === before || entry.removed) {
-      entry.times = new FileTimes(mtimeNs, atimeNs, ctimeNs)
-      return
-    }
-    yield* setContent(volume, entry, { ...entry.content, attributes })
-    entry.times = undefined
-  })
+  return volume.change('utime', () => changeTimesAlone(volume, entry, atimeNs, mtimeNs))
+}
+
+function* changeTimesAlone(
+  volume: Volume,
+  entry: Entry,
+  atimeNs: bigint,
+  mtimeNs: bigint,
+): Op<void> {
+  const { times } = volume
+  const ctimeNs = times.nowNs()
+  const before = entry.content.attributes
+  const attributes = times.withTimes(before, { mtimeNs, atimeNs, ctimeNs })
+  if (attributes === before || entry.removed) {
+    entry.times = new FileTimes(mtimeNs, atimeNs, ctimeNs)
+    return
+  }
+  yield* setContent(volume, entry, { ...entry.content, attributes })
+  entry.times = undefined
 }

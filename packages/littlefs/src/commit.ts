@@ -14,14 +14,20 @@
  * Source: littlefs DESIGN.md, "Metadata pairs"; SPEC.md, "0x6xx LFS_TYPE_TAIL".
  */
 
-import { FsError, type Op } from '@caravan/core'
+import { FsError, type Op, type Request } from '@caravan/core'
 import { compact, totalSize } from './compaction.js'
 import { type CommitEncoder, encodedSize } from './format/commit-encoder.js'
-import { xorStates } from './format/global-state.js'
+import { type GlobalState, xorStates } from './format/global-state.js'
 import type { BlockPair, EntryContent } from './format/metadata-log.js'
 import { contentMaxIn, ENTRIES_MAX, fileEntryMaxIn } from './format/split-plan.js'
 import { TagType } from './format/tag.js'
-import { erasedStateAt, type PairState, putGlobalDelta, putTail } from './log-writer.js'
+import {
+  erasedState,
+  erasedStateAt,
+  type PairState,
+  putGlobalDelta,
+  putTail,
+} from './log-writer.js'
 import type { Entry, MetadataPair } from './metadata-pair.js'
 import { progVerified } from './verified-prog.js'
 import type { Volume } from './volume.js'
@@ -92,12 +98,8 @@ function outgrows(
   const count = state.contents.length
   if (count > ENTRIES_MAX && count > pair.entries.length) return true
   const most = contentMaxIn(volume.metadataMax)
-  let bound = pair.summary.end
-  for (const change of changes) {
-    if (change.kind === 'create' || change.kind === 'set') bound += encodedSize(change.content)
-  }
   // A log is at least as long as what it holds.
-  if (bound <= most) return false
+  if (appendedBound(pair, changes) <= most) return false
   const size = totalSize(state.contents)
   return size > most && size > totalSize(pair.entries.map((entry) => entry.content))
 }
@@ -137,11 +139,8 @@ function* append(
 ): Op<boolean> {
   const { summary } = pair
   if (!pair.nextIsErased || state.entries.length > ENTRIES_MAX) return false
-  const encoder = volume.encoder
-  encoder.beginAppend(summary.end, summary.lastTag, volume.metadataMax)
-  putChanges(encoder, pair, changes)
-  const delta = xorStates(volume.state.change(), volume.state.orphanedDelta)
-  const globalDelta = putGlobalDelta(encoder, pair.summary.globalDelta, delta)
+  const { encoder } = volume
+  const globalDelta = encodeAppend(volume, pair, changes)
   if (!encoder.fits) return false
 
   const block = pair.blocks[0]
@@ -157,18 +156,112 @@ function* append(
   if ((yield* progVerified(volume, block, begin, encoder.encoded, encoder.at)) === undefined) {
     return false
   }
+  adoptAppended(volume, pair, state, globalDelta, leavesRoom)
+  return true
+}
+
+/**
+ * A commit behind a log that has room for it, as most are: planned by plain functions, so that who
+ * commits can yield its request near the top.
+ */
+interface PlannedAppend {
+  readonly request: Request
+  /** Once answered. @returns false where the block did not take it: then nothing has changed. */
+  readonly finish: () => boolean
+}
+
+/**
+ * `undefined` where {@link commitToPair} has to see to it.
+ *
+ * @throws FsError `ENOSPC`.
+ */
+export function planAppend(
+  volume: Volume,
+  pair: MetadataPair,
+  changes: readonly Change[],
+): PlannedAppend | undefined {
+  const { summary } = pair
+  if (!pair.nextIsErased) return undefined
+  checkEntriesFit(volume, pair, changes)
+  if (appendedBound(pair, changes) > contentMaxIn(volume.metadataMax)) return undefined
+  const { encoder } = volume
+  const globalDelta = encodeAppend(volume, pair, changes)
+  const { leavesRoom } = encoder
+  if (!encoder.fits || (leavesRoom && summary.erasedByte === undefined)) return undefined
+  const state = applyChanges(pair, changes)
+  if (state.entries.length > ENTRIES_MAX) return undefined
+
+  encoder.finish(leavesRoom ? erasedState(volume, summary.erasedByte as number) : undefined)
+  volume.metadataEpoch++
+  pair.nextIsErased = false
+  const { verifiedProg } = volume
+  return {
+    request: verifiedProg.plan(
+      pair.blocks[0],
+      summary.end,
+      encoder.encoded,
+      encoder.at,
+      volume.dataIsUnsynced,
+    ),
+    finish() {
+      if (verifiedProg.back() === undefined) return false
+      adoptAppended(volume, pair, state, globalDelta, leavesRoom)
+      pair.setEntries(state.entries, state.contents)
+      return true
+    },
+  }
+}
+
+/** At least what a log holds after an append. */
+function appendedBound(pair: MetadataPair, changes: readonly Change[]): number {
+  let bound = pair.summary.end
+  for (const change of changes) {
+    if (change.kind === 'create' || change.kind === 'set') bound += encodedSize(change.content)
+  }
+  return bound
+}
+
+/** Encodes a commit up to its end. @returns the pair's share of the global state after it. */
+function encodeAppend(
+  volume: Volume,
+  pair: MetadataPair,
+  changes: readonly Change[],
+): GlobalState | undefined {
+  const { encoder } = volume
+  const { summary } = pair
+  encoder.beginAppend(summary.end, summary.lastTag, volume.metadataMax)
+  putChanges(encoder, pair, changes)
+  const delta = xorStates(volume.state.change(), volume.state.orphanedDelta)
+  return putGlobalDelta(encoder, summary.globalDelta, delta)
+}
+
+/** The device has taken what the encoder holds. */
+function adoptAppended(
+  volume: Volume,
+  pair: MetadataPair,
+  state: PairState,
+  globalDelta: GlobalState | undefined,
+  leavesRoom: boolean,
+): void {
+  const { summary } = pair
+  const { encoder } = volume
+  // Field by field: this is on the way of every commit, and a copy by spreading is slow.
   pair.summary = {
-    ...summary,
+    revision: summary.revision,
     end: encoder.at,
     lastTag: encoder.lastTag,
     commitCount: summary.commitCount + 1,
     tail: state.tail,
     hardTail: state.hardTail,
     globalDelta,
+    crcFold: summary.crcFold,
+    timeDialect: summary.timeDialect,
+    creationBytes: summary.creationBytes,
+    erasedByte: summary.erasedByte,
+    leavesRoom: summary.leavesRoom,
   }
-  pair.nextIsErased = erased !== undefined
+  pair.nextIsErased = leavesRoom
   volume.state.committed()
-  return true
 }
 
 function putChanges(encoder: CommitEncoder, pair: MetadataPair, changes: readonly Change[]): void {

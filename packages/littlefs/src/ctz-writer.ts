@@ -2,15 +2,17 @@
  * Writes a new version of a file's CTZ skip-list: forward from some position, keeping the blocks
  * before it.
  *
- * 1. Blocks are written whole, in fresh blocks, and read back; nothing that exists is changed.
- * 2. Whole blocks wait until there are several, which then go in one request each of erase, prog
- *    and read.
+ * 1. Blocks are written whole, in fresh blocks, and read back; nothing that exists is changed. But
+ *    where the last block was written by this handle and ends with whole program units, its rest is
+ *    still erased, and is programmed.
+ * 2. Whole blocks wait until there are several, which then go in one request of erase, prog and
+ *    read.
  * 3. `own` holds every block taken by this version until a commit refers to it.
  *
  * Source: littlefs DESIGN.md, "CTZ skip-lists".
  */
 
-import type { Op, Span } from '@caravan/core'
+import type { Op, SingleRequest, Span } from '@caravan/core'
 import { FileBlocks, findBlock } from './file-blocks.js'
 import { readBlocksAt } from './file-read.js'
 import { blockIndexAt, dataOffset, dataStart, pointerCount } from './format/ctz-list.js'
@@ -21,11 +23,27 @@ import type { Volume } from './volume.js'
 /** Bytes of whole blocks that wait to be written together. */
 const BATCH_BYTES = 64 * 1024
 
+/** More than any block begins with. */
+const POINTERS_MAX_BYTES = 4 * 32
+
 interface FullBlock {
   readonly index: number
   readonly bytes: Uint8Array
-  /** Bytes of it that are programmed: whole program units. */
+  /** Bytes that the block holds already: it goes on where it is. 0 for a fresh block. */
+  readonly from: number
+  /** Bytes of it that are programmed then: whole program units. */
   readonly length: number
+}
+
+/** The last block of a version that was just written, to go on from. */
+export interface Tail {
+  readonly blocks: FileBlocks
+  readonly index: number
+  /** The whole block; what is behind `fill` is of no account. */
+  readonly bytes: Uint8Array
+  readonly fill: number
+  /** What is behind this is erased. */
+  readonly programmed: number
 }
 
 export class CtzWriter {
@@ -34,19 +52,23 @@ export class CtzWriter {
   private buffer: Uint8Array
   /** Bytes of `buffer` that are there, pointers included. */
   private fill: number
+  /** Bytes of `buffer` that its block holds already. */
+  private from = 0
   private waiting: FullBlock[] = []
+  private writtenTail: Tail | undefined
 
   private constructor(
     private readonly volume: Volume,
     /** The new version's blocks. */
     readonly blocks: FileBlocks,
     /** The index of the first block that is new. */
-    readonly firstIndex: number,
+    public firstIndex: number,
     private readonly own: Set<number>,
+    buffer?: Uint8Array,
   ) {
     this.blockSize = volume.layout.blockSize
     this.index = firstIndex
-    this.buffer = volume.takeBuffer()
+    this.buffer = buffer ?? volume.takeBuffer()
     this.fill = dataOffset(firstIndex)
   }
 
@@ -78,19 +100,54 @@ export class CtzWriter {
     return writer
   }
 
+  /** A new version that goes on behind the last one, of which nothing needs to be read. */
+  static behind(volume: Volume, tail: Tail, own: Set<number>): CtzWriter {
+    const { blocks, index, bytes, fill, programmed } = tail
+    const writer = new CtzWriter(volume, blocks.prefix(index), index, own, bytes)
+    writer.fill = fill
+    if (fill === programmed) {
+      writer.blocks.set(index, blocks.get(index) as number)
+      writer.firstIndex = index + 1
+      writer.from = fill
+    }
+    return writer
+  }
+
+  /** Once finished: where a next version can go on. */
+  get tail(): Tail | undefined {
+    return this.writtenTail
+  }
+
   /** The file position after what was written so far. */
   get position(): number {
     return dataStart(this.index, this.blockSize) + this.fill - dataOffset(this.index)
   }
 
+  /** Takes data that asks nothing of the device yet. False where it would: then none is taken. */
+  writeNow(data: Uint8Array): boolean {
+    const beyond = data.length - (this.blockSize - this.fill)
+    const begun = beyond > 0 ? Math.ceil(beyond / (this.blockSize - POINTERS_MAX_BYTES)) : 0
+    if ((this.waiting.length + begun) * this.blockSize >= BATCH_BYTES) return false
+    for (let done = 0; done < data.length; ) {
+      if (this.fill === this.blockSize) this.beginBlock()
+      done += this.copy(data, done)
+    }
+    return true
+  }
+
   *write(data: Uint8Array): Op<void> {
     for (let done = 0; done < data.length; ) {
       if (this.fill === this.blockSize) yield* this.nextBlock()
-      const length = Math.min(data.length - done, this.blockSize - this.fill)
-      this.buffer.set(length === data.length ? data : data.subarray(done, done + length), this.fill)
-      this.fill += length
-      done += length
+      done += this.copy(data, done)
     }
+  }
+
+  /** As much as the block takes. @returns bytes copied. */
+  private copy(data: Uint8Array, from: number): number {
+    const length = Math.min(data.length - from, this.blockSize - this.fill)
+    this.buffer.set(length === data.length ? data : data.subarray(from, from + length), this.fill)
+    this.fill += length
+    return length
   }
 
   *writeZeros(count: number): Op<void> {
@@ -105,82 +162,117 @@ export class CtzWriter {
 
   /** Writes everything that waits; the version is whole then, if not yet durable. */
   *finish(): Op<void> {
-    if (this.fill > dataOffset(this.index)) {
+    const { index, buffer: bytes, fill, from, blocks } = this
+    let length = 0
+    if (fill > dataOffset(index)) {
       const { progSize } = this.volume.layout
-      const length = Math.ceil(this.fill / progSize) * progSize
-      this.buffer.fill(0xff, this.fill, length)
-      this.waiting.push({ index: this.index, bytes: this.buffer, length })
-      this.blocks.lastIndex = this.index
+      length = Math.ceil(fill / progSize) * progSize
+      bytes.fill(0xff, fill, length)
+      if (length > from) this.waiting.push({ index, bytes, from, length })
+      blocks.lastIndex = index
     } else {
-      this.blocks.lastIndex = this.index - 1
+      blocks.lastIndex = index - 1
     }
-    yield* this.flush()
+    const isTail = length > 0 && length < this.blockSize
+    yield* this.flush(isTail ? bytes : undefined)
+    if (isTail) this.writtenTail = { blocks, index, bytes, fill, programmed: length }
   }
 
   private *nextBlock(): Op<void> {
-    this.waiting.push({ index: this.index, bytes: this.buffer, length: this.blockSize })
+    this.beginBlock()
     if (this.waiting.length * this.blockSize >= BATCH_BYTES) yield* this.flush()
+  }
+
+  private beginBlock(): void {
+    const { index, buffer: bytes, from, blockSize } = this
+    if (blockSize > from) this.waiting.push({ index, bytes, from, length: blockSize })
     this.index++
     this.buffer = this.volume.takeBuffer()
     this.fill = dataOffset(this.index)
+    this.from = 0
   }
 
-  private *flush(): Op<void> {
+  /** @param kept the buffer that a tail keeps. */
+  private *flush(kept?: Uint8Array): Op<void> {
     const blocks = this.waiting
     if (blocks.length === 0) return
     this.waiting = []
     this.volume.dataIsUnsynced = true
     const addresses: number[] = []
-    for (const block of blocks) addresses.push(yield* this.place(block))
+    for (const block of blocks) {
+      addresses.push(
+        block.from > 0 ? (this.blocks.get(block.index) as number) : yield* this.place(block),
+      )
+    }
     if (!(yield* this.program(blocks, addresses))) {
       // Some block is bad. One by one, since pointers to it change with its place.
-      for (const address of addresses) this.drop(address)
+      for (const [i, { from }] of blocks.entries()) {
+        if (from === 0) this.drop(addresses[i] as number)
+      }
       for (const block of blocks) yield* this.programAlone(block)
     }
-    for (const { bytes } of blocks) this.volume.returnBuffer(bytes)
+    for (const { bytes } of blocks) if (bytes !== kept) this.volume.returnBuffer(bytes)
   }
 
   /** Gives a block an address, and the pointers that it begins with. */
   private *place({ index, bytes }: FullBlock): Op<number> {
-    const address = yield* this.volume.allocate()
+    const { volume, blocks } = this
+    const address = volume.allocator.take() ?? (yield* volume.allocate())
     this.own.add(address)
-    this.blocks.set(index, address)
+    blocks.set(index, address)
     for (let k = 0; k < pointerCount(index); k++) {
-      writeWord(bytes, 4 * k, this.blocks.get(index - 2 ** k) as number)
+      writeWord(bytes, 4 * k, blocks.get(index - 2 ** k) as number)
     }
     return address
   }
 
   /** Erases, programs and reads back; false where a block did not take it. */
   private *program(blocks: readonly FullBlock[], addresses: readonly number[]): Op<boolean> {
-    const spans: Span[] = blocks.map(({ bytes, length }, i) => ({
-      block: addresses[i] as number,
-      offset: 0,
-      bytes: length === bytes.length ? bytes : bytes.subarray(0, length),
-    }))
-    const { readSize } = this.volume.layout
-    const backs: Span[] = spans.map(({ block, bytes }) => ({
-      block,
-      offset: 0,
-      bytes: this.volume.takeBuffer().subarray(0, Math.ceil(bytes.length / readSize) * readSize),
-    }))
+    const { volume } = this
+    const { readSize } = volume.layout
+    const spans: Span[] = []
+    const backs: Span[] = []
+    for (let i = 0; i < blocks.length; i++) {
+      const { bytes, from, length } = blocks[i] as FullBlock
+      const block = addresses[i] as number
+      const isWhole = from === 0 && length === bytes.length
+      spans.push({ block, offset: from, bytes: isWhole ? bytes : bytes.subarray(from, length) })
+      const offset = from - (from % readSize)
+      const end = Math.ceil(length / readSize) * readSize
+      const buffer = volume.takeBuffer()
+      const back = isWhole ? buffer : buffer.subarray(offset, end)
+      backs.push({ block, offset, bytes: back })
+    }
+    const fresh =
+      blocks[0]?.from === 0 ? addresses : addresses.filter((_, i) => blocks[i]?.from === 0)
+    const prog: SingleRequest = { kind: 'prog', spans }
+    const read: SingleRequest = { kind: 'read', spans: backs }
     try {
-      yield { kind: 'erase', blocks: addresses }
-      yield { kind: 'prog', spans }
-      yield { kind: 'read', spans: backs }
-      return spans.every(({ bytes }, i) => isSame(bytes, (backs[i] as Span).bytes))
+      yield {
+        kind: 'series',
+        requests: fresh.length > 0 ? [{ kind: 'erase', blocks: fresh }, prog, read] : [prog, read],
+      }
+      for (let i = 0; i < spans.length; i++) {
+        const { bytes, offset } = spans[i] as Span
+        const back = backs[i] as Span
+        if (!isSame(bytes, back.bytes, offset - back.offset)) return false
+      }
+      return true
     } catch (error) {
       if (isBadBlock(error)) return false
       throw error
     } finally {
-      for (const { bytes } of backs) this.volume.returnBuffer(bytes)
+      for (const { bytes } of backs) volume.returnBuffer(bytes)
     }
   }
 
   private *programAlone(block: FullBlock): Op<void> {
+    // What was to go on where it was is copied: the version no longer has the old block.
+    if (block.from > 0) this.firstIndex = Math.min(this.firstIndex, block.index)
+    const whole = block.from > 0 ? { ...block, from: 0 } : block
     for (;;) {
-      const address = yield* this.place(block)
-      if (yield* this.program([block], [address])) return
+      const address = yield* this.place(whole)
+      if (yield* this.program([whole], [address])) return
       this.drop(address)
       this.volume.markBadBlock(address)
     }
@@ -192,30 +284,30 @@ export class CtzWriter {
   }
 }
 
-/** Compares by words where both begin on one. */
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
+/** True where `b` holds `a`, from a place on. By words where both begin on one. */
+function isSame(a: Uint8Array, b: Uint8Array, at: number): boolean {
   const words = a.length >>> 2
-  if ((a.byteOffset & 3) === 0 && (b.byteOffset & 3) === 0) {
-    const wide = new Int32Array(a.buffer, a.byteOffset, words)
-    const other = new Int32Array(b.buffer, b.byteOffset, words)
-    // Eight words a step: this is on the way of every block that is written.
-    const even = words & ~7
-    for (let i = 0; i < even; i += 8) {
-      const difference =
-        ((wide[i] as number) ^ (other[i] as number)) |
-        ((wide[i + 1] as number) ^ (other[i + 1] as number)) |
-        ((wide[i + 2] as number) ^ (other[i + 2] as number)) |
-        ((wide[i + 3] as number) ^ (other[i + 3] as number)) |
-        ((wide[i + 4] as number) ^ (other[i + 4] as number)) |
-        ((wide[i + 5] as number) ^ (other[i + 5] as number)) |
-        ((wide[i + 6] as number) ^ (other[i + 6] as number)) |
-        ((wide[i + 7] as number) ^ (other[i + 7] as number))
-      if (difference !== 0) return false
-    }
-    for (let i = even; i < words; i++) if (wide[i] !== other[i]) return false
-    for (let i = words << 2; i < a.length; i++) if (a[i] !== b[i]) return false
-    return true
+  if ((a.byteOffset & 3) !== 0 || ((b.byteOffset + at) & 3) !== 0) return isSameFrom(a, b, at, 0)
+  const wide = new Int32Array(a.buffer, a.byteOffset, words)
+  const other = new Int32Array(b.buffer, b.byteOffset + at, words)
+  // Eight words a step: this is on the way of every block that is written.
+  const even = words & ~7
+  for (let i = 0; i < even; i += 8) {
+    const difference =
+      ((wide[i] as number) ^ (other[i] as number)) |
+      ((wide[i + 1] as number) ^ (other[i + 1] as number)) |
+      ((wide[i + 2] as number) ^ (other[i + 2] as number)) |
+      ((wide[i + 3] as number) ^ (other[i + 3] as number)) |
+      ((wide[i + 4] as number) ^ (other[i + 4] as number)) |
+      ((wide[i + 5] as number) ^ (other[i + 5] as number)) |
+      ((wide[i + 6] as number) ^ (other[i + 6] as number)) |
+      ((wide[i + 7] as number) ^ (other[i + 7] as number))
+    if (difference !== 0) return false
   }
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return isSameFrom(a, b, at, 4 * even)
+}
+
+function isSameFrom(a: Uint8Array, b: Uint8Array, at: number, from: number): boolean {
+  for (let i = from; i < a.length; i++) if (a[i] !== b[at + i]) return false
   return true
 }

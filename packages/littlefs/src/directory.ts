@@ -26,7 +26,11 @@ export class Directory {
   /** Counts the commits to its pairs: what was made of its entries holds while it stays. */
   version = 0
 
-  constructor(readonly chain: MetadataPair[]) {}
+  constructor(
+    readonly chain: MetadataPair[],
+    /** False where damage has put names out of order. */
+    private readonly isOrdered: boolean,
+  ) {}
 
   removeFromChain(pair: MetadataPair): void {
     const place = this.chain.indexOf(pair)
@@ -41,14 +45,43 @@ export class Directory {
 
   /** Where a name belongs: in the first pair that holds a greater one, else at the very end. */
   placeOf(name: string): { pair: MetadataPair; id: number } {
-    for (const pair of this.chain) {
-      const { entries } = pair
-      const last = lastNamed(entries)
-      if (last === undefined || compareNames(last.content.name, name) < 0) continue
-      return { pair, id: firstNotBelow(entries, name) }
+    const { chain } = this
+    const place = this.isOrdered ? this.searchPair(name) : this.walkToPair(name)
+    if (place < chain.length) {
+      const pair = chain[place] as MetadataPair
+      return { pair, id: firstNotBelow(pair.entries, name) }
     }
-    const pair = this.chain[this.chain.length - 1] as MetadataPair
+    const pair = chain[chain.length - 1] as MetadataPair
     return { pair, id: pair.entries.length }
+  }
+
+  /** The first pair whose last name is not below this one. */
+  private searchPair(name: string): number {
+    const { chain } = this
+    let low = 0
+    let high = chain.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      // A pair without names says nothing of where it stands: the one before it does.
+      let place = middle
+      let last = lastNamed((chain[place] as MetadataPair).entries)
+      while (last === undefined && place > low) {
+        last = lastNamed((chain[--place] as MetadataPair).entries)
+      }
+      if (last !== undefined && compareNames(last.content.name, name) >= 0) high = place
+      else low = middle + 1
+    }
+    return low
+  }
+
+  /** The same where damage has put names out of order. */
+  private walkToPair(name: string): number {
+    const { chain } = this
+    for (let i = 0; i < chain.length; i++) {
+      const last = lastNamed((chain[i] as MetadataPair).entries)
+      if (last !== undefined && compareNames(last.content.name, name) >= 0) return i
+    }
+    return chain.length
   }
 
   get head(): MetadataPair {
@@ -127,13 +160,26 @@ function* readDirectory(volume: Volume, head: BlockPair): Op<Directory> {
     // Whoever read it meanwhile may be changing it: there is one object of each directory.
     const meanwhile = volume.cachedDirectory(head)
     if (meanwhile !== undefined) return meanwhile
-    const directory = new Directory(chain)
+    const directory = new Directory(chain, isInOrder(chain))
     for (const pair of chain) {
       pair.directory = directory
       for (const entry of shownEntries(volume, pair)) directory.index.set(entry.content.name, entry)
     }
     return directory
   }
+}
+
+function isInOrder(chain: readonly MetadataPair[]): boolean {
+  let last: string | undefined
+  for (const { entries } of chain) {
+    for (const entry of entries) {
+      if (!isNamed(entry)) continue
+      const { name } = entry.content
+      if (last !== undefined && compareNames(last, name) > 0) return false
+      last = name
+    }
+  }
+  return true
 }
 
 function* readChain(volume: Volume, head: BlockPair): Op<MetadataPair[]> {
@@ -192,13 +238,36 @@ export function* openDirectory(volume: Volume, entry: Entry): Op<Directory> {
  * @throws FsError `ENOENT` where a directory on the way is missing, `ENOTDIR` where it is none.
  */
 export function* findEntry(volume: Volume, path: Path, syscall: string): Op<Entry | undefined> {
-  let entry: Entry = yield* volume.readRoot()
-  for (let i = 0; i < path.names.length; i++) {
+  for (;;) {
+    const found = lookUp(volume, path, syscall)
+    if (found !== UNREAD) return found
+    yield* readWay(volume, path)
+  }
+}
+
+/** Told of a path of which not all is in memory. */
+export const UNREAD: unique symbol = Symbol('not in memory')
+
+/**
+ * {@link findEntry} without an operation: what is in memory is found by plain functions.
+ *
+ * @throws as it does.
+ */
+export function lookUp(
+  volume: Volume,
+  path: Path,
+  syscall: string,
+): Entry | undefined | typeof UNREAD {
+  let entry = volume.rootInMemory
+  if (entry === undefined) return UNREAD
+  const { names } = path
+  for (let i = 0; i < names.length; i++) {
     if (entryType(entry) !== 'directory') throw new FsError('ENOTDIR', { syscall, path: path.text })
-    const directory = entry.directory ?? (yield* openDirectory(volume, entry))
-    const child = directory.index.get(path.names[i] as string)
+    const { directory }: Entry = entry
+    if (directory === undefined) return UNREAD
+    const child = directory.index.get(names[i] as string)
     if (child === undefined) {
-      const isLast = i === path.names.length - 1
+      const isLast = i === names.length - 1
       if (!isLast || path.mustExist) throw new FsError('ENOENT', { syscall, path: path.text })
       return undefined
     }
@@ -208,6 +277,24 @@ export function* findEntry(volume: Volume, path: Path, syscall: string): Op<Entr
     throw new FsError('ENOTDIR', { syscall, path: path.text })
   }
   return entry
+}
+
+/** The directory that a path's last name is in, where it is in memory. */
+export function parentInMemory(volume: Volume, path: Path): Directory | undefined {
+  let entry = volume.rootInMemory
+  const last = path.names.length - 1
+  for (let i = 0; i < last; i++) entry = entry?.directory?.index.get(path.names[i] as string)
+  return entry?.directory
+}
+
+/** Reads the directories of a path, as far as they are there. */
+function* readWay(volume: Volume, path: Path): Op<void> {
+  let entry: Entry | undefined = yield* volume.readRoot()
+  for (const name of path.names) {
+    if (entry === undefined || entryType(entry) !== 'directory') return
+    const directory: Directory = entry.directory ?? (yield* openDirectory(volume, entry))
+    entry = directory.index.get(name)
+  }
 }
 
 /** @throws FsError `ENOENT` where it does not exist, `ENOTDIR` where something on the way is none. */

@@ -12,7 +12,7 @@ import type {
   SpaceInfo,
 } from '@caravan/fs'
 import { changeTimes } from './change-times.js'
-import { entrySize, entryType, findEntry, requireEntry } from './directory.js'
+import { entrySize, entryType, findEntry, lookUp, requireEntry, UNREAD } from './directory.js'
 import { schedulerHooks } from './face.js'
 import { checkIsFile, versionOf } from './file-read.js'
 import type { Entry } from './metadata-pair.js'
@@ -112,9 +112,13 @@ export class LittlefsEngine implements FsEngine {
 
   *readFile(path: Path, checkAborted: () => void): Op<Uint8Array | undefined> {
     const { volume } = this
-    const entry = yield* requireEntry(volume, path, 'open')
+    const found = lookUp(volume, path, 'open')
+    const entry =
+      found === UNREAD || found === undefined ? yield* requireEntry(volume, path, 'open') : found
     checkIsFile(entry, 'open', path.text)
-    if (this.sharedFiles.get(entry)?.isUnsettled) return undefined
+    if (this.sharedFiles.size > 0 && this.sharedFiles.get(entry)?.isUnsettled) return undefined
+    const { struct } = entry.content
+    if (struct?.kind === 'inline') return struct.bytes.slice()
     const version = versionOf(volume.layout, entry)
     // A size that cannot be is told before there is a buffer of that size.
     yield* version.readAt(0, new Uint8Array(Math.min(1, version.size)))
@@ -149,7 +153,8 @@ export class LittlefsEngine implements FsEngine {
   }
 
   private *writeFile(path: Path, data: Uint8Array, options: EngineOpenOptions): Op<void> {
-    const entry = yield* findEntry(this.volume, path, 'open')
+    const found = lookUp(this.volume, path, 'open')
+    const entry = found === UNREAD ? yield* findEntry(this.volume, path, 'open') : found
     if (entry !== undefined && options.exclusive === true) {
       throw new FsError('EEXIST', { syscall: 'open', path: path.text })
     }

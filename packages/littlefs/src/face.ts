@@ -43,6 +43,10 @@ export class Face {
     return this.scheduler.changeSync(makeOp)
   }
 
+  protected get isChanging(): boolean {
+    return this.scheduler.isChanging
+  }
+
   /** Waits for the calls made so far. */
   protected settled(): Promise<void> {
     return this.scheduler.settled()

@@ -24,7 +24,8 @@ const BATCH_SPANS = 512
  */
 const POINTERS_READ_MAX = 8
 
-const PAGE_BITS = 6
+/** As many as a typed array holds without memory of its own outside the heap: 64 bytes. */
+const PAGE_BITS = 4
 
 export class FileBlocks {
   /** In pages, so that one look into a large file costs little. */

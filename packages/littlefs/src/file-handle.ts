@@ -1,12 +1,19 @@
 /** An open file as a program uses it: each call as a promise and as `...Sync`. */
 
-import { MisuseError, type Op } from '@caravan/core'
+import { MisuseError, type Op, type ReadRequest } from '@caravan/core'
 import type { OpenFile } from './open-file.js'
+import type { ReadPlan } from './read-plan.js'
 
 /** How a handle's operations are run: see `Face`. */
 export interface HandleRunner {
+  /** What every call begins with: says where the filesystem was unmounted. */
+  enter(): void
+  /** True where no change is under way, and none has to be mended first. */
+  isReadyToChange(): boolean
   read<T>(op: () => Op<T>): Promise<T>
   readSync<T>(op: () => Op<T>): T
+  /** A read that was planned already. */
+  askSync(request: ReadRequest): void
   change<T>(syscall: string, op: () => Op<T>): Promise<T>
   changeSync<T>(syscall: string, op: () => Op<T>): T
 }
@@ -58,24 +65,54 @@ export class FileHandle {
 
   /** Fills a buffer from the position on. @returns bytes read, 0 at the end. */
   async read(target: Uint8Array): Promise<number> {
+    if (this.pending === 0) {
+      this.runner.enter()
+      const found = this.file.readOn(target)
+      if (typeof found === 'number') return this.moveBy(found)
+      if (found !== undefined) {
+        return this.moveBy(await this.runner.read(() => readPlanned(found, target.length)))
+      }
+    }
     const op = () => this.file.read(target)
     return this.mayChange ? this.change('read', op) : this.runner.read(op)
   }
 
   readSync(target: Uint8Array): number {
+    if (this.pending === 0) {
+      this.runner.enter()
+      const found = this.file.readOn(target)
+      if (typeof found === 'number') return this.moveBy(found)
+      if (found !== undefined) {
+        this.runner.askSync({ kind: 'read', spans: found.spans })
+        found.finish()
+        return this.moveBy(target.length)
+      }
+    }
     const op = () => this.file.read(target)
     return this.file.isUnsettled ? this.runner.changeSync('read', op) : this.runner.readSync(op)
+  }
+
+  private moveBy(count: number): number {
+    this.file.position += count
+    return count
   }
 
   /** Writes at the position. Saved by `sync` and `close`. @returns bytes written: all. */
   async write(data: Uint8Array): Promise<number> {
     checkBytes(data)
-    return this.change('write', () => this.file.write(data))
+    return this.writeNow(data) ?? this.change('write', () => this.file.write(data))
   }
 
   writeSync(data: Uint8Array): number {
     checkBytes(data)
-    return this.runner.changeSync('write', () => this.file.write(data))
+    return this.writeNow(data) ?? this.runner.changeSync('write', () => this.file.write(data))
+  }
+
+  /** A write that only fills a buffer is no operation. */
+  private writeNow(data: Uint8Array): number | undefined {
+    this.runner.enter()
+    if (this.pending > 0 || !this.runner.isReadyToChange()) return undefined
+    return this.file.writeOn(data)
   }
 
   /** Cuts the file off at a size in bytes, or fills it up with zeros. The position stays. */
@@ -117,6 +154,12 @@ export class FileHandle {
       throw error
     }
   }
+}
+
+function* readPlanned(plan: ReadPlan, length: number): Op<number> {
+  yield { kind: 'read', spans: plan.spans }
+  plan.finish()
+  return length
 }
 
 function checkBytes(data: unknown): void {

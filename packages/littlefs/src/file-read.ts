@@ -1,13 +1,14 @@
 /** Reading a file's bytes: planned as spans of the blocks that hold them, many in one request. */
 
-import { FormatError, FsError, type Op, type Span } from '@caravan/core'
+import { FormatError, FsError, type Op } from '@caravan/core'
 import { entryType } from './directory.js'
 import { FileBlocks, findBlock, findBlocks, isKnown } from './file-blocks.js'
-import { blockIndexAt, dataOffset, dataStart } from './format/ctz-list.js'
+import { blockIndexAt } from './format/ctz-list.js'
 import type { Entry } from './metadata-pair.js'
+import { ReadPlan } from './read-plan.js'
 import type { Layout } from './volume.js'
 
-/** Spans of one read request; bounds what a plan takes in memory. */
+/** Blocks of one read request; bounds what a plan takes in memory. */
 const REQUEST_SPANS = 256
 
 /** What is known of a file's blocks, after a check that its list can exist at all. */
@@ -77,17 +78,25 @@ export function versionOf(layout: Layout, entry: Entry): FileVersion {
   const size = inline?.length ?? (struct?.kind === 'ctz' ? struct.size : 0)
   const isEmpty = inline === undefined && struct?.kind === 'ctz' && size === 0
   const blocks = inline !== undefined || isEmpty ? undefined : fileBlocksOf(layout, entry)
-  return {
-    size,
-    *readAt(position, target) {
-      if (inline !== undefined) return copyInline(inline, position, target)
-      if (blocks === undefined) return 0
-      return yield* readBlocksAt(layout, blocks, size, position, target)
-    },
-  }
+  const readAt = (position: number, target: Uint8Array) =>
+    blocks === undefined
+      ? readMemory(inline ?? NO_BYTES, position, target)
+      : readBlocksAt(layout, blocks, size, position, target)
+  return { size, readAt }
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+// biome-ignore lint/correctness/useYield: what is in memory needs no device.
+export function* readMemory(bytes: Uint8Array, position: number, target: Uint8Array): Op<number> {
+  return copyInline(bytes, position, target)
 }
 
 export function copyInline(bytes: Uint8Array, position: number, target: Uint8Array): number {
+  if (position === 0 && bytes.length <= target.length) {
+    target.set(bytes)
+    return bytes.length
+  }
   const part = bytes.subarray(position, position + target.length)
   target.set(part)
   return part.length
@@ -112,113 +121,27 @@ export function* readBlocksAt(
   }
   for (let index = first; index <= last; index += REQUEST_SPANS) {
     const end = Math.min(index + REQUEST_SPANS - 1, last)
-    yield* readAligned(layout, planSpans(layout, blocks, index, end, position, target, length))
+    const plan = new ReadPlan(layout, blocks, index, end, position, target, length)
+    yield { kind: 'read', spans: plan.spans }
+    plan.finish()
   }
   return length
 }
 
-/** The spans of a read that lies in the file, where all of its few blocks are known. */
-export function knownSpans(
+/** A read that lies in the file, where all of its few blocks are known. */
+export function planKnown(
   layout: Layout,
   blocks: FileBlocks,
   position: number,
   target: Uint8Array,
-): readonly Span[] | undefined {
+): ReadPlan | undefined {
   const first = blockIndexAt(position, layout.blockSize)
   const last = blockIndexAt(position + target.length - 1, layout.blockSize)
   if (last - first >= REQUEST_SPANS) return undefined
   for (let index = first; index <= last; index++) {
     if (blocks.get(index) === undefined) return undefined
   }
-  return planSpans(layout, blocks, first, last, position, target, target.length)
-}
-
-/** One span a block, each filling its part of `target`. */
-function planSpans(
-  layout: Layout,
-  blocks: FileBlocks,
-  from: number,
-  to: number,
-  position: number,
-  target: Uint8Array,
-  length: number,
-): Span[] {
-  const spans: Span[] = []
-  for (let index = from; index <= to; index++) {
-    const start = dataStart(index, layout.blockSize)
-    const end = dataStart(index + 1, layout.blockSize)
-    const begin = Math.max(start, position)
-    spans.push({
-      block: blocks.get(index) as number,
-      offset: dataOffset(index) + begin - start,
-      bytes: target.subarray(begin - position, Math.min(end, position + length) - position),
-    })
-  }
-  return spans
-}
-
-/** Reads spans of any place and length on a device that reads in units. */
-function* readAligned(layout: Layout, spans: readonly Span[]): Op<void> {
-  const { readSize } = layout
-  if (spans.every((span) => isAligned(span, readSize))) {
-    yield { kind: 'read', spans }
-    return
-  }
-  const edges = new EdgeReads(readSize, spans.length)
-  yield { kind: 'read', spans: spans.flatMap((span) => edges.widen(span)) }
-  edges.copy()
-}
-
-function isAligned({ offset, bytes }: Span, unit: number): boolean {
-  return unit === 1 || (offset % unit === 0 && bytes.length % unit === 0)
-}
-
-/** What begins or ends inside a read unit is read aside and copied; all between goes straight. */
-class EdgeReads {
-  private readonly units: Uint8Array
-  private used = 0
-  private readonly copies: { from: Uint8Array; to: Uint8Array }[] = []
-
-  constructor(
-    private readonly readSize: number,
-    spanCount: number,
-  ) {
-    this.units = new Uint8Array(2 * readSize * spanCount)
-  }
-
-  widen(span: Span): Span[] {
-    const { readSize } = this
-    const { block, offset, bytes } = span
-    if (isAligned(span, readSize)) return [span]
-    const end = offset + bytes.length
-    const first = Math.ceil(offset / readSize) * readSize
-    const last = end - (end % readSize)
-    const wide: Span[] = []
-    // Inside one unit, `first` is behind `last` and the one edge serves both ends.
-    if (first > offset) wide.push(this.edge(block, first - readSize, span))
-    if (first < last) {
-      wide.push({ block, offset: first, bytes: bytes.subarray(first - offset, last - offset) })
-    }
-    if (last < end && last >= first) wide.push(this.edge(block, last, span))
-    return wide
-  }
-
-  copy(): void {
-    for (const { from, to } of this.copies) to.set(from)
-  }
-
-  /** One unit that holds an edge of the span. */
-  private edge(block: number, unitOffset: number, { offset, bytes }: Span): Span {
-    const unit = this.units.subarray(this.used, this.used + this.readSize)
-    this.used += this.readSize
-    const start = Math.max(offset, unitOffset)
-    const end = Math.min(offset + bytes.length, unitOffset + this.readSize)
-    this.copies.push({
-      from: unit.subarray(start - unitOffset, end - unitOffset),
-      to: bytes.subarray(start - offset, end - offset),
-    })
-    return { block, offset: unitOffset, bytes: unit }
-  }
+  return new ReadPlan(layout, blocks, first, last, position, target, target.length)
 }
 
 /** @throws FsError `EISDIR` for what is no file, as the reference says it. */

@@ -12,7 +12,7 @@ import type { Volume } from './volume.js'
 /** Bytes copied at once behind a changed part. */
 const COPY_SIZE_BYTES = 64 * 1024
 
-/** Content that is durable, and that nothing refers to yet. */
+/** Content that nothing refers to yet: made durable by the commit that does. */
 export interface WrittenContent {
   readonly struct: Struct
   /** `undefined` for inline content. */
@@ -21,12 +21,18 @@ export interface WrittenContent {
   readonly firstIndex: number
 }
 
+/** Content that needs no block: the way of small files, without an operation. */
+export function inlineContent(volume: Volume, data: Uint8Array): WrittenContent | undefined {
+  return data.length <= volume.inlineMax ? inline(data.slice()) : undefined
+}
+
 /** @throws FsError `ENOSPC`. */
 export function* writeContent(volume: Volume, data: Uint8Array): Op<WrittenContent> {
-  if (data.length <= volume.inlineMax) return inline(data.slice())
+  const small = inlineContent(volume, data)
+  if (small !== undefined) return small
   const writer = CtzWriter.fresh(volume, new Set())
   yield* writer.write(data)
-  return yield* finish(volume, writer, data.length)
+  return yield* finish(writer, data.length)
 }
 
 /** @throws FsError `ENOSPC`. */
@@ -34,7 +40,7 @@ export function* writeZeros(volume: Volume, sizeBytes: number): Op<WrittenConten
   if (sizeBytes <= volume.inlineMax) return inline(new Uint8Array(sizeBytes))
   const writer = CtzWriter.fresh(volume, new Set())
   yield* writer.writeZeros(sizeBytes)
-  return yield* finish(volume, writer, sizeBytes)
+  return yield* finish(writer, sizeBytes)
 }
 
 /**
@@ -60,24 +66,33 @@ export function* writePart(
   const blocks = fileBlocksOf(layout, entry)
   const writer = yield* CtzWriter.from(volume, blocks, size, position, new Set())
   yield* writer.write(data)
-  const chunk = new Uint8Array(Math.max(0, Math.min(COPY_SIZE_BYTES, size - writer.position)))
+  if (writer.position < size) yield* copyRest(volume, writer, blocks, size)
+  return yield* finish(writer, writer.position)
+}
+
+/** What an old version has behind the part that was written. */
+export function* copyRest(
+  { layout }: Volume,
+  writer: CtzWriter,
+  blocks: FileBlocks,
+  size: number,
+): Op<void> {
+  const chunk = new Uint8Array(Math.min(COPY_SIZE_BYTES, size - writer.position))
   while (writer.position < size) {
     const part = chunk.subarray(0, Math.min(chunk.length, size - writer.position))
     yield* readBlocksAt(layout, blocks, size, writer.position, part)
     yield* writer.write(part)
   }
-  return yield* finish(volume, writer, writer.position)
 }
 
 function inline(bytes: Uint8Array): WrittenContent {
   return { struct: { kind: 'inline', bytes }, blocks: undefined, firstIndex: 0 }
 }
 
-function* finish(volume: Volume, writer: CtzWriter, size: number): Op<WrittenContent> {
+function* finish(writer: CtzWriter, size: number): Op<WrittenContent> {
   yield* writer.finish()
   const { blocks, firstIndex } = writer
   const head = blocks.get(blocks.lastIndex) as number
-  yield* volume.syncData()
   return { struct: { kind: 'ctz', head, size }, blocks, firstIndex }
 }
 

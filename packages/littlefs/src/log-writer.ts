@@ -54,6 +54,11 @@ export function putGlobalDelta(
   return changed
 }
 
+/** What a commit says of the medium behind it where that is one byte throughout. */
+export function erasedState({ encoder, rules }: Volume, byte: number): ErasedState {
+  return { firstByte: byte, unitCrc: rules.hasForwardCrc ? encoder.erasedUnitCrc(byte) : undefined }
+}
+
 /** What stands where the next commit will begin; `undefined` where the block is bad. */
 export function* erasedStateAt(
   volume: Volume,
@@ -62,10 +67,7 @@ export function* erasedStateAt(
   erasedByte: number | undefined,
 ): Op<ErasedState | undefined> {
   const { progSize } = volume.layout
-  if (erasedByte !== undefined) {
-    const unitCrc = volume.rules.hasForwardCrc ? volume.erasedUnitCrc(erasedByte) : undefined
-    return { firstByte: erasedByte, unitCrc }
-  }
+  if (erasedByte !== undefined) return erasedState(volume, erasedByte)
   try {
     const unit = yield* readBytesOf(volume, block, at, progSize)
     const unitCrc = volume.rules.hasForwardCrc

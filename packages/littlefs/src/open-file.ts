@@ -8,16 +8,20 @@
  *    handle closes; nothing of it is committed then.
  */
 
-import { FsError, type Op, type Span } from '@caravan/core'
-import { CtzWriter } from './ctz-writer.js'
-import { type FileBlocks, findBlock } from './file-blocks.js'
-import { copyInline, fileBlocksOf, knownSpans, readBlocksAt } from './file-read.js'
+import { FsError, type Op } from '@caravan/core'
+import { CtzWriter, type Tail } from './ctz-writer.js'
+import { findBlock } from './file-blocks.js'
+import { copyInline, fileBlocksOf, planKnown, readBlocksAt } from './file-read.js'
+import { type View, viewOf } from './file-view.js'
+import { copyRest } from './file-write.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
 import { FILE_MAX_DEFAULT } from './format/superblock.js'
 import { KeptBlocks } from './kept-blocks.js'
 import type { Entry } from './metadata-pair.js'
-import { giveBackBlocks, setContent } from './tree-change.js'
+import { OwnBlocks } from './own-blocks.js'
+import type { ReadPlan } from './read-plan.js'
+import { giveBackBlocks, setContent, takeBackRetained } from './tree-change.js'
 import type { Volume } from './volume.js'
 
 interface OpenFlags {
@@ -26,20 +30,15 @@ interface OpenFlags {
   readonly append: boolean
 }
 
-const COPY_SIZE_BYTES = 64 * 1024
-
-/** The part of a file that a handle sees. */
-type View =
-  | { readonly kind: 'inline'; readonly bytes: Uint8Array }
-  | { readonly kind: 'ctz'; readonly blocks: FileBlocks; readonly size: number }
-
 export class OpenFile {
   position = 0
   /** True for a handle that must not go over to newer content, also where space is short. */
   keepsVersion = false
   private view: View
   private writer: CtzWriter | undefined
-  private readonly keptBlocks: KeptBlocks
+  /** Where the version of the view ends, if this handle wrote it last. */
+  private tail: Tail | undefined
+  private kept: KeptBlocks | undefined
   private dirty = false
   private failed = false
   /** True once a write that had succeeded was lost with a later one: then no write makes it good. */
@@ -47,10 +46,7 @@ export class OpenFile {
   private isOpen = true
   /** True while an operation of this handle goes on, which must not have its view changed. */
   private isBusy = false
-  /** Blocks of this handle's version that no commit refers to yet. */
-  private readonly own = new Set<number>()
-  /** Of those, what the operation under way has given back. */
-  private droppedOwn: number[] = []
+  private readonly own: OwnBlocks
   /** The committed struct that the view came from, and the first block index where it differs. */
   private base: Struct | undefined
   private divergedFrom = Number.POSITIVE_INFINITY
@@ -64,9 +60,15 @@ export class OpenFile {
   ) {
     this.base = entry.content.struct
     this.view = viewOf(volume, entry)
-    this.keptBlocks = new KeptBlocks(volume)
+    this.own = new OwnBlocks(volume)
     entry.openHandles++
     volume.openFiles.add(this)
+  }
+
+  /** Made with the first read of a block: handles on small files have no use for it. */
+  private get keptBlocks(): KeptBlocks {
+    this.kept ??= new KeptBlocks(this.volume)
+    return this.kept
   }
 
   /** Empties the view; the file itself with the next sync. */
@@ -83,15 +85,8 @@ export class OpenFile {
   }
 
   /** Blocks that this handle needs whatever the tree says. */
-  *neededBlocks(): Op<Iterable<number>> {
-    const needed = new Set(this.own)
-    if (this.view.kind === 'ctz') {
-      const { blocks } = this.view
-      for (let index = 0; index <= blocks.lastIndex; index++) {
-        needed.add(yield* findBlock(this.volume.layout, blocks, index))
-      }
-    }
-    return needed
+  neededBlocks(): Op<Iterable<number>> {
+    return this.own.withThoseOf(this.view)
   }
 
   /** @throws FsError `EINVAL` for a position that no file can have. */
@@ -128,10 +123,10 @@ export class OpenFile {
   }
 
   /**
-   * A read without an operation: copied from memory (the count of bytes), or the spans that fill the
+   * A read without an operation: copied from memory (the count of bytes), or a plan that fills the
    * target whole. `undefined` where it takes more.
    */
-  readNow(position: number, target: Uint8Array): number | readonly Span[] | undefined {
+  readNow(position: number, target: Uint8Array): number | ReadPlan | undefined {
     if (!this.isOpen || this.isUnsettled || this.isBusy) return undefined
     const { view } = this
     if (view.kind === 'inline') return copyInline(view.bytes, position, target)
@@ -143,15 +138,20 @@ export class OpenFile {
     // Reads that follow each other, and small ones, leave in memory what the next one wants.
     const isLong = target.length * 4 >= layout.blockSize && !keptBlocks.follows(position)
     if (!isLong && keptBlocks.takes(target.length)) return undefined
-    if (layout.readSize !== 1 || position + target.length > view.size) return undefined
+    if (position + target.length > view.size) return undefined
     keptBlocks.passed(position + target.length)
-    return knownSpans(layout, view.blocks, position, target)
+    return planKnown(layout, view.blocks, position, target)
   }
 
   /** True where closing changes nothing at all. */
   get closesQuietly(): boolean {
     const { entry } = this
     return !this.isUnsettled && entry.retained.length === 0 && !entry.removed
+  }
+
+  /** {@link readNow} at the position of a handle that is open for reading. */
+  readOn(target: Uint8Array): number | ReadPlan | undefined {
+    return this.flags.read ? this.readNow(this.position, target) : undefined
   }
 
   /** Reads from the position on. @returns bytes read, 0 at the end. */
@@ -172,6 +172,19 @@ export class OpenFile {
       return yield* this.keptBlocks.read(blocks, size, position, target)
     }
     return yield* readBlocksAt(layout, blocks, size, position, target)
+  }
+
+  /**
+   * {@link write} where it asks nothing of the device yet. `undefined` where it takes more, or is to
+   * fail: then nothing has changed.
+   */
+  writeOn(data: Uint8Array): number | undefined {
+    if (!this.isOpen || this.isBusy || this.failed || !this.flags.write) return undefined
+    const position = this.flags.append && this.position < this.size ? this.size : this.position
+    if (position + data.length > this.volume.limits.fileMax) return undefined
+    if (!this.putNow(position, data)) return undefined
+    this.position = position + data.length
+    return data.length
   }
 
   /**
@@ -232,7 +245,7 @@ export class OpenFile {
 
   /** True where reading or closing would write. */
   get isUnsettled(): boolean {
-    return this.writer !== undefined || this.dirty || this.failed || this.own.size > 0
+    return this.writer !== undefined || this.dirty || this.failed || !this.own.isEmpty
   }
 
   /** Ends the use of the handle: nothing is saved that was not synced. */
@@ -259,7 +272,7 @@ export class OpenFile {
     this.isOpen = false
     this.volume.openFiles.delete(this)
     this.entry.openHandles--
-    this.giveBackOwn()
+    this.own.giveBackAll()
     if (this.entry.openHandles === 0) {
       for (const block of this.entry.retained) this.volume.giveBackBlock(block)
       this.entry.retained = []
@@ -277,7 +290,7 @@ export class OpenFile {
   private *guarded(op: Op<void>): Op<void> {
     const { view, divergedFrom } = this
     const hadWritten = this.writer !== undefined
-    this.droppedOwn = []
+    this.own.begin()
     this.isBusy = true
     try {
       yield* op
@@ -287,45 +300,72 @@ export class OpenFile {
       this.failed = true
       this.lostWrites ||= hadWritten
       this.writer = undefined
-      // What the operation took is taken from it again, and what it gave up it keeps.
+      this.tail = undefined
       this.view = view
       this.divergedFrom = divergedFrom
-      for (const block of this.droppedOwn) this.own.add(block)
-      for (const block of this.volume.allocator.takenBlocks) this.own.delete(block)
+      this.own.undo()
       throw error
     }
   }
 
-  private *put(position: number, data: Uint8Array): Op<void> {
-    const end = position + data.length
-    if (this.view.kind === 'inline' && this.writer === undefined) {
-      if (Math.max(end, this.view.bytes.length) <= this.volume.inlineMax) {
-        const bytes = new Uint8Array(Math.max(end, this.view.bytes.length))
-        bytes.set(this.view.bytes)
-        bytes.set(data, position)
-        this.view = { kind: 'inline', bytes }
-        this.dirty = true
-        return
-      }
-      yield* this.outline()
-    }
-    if (this.writer !== undefined && this.writer.position !== position) yield* this.flush()
+  /** False where the device has to be asked: then nothing has changed. */
+  private putNow(position: number, data: Uint8Array): boolean {
+    const { view, tail } = this
     if (this.writer === undefined) {
-      const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
-      const start = Math.min(position, size)
-      this.writer = yield* CtzWriter.from(this.volume, blocks, size, start, this.own)
-      yield* this.writer.writeZeros(position - start)
+      if (view.kind === 'inline') return this.putInline(view.bytes, position, data)
+      if (tail === undefined || tail.blocks !== view.blocks || position !== view.size) return false
+      if (data.length > tail.bytes.length - tail.fill) return false
+      this.tail = undefined
+      this.writer = CtzWriter.behind(this.volume, tail, this.own.blocks)
     }
+    const { writer } = this
+    if (writer?.position !== position || !writer.writeNow(data)) return false
     this.dirty = true
-    yield* this.writer.write(data)
+    return true
+  }
+
+  private putInline(before: Uint8Array, position: number, data: Uint8Array): boolean {
+    const length = Math.max(position + data.length, before.length)
+    if (length > this.volume.inlineMax) return false
+    const bytes = new Uint8Array(length)
+    bytes.set(before)
+    bytes.set(data, position)
+    this.view = { kind: 'inline', bytes }
+    this.dirty = true
+    return true
+  }
+
+  private *put(position: number, data: Uint8Array): Op<void> {
+    if (this.putNow(position, data)) return
+    if (this.view.kind === 'inline' && this.writer === undefined) yield* this.outline()
+    if (this.writer !== undefined && this.writer.position !== position) yield* this.flush()
+    const writer = this.writer ?? (yield* this.begin(position))
+    this.dirty = true
+    yield* writer.write(data)
+  }
+
+  /** Begins a new version at a position; a gap before it is filled with zeros. */
+  private *begin(position: number): Op<CtzWriter> {
+    const { volume, tail, own } = this
+    const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
+    const start = Math.min(position, size)
+    this.tail = undefined
+    const writer =
+      start === size && tail?.blocks === blocks
+        ? CtzWriter.behind(volume, tail, own.blocks)
+        : yield* CtzWriter.from(volume, blocks, size, start, own.blocks)
+    this.writer = writer
+    yield* writer.writeZeros(position - start)
+    return writer
   }
 
   /** Turns an inline view into one with blocks, to be written from its beginning. */
   private *outline(): Op<void> {
     const { bytes } = this.view as Extract<View, { kind: 'inline' }>
-    const writer = CtzWriter.fresh(this.volume, this.own)
+    const writer = CtzWriter.fresh(this.volume, this.own.blocks)
     yield* writer.write(bytes)
     yield* writer.finish()
+    this.tail = writer.tail
     this.view = { kind: 'ctz', blocks: writer.blocks, size: bytes.length }
     this.divergedFrom = 0
     this.dirty = true
@@ -343,14 +383,14 @@ export class OpenFile {
     } else if (size <= this.volume.inlineMax) {
       const bytes = new Uint8Array(size)
       yield* readBlocksAt(this.volume.layout, this.view.blocks, this.view.size, 0, bytes)
-      this.giveBackOwnFrom(this.view.blocks, 0)
+      this.own.giveBackFrom(this.view.blocks, 0)
       this.view = { kind: 'inline', bytes }
       this.divergedFrom = 0
     } else {
       const { blocks } = this.view
       const end = blockCountOf(size, this.volume.layout.blockSize)
       yield* findBlock(this.volume.layout, blocks, end - 1)
-      this.giveBackOwnFrom(blocks, end)
+      this.own.giveBackFrom(blocks, end)
       this.view = { kind: 'ctz', blocks: blocks.prefix(end), size }
       this.divergedFrom = Math.min(this.divergedFrom, end)
     }
@@ -362,15 +402,11 @@ export class OpenFile {
     const { writer } = this
     if (writer === undefined) return
     const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
-    const chunk = new Uint8Array(Math.max(0, Math.min(COPY_SIZE_BYTES, size - writer.position)))
-    while (writer.position < size) {
-      const part = chunk.subarray(0, Math.min(chunk.length, size - writer.position))
-      yield* readBlocksAt(this.volume.layout, blocks, size, writer.position, part)
-      yield* writer.write(part)
-    }
+    if (writer.position < size) yield* copyRest(this.volume, writer, blocks, size)
     const newSize = writer.position
     yield* writer.finish()
-    this.giveBackOwnFrom(blocks, writer.firstIndex)
+    this.tail = writer.tail
+    this.own.giveBackFrom(blocks, writer.firstIndex)
     this.view = { kind: 'ctz', blocks: writer.blocks, size: newSize }
     this.divergedFrom = Math.min(this.divergedFrom, writer.firstIndex)
     this.writer = undefined
@@ -386,19 +422,13 @@ export class OpenFile {
       view.kind === 'inline'
         ? view
         : { kind: 'ctz', head: view.blocks.get(view.blocks.lastIndex) as number, size: view.size }
-    yield* volume.syncData()
     const attributes = volume.times.stamped(entry.content.attributes, 'old')
-    yield* setContent(volume, entry, { ...entry.content, struct, attributes })
+    const { nameType, name, others } = entry.content
+    yield* setContent(volume, entry, { nameType, name, struct, attributes, others })
     volume.times.committed(entry)
-    this.own.clear()
+    this.own.committed()
     if (after !== undefined) {
-      // The new version may have blocks of an older one that another handle's commit gave up.
-      if (entry.retained.length > 0) {
-        for (let i = 0; i <= after.lastIndex; i++) yield* findBlock(volume.layout, after, i)
-        const kept = new Set<number>()
-        for (let i = 0; i <= after.lastIndex; i++) kept.add(after.get(i) as number)
-        entry.retained = entry.retained.filter((block) => !kept.has(block))
-      }
+      if (entry.retained.length > 0) yield* takeBackRetained(volume, entry, after)
       entry.fileBlocks = after
       entry.blocksOf = struct
     }
@@ -409,35 +439,12 @@ export class OpenFile {
       if (!isBase && after !== undefined) {
         for (let i = 0; i <= after.lastIndex; i++) yield* findBlock(volume.layout, after, i)
       }
-      yield* giveBackBlocks(volume, entry, beforeBlocks, isBase ? undefined : after, from, 1)
+      if (from <= beforeBlocks.lastIndex) {
+        yield* giveBackBlocks(volume, entry, beforeBlocks, isBase ? undefined : after, from, 1)
+      }
     }
     this.base = struct
     this.divergedFrom = Number.POSITIVE_INFINITY
     this.dirty = false
   }
-
-  /** Own blocks that the version no longer has. */
-  private giveBackOwnFrom(blocks: FileBlocks, from: number): void {
-    for (let index = from; index <= blocks.lastIndex; index++) {
-      const block = blocks.get(index)
-      if (block === undefined || !this.own.delete(block)) continue
-      this.droppedOwn.push(block)
-      this.volume.giveBackBlock(block)
-    }
-  }
-
-  private giveBackOwn(): void {
-    for (const block of this.own) this.volume.giveBackBlock(block)
-    this.own.clear()
-  }
-}
-
-/** What a handle sees that is opened now. */
-function viewOf(volume: Volume, entry: Entry): View {
-  const { struct } = entry.content
-  if (struct?.kind === 'inline') return { kind: 'inline', bytes: struct.bytes }
-  if (struct?.kind === 'ctz' && struct.size === 0)
-    return { kind: 'inline', bytes: new Uint8Array(0) }
-  const blocks = fileBlocksOf(volume.layout, entry)
-  return { kind: 'ctz', blocks, size: (struct as { size: number }).size }
 }

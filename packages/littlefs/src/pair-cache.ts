@@ -62,7 +62,7 @@ export class PairCache {
 
   /** The change under way has ended: every pair is where the list says. */
   settle(): void {
-    this.movedFrom.clear()
+    if (this.movedFrom.size > 0) this.movedFrom.clear()
   }
 
   clear(): void {

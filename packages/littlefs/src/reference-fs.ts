@@ -7,7 +7,16 @@
  * until it is synced, and times are no business of it.
  */
 
-import { type BlockDevice, MisuseError, type Op, run, runSync, withBlockSize } from '@caravan/core'
+import {
+  askSync,
+  type BlockDevice,
+  MisuseError,
+  type Op,
+  type ReadRequest,
+  run,
+  runSync,
+  withBlockSize,
+} from '@caravan/core'
 import { FileHandle } from './file-handle.js'
 import { type FormatOptions, formatVolume } from './format-volume.js'
 import { type ImageEntry, prepareEntry } from './image-entry.js'
@@ -305,8 +314,10 @@ export class ReferenceFS extends ReadFace {
   private readonly runner = {
     enter: (): void => this.enter(),
     settled: (): Promise<unknown> => this.settled(),
+    isReadyToChange: (): boolean => !this.isChanging && this.volume.isReadyToChange,
     read: <T>(op: () => Op<T>): Promise<T> => this.run(op()),
     readSync: <T>(op: () => Op<T>): T => this.runSync(op()),
+    askSync: (request: ReadRequest): void => askSync(request, this.device),
     change: <T>(syscall: string, op: () => Op<T>): Promise<T> =>
       this.change(() => this.volume.change(syscall, op)),
     changeSync: <T>(syscall: string, op: () => Op<T>): T =>

@@ -3,12 +3,13 @@
  * that what one has written the others read at once.
  */
 
-import { FsError, type Op, type Span } from '@caravan/core'
+import { FsError, type Op } from '@caravan/core'
 import type { EngineFile, EntryInfo } from '@caravan/fs'
 import { changeTimes } from './change-times.js'
 import { entryType } from './directory.js'
 import type { Entry } from './metadata-pair.js'
 import { OpenFile } from './open-file.js'
+import type { ReadPlan } from './read-plan.js'
 import type { Volume } from './volume.js'
 
 export class SharedFile implements EngineFile {
@@ -47,7 +48,7 @@ export class SharedFile implements EngineFile {
     return this.useCount > 1 ? !(saves && this.file.isUnsettled) : this.file.closesQuietly
   }
 
-  readNow(position: number, target: Uint8Array): number | readonly Span[] | undefined {
+  readNow(position: number, target: Uint8Array): number | ReadPlan | undefined {
     this.file.refresh()
     return this.file.readNow(position, target)
   }

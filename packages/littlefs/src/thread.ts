@@ -12,22 +12,45 @@
  */
 
 import { FormatError, isErrno, type Op } from '@caravan/core'
-import { type Change, commitToPair } from './commit.js'
+import { type Change, commitToPair, planAppend } from './commit.js'
 import { hasRoomForMore, isWorn } from './compaction.js'
 import { type Directory, entryType, openDirectory, shownEntries } from './directory.js'
 import type { BlockPair, EntryContent } from './format/metadata-log.js'
 import { writeNewPair } from './log-writer.js'
-import { type Entry, isSamePair, type MetadataPair, sharesBlock } from './metadata-pair.js'
+import {
+  type Entry,
+  isBadBlock,
+  isSamePair,
+  type MetadataPair,
+  sharesBlock,
+} from './metadata-pair.js'
 import type { MovedPair, Volume } from './volume.js'
 
 const FIRST_PAIR: BlockPair = [0, 1]
 
 /**
- * Commits changes to a pair, and makes known where it now is.
+ * Commits changes to a pair, and makes known where it now is. What they refer to is durable first.
  *
  * @throws FsError `ENOSPC`.
  */
 export function* commit(volume: Volume, pair: MetadataPair, changes: readonly Change[]): Op<void> {
+  const append = becomesEmpty(pair, changes) ? undefined : planAppend(volume, pair, changes)
+  let isAppended = false
+  if (append !== undefined) {
+    try {
+      yield append.request
+      isAppended = append.finish()
+    } catch (error) {
+      if (!isBadBlock(error)) throw error
+    }
+  }
+  if (isAppended) {
+    volume.dataIsUnsynced = false
+    volume.allocator.keepTaken()
+    volume.unreached = undefined
+    return
+  }
+  yield* volume.syncData()
   // Those that the caller has announced are its own to take back.
   const announced = volume.state.orphanCount
   if (yield* commitLeavingOrphans(volume, pair, changes, true)) {
@@ -153,6 +176,20 @@ function* commitOne(
   return volume.unreached
 }
 
+/** True where a pair would become empty. */
+function becomesEmpty(pair: MetadataPair, changes: readonly Change[]): boolean {
+  let count = pair.entries.length
+  let deletes = false
+  for (const { kind } of changes) {
+    if (kind === 'create') count++
+    else if (kind === 'delete') {
+      count--
+      deletes = true
+    }
+  }
+  return deletes && count === 0
+}
+
 /** False where those that lead to the pair are too full to take, with its place, a change of state. */
 function* canMove(volume: Volume, pair: MetadataPair): Op<boolean> {
   const predecessor = yield* findPredecessor(volume, pair.blocks)
@@ -182,8 +219,7 @@ function* commitOrDrop(
   changes: readonly Change[],
   mayMove: boolean,
 ): Op<MovedPair | undefined> {
-  const count = (kind: Change['kind']) => changes.filter((each) => each.kind === kind).length
-  if (count('delete') > 0 && pair.entries.length + count('create') === count('delete')) {
+  if (becomesEmpty(pair, changes)) {
     const predecessor = yield* findPredecessor(volume, pair.blocks)
     // One too full to take the change of state that comes with it keeps an empty pair behind it.
     if (predecessor?.summary.hardTail === true && hasRoomForMore(volume, predecessor)) {

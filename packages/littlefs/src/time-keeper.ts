@@ -99,6 +99,7 @@ export class TimeKeeper {
 
   /** The attributes of an entry whose content changes now, or that is new. */
   stamped(attributes: readonly Attribute[], kind: 'new' | 'old'): readonly Attribute[] {
+    if (this.dialect === undefined && this.creationBytes === 0) return attributes
     const stamped = this.withTimes(attributes, { mtimeNs: this.nowNs() })
     if (kind === 'old' || this.creationBytes === 0) return stamped
     const seconds = encodeTimes(this.creationBytes === 4 ? 't4' : 't8', { mtimeNs: this.nowNs() })

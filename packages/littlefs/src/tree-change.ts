@@ -7,7 +7,7 @@
 import { FormatError, FsError, isErrno, type Op } from '@caravan/core'
 import type { Change } from './commit.js'
 import { type Directory, entryType, openDirectory } from './directory.js'
-import { type FileBlocks, findBlocks } from './file-blocks.js'
+import { type FileBlocks, findBlock, findBlocks, isKnown } from './file-blocks.js'
 import { fileBlocksOf } from './file-read.js'
 import type { EntryContent } from './format/metadata-log.js'
 import { nameMaxIn } from './format/split-plan.js'
@@ -267,11 +267,21 @@ export function* giveBackBlocks(
   ownHandles: number,
 ): Op<void> {
   if (from > before.lastIndex) return
-  yield* findBlocks(volume.layout, [{ blocks: before, from, to: before.lastIndex }])
+  const range = { blocks: before, from, to: before.lastIndex }
+  if (!isKnown(range)) yield* findBlocks(volume.layout, [range])
   for (let index = from; index <= before.lastIndex; index++) {
     const block = before.get(index) as number
     if (after !== undefined && index <= after.lastIndex && after.get(index) === block) continue
     if (entry.openHandles > ownHandles) entry.retained.push(block)
     else volume.giveBackBlock(block)
   }
+}
+
+/** A new version may have blocks of an older one that another handle's commit gave up. */
+export function* takeBackRetained(volume: Volume, entry: Entry, blocks: FileBlocks): Op<void> {
+  const kept = new Set<number>()
+  for (let index = 0; index <= blocks.lastIndex; index++) {
+    kept.add(yield* findBlock(volume.layout, blocks, index))
+  }
+  entry.retained = entry.retained.filter((block) => !kept.has(block))
 }

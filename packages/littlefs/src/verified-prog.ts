@@ -1,6 +1,6 @@
 /** Erasing and programming blocks so that a bad one is noticed at once. */
 
-import type { Op } from '@caravan/core'
+import type { Op, SeriesRequest, SingleRequest, Span } from '@caravan/core'
 import { isBadBlock } from './metadata-pair.js'
 import type { Volume } from './volume.js'
 
@@ -41,18 +41,71 @@ export function* progVerified(
   bytes: Uint8Array,
   readTo: number,
 ): Op<Uint8Array | undefined> {
+  const { verifiedProg } = volume
   try {
-    yield { kind: 'prog', spans: [{ block, offset: at, bytes }] }
-    yield { kind: 'sync' }
-    const back = yield* readBytesOf(volume, block, at, readTo - at)
-    return startsWith(back, bytes) ? back : undefined
+    yield verifiedProg.plan(block, at, bytes, readTo)
+    return verifiedProg.back()
   } catch (error) {
     if (isBadBlock(error)) return undefined
     throw error
   }
 }
 
-function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
-  for (let i = 0; i < start.length; i++) if (bytes[i] !== start[i]) return false
-  return true
+/**
+ * The request of {@link progVerified}, for who yields it itself. There is one of a volume, used again
+ * for each: only changes program, and those go one at a time.
+ */
+export class VerifiedProg {
+  private readonly unit: number
+  private readonly scratch: Uint8Array
+  private bytes: Uint8Array
+  private read: Uint8Array
+  /** Bytes read before those that were programmed. */
+  private lead = 0
+  private readonly progSpans: Span[] = []
+  private readonly readSpans: Span[] = []
+  private readonly request: SeriesRequest = { kind: 'series', requests: this.steps(false) }
+  private readonly requestAfterSync: SeriesRequest = { kind: 'series', requests: this.steps(true) }
+
+  constructor({ blockSize, readSize }: { readonly blockSize: number; readonly readSize: number }) {
+    this.unit = readSize
+    this.scratch = new Uint8Array(blockSize)
+    this.bytes = this.scratch
+    this.read = this.scratch
+  }
+
+  private steps(syncsFirst: boolean): SingleRequest[] {
+    const sync: SingleRequest = { kind: 'sync' }
+    const prog: SingleRequest = { kind: 'prog', spans: this.progSpans }
+    const read: SingleRequest = { kind: 'read', spans: this.readSpans }
+    return syncsFirst ? [sync, prog, sync, read] : [prog, sync, read]
+  }
+
+  /** @param syncsFirst makes durable, before it, what was programmed elsewhere. */
+  plan(
+    block: number,
+    at: number,
+    bytes: Uint8Array,
+    readTo: number,
+    syncsFirst = false,
+  ): SeriesRequest {
+    const { unit } = this
+    this.lead = at % unit
+    const start = at - this.lead
+    this.bytes = bytes
+    this.read = this.scratch.subarray(0, Math.ceil((readTo - start) / unit) * unit)
+    this.progSpans[0] = { block, offset: at, bytes }
+    this.readSpans[0] = { block, offset: start, bytes: this.read }
+    return syncsFirst ? this.requestAfterSync : this.request
+  }
+
+  /**
+   * What was read back, once answered; `undefined` where it is not what was programmed. Good until
+   * the next plan.
+   */
+  back(): Uint8Array | undefined {
+    const { bytes, read, lead } = this
+    for (let i = 0; i < bytes.length; i++) if (read[lead + i] !== bytes[i]) return undefined
+    return lead === 0 ? read : read.subarray(lead)
+  }
 }

@@ -12,7 +12,7 @@ import { Allocator, noSpace } from './allocator.js'
 import type { BlockSet } from './block-set.js'
 import type { Directory } from './directory.js'
 import { CommitEncoder } from './format/commit-encoder.js'
-import { CRC_INITIAL, type Crc32 } from './format/crc32.js'
+import type { Crc32 } from './format/crc32.js'
 import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
 import type { BlockPair, LogRules } from './format/metadata-log.js'
 import type { Superblock } from './format/superblock.js'
@@ -31,6 +31,7 @@ import { makeConsistent, makeRoomForMoves } from './thread.js'
 import type { TimeKeeper } from './time-keeper.js'
 import { findUsedBlocks } from './traverse.js'
 import type { TreeBuilder } from './tree-builder.js'
+import { VerifiedProg } from './verified-prog.js'
 
 /** Where bytes are: sizes in bytes. */
 export interface Layout {
@@ -100,6 +101,7 @@ export class Volume implements WriterSettings {
   readonly readOnly: boolean
   readonly memoryBudget: number
   readonly encoder: CommitEncoder
+  readonly verifiedProg: VerifiedProg
   readonly allocator: Allocator
   readonly times: TimeKeeper
   readonly openFiles = new Set<OpenFile>()
@@ -119,7 +121,6 @@ export class Volume implements WriterSettings {
 
   readonly pairs = new PairCache()
   private readonly buffers: Uint8Array[] = []
-  private unitCrcs = new Map<number, number>()
   private changing = false
   private failure: unknown
   /** True once a commit failed that the device may yet have: what state it says is to be read anew. */
@@ -144,6 +145,7 @@ export class Volume implements WriterSettings {
     }
     this.state = new StateKeeper(state.globalState)
     this.encoder = new CommitEncoder(state.layout.blockSize, state.layout.progSize, state.crc32)
+    this.verifiedProg = new VerifiedProg(state.layout)
     this.allocator = new Allocator(
       Math.min(state.layout.blockCount, state.layout.heldBlockCount),
       state.seed,
@@ -194,6 +196,11 @@ export class Volume implements WriterSettings {
   /** False for an entry that is no longer where it was: removed, or of a pair that is read anew. */
   isCurrent(entry: Entry): boolean {
     return this.pairs.has(entry.pair) && entry.pair.entries.includes(entry)
+  }
+
+  /** The root's entry where it is in memory. */
+  get rootInMemory(): Entry | undefined {
+    return this.stateIsUnknown ? undefined : this.findPair(this.root)?.entries[0]
   }
 
   isFirstPair(pair: MetadataPair): boolean {
@@ -330,18 +337,9 @@ export class Volume implements WriterSettings {
 
   /** The buffer must have come from {@link takeBuffer}, perhaps in part. */
   returnBuffer(bytes: Uint8Array): void {
-    if (this.buffers.length < BUFFERS_MAX) this.buffers.push(new Uint8Array(bytes.buffer))
-  }
-
-  /** The CRC of a program unit of which every byte is the same. */
-  erasedUnitCrc(byte: number): number {
-    let crc = this.unitCrcs.get(byte)
-    if (crc === undefined) {
-      const unit = new Uint8Array(this.layout.progSize).fill(byte)
-      crc = this.rules.crc32(CRC_INITIAL, unit, 0, unit.length)
-      this.unitCrcs.set(byte, crc)
-    }
-    return crc
+    if (this.buffers.length >= BUFFERS_MAX) return
+    const isWhole = bytes.length === this.layout.blockSize
+    this.buffers.push(isWhole ? bytes : new Uint8Array(bytes.buffer))
   }
 
   // Changes
@@ -374,6 +372,12 @@ export class Volume implements WriterSettings {
       this.recover(error, this.metadataEpoch !== epoch)
       throw error
     }
+  }
+
+  /** True where a change would begin with nothing to be checked or mended. */
+  get isReadyToChange(): boolean {
+    if (this.changing || this.readOnly || this.failure !== undefined) return false
+    return !this.state.wantsOrphans && this.state.wantedMove === undefined
   }
 
   private checkWritable(syscall: string): void {

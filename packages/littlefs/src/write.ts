@@ -6,11 +6,14 @@ import {
   type Directory,
   entryType,
   findEntry,
+  lookUp,
   openDirectory,
+  parentInMemory,
   requireEntry,
+  UNREAD,
 } from './directory.js'
 import { checkIsFile } from './file-read.js'
-import { adopt, replaceContent, writeContent } from './file-write.js'
+import { adopt, inlineContent, replaceContent, writeContent } from './file-write.js'
 import {
   type BlockPair,
   type EntryContent,
@@ -53,15 +56,14 @@ const EMPTY_FILE: Struct = { kind: 'inline', bytes: new Uint8Array(0) }
 
 /** The directory that a path's last name is in. */
 function* parentOf(volume: Volume, path: Path, syscall: string): Op<Directory> {
-  const parentPath = {
-    ...path,
-    names: path.names.slice(0, -1),
-    mustBeDirectory: false,
-    mustExist: false,
-  }
+  const parentPath = parentPathOf(path)
   const parent = yield* requireEntry(volume, parentPath, syscall)
   if (entryType(parent) !== 'directory') throw new FsError('ENOTDIR', { syscall, path: path.text })
   return yield* openDirectory(volume, parent)
+}
+
+function parentPathOf(path: Path): Path {
+  return { ...path, names: path.names.slice(0, -1), mustBeDirectory: false, mustExist: false }
 }
 
 function lastName(path: Path): string {
@@ -93,17 +95,19 @@ export function* openFile(volume: Volume, pathLike: AnyPath, options: OpenOption
 }
 
 /** Makes an empty file. */
-export function* createFile(volume: Volume, path: Path): Op<Entry> {
-  return yield* volume.change('open', function* () {
-    const directory = yield* parentOfNew(volume, path)
-    return yield* createEntry(volume, directory, newFile(volume, path, EMPTY_FILE))
-  })
+export function createFile(volume: Volume, path: Path): Op<Entry> {
+  return volume.change('open', () => createFileAlone(volume, path))
+}
+
+function* createFileAlone(volume: Volume, path: Path): Op<Entry> {
+  const directory = yield* parentOfNew(volume, path)
+  return yield* createEntry(volume, directory, newFile(volume, path, EMPTY_FILE))
 }
 
 /** The directory that a new file goes into, after a check that it can have that name. */
 function* parentOfNew(volume: Volume, path: Path): Op<Directory> {
   if (path.mustBeDirectory) throw new FsError('ENOTDIR', { syscall: 'open', path: path.text })
-  const directory = yield* parentOf(volume, path, 'open')
+  const directory = parentInMemory(volume, path) ?? (yield* parentOf(volume, path, 'open'))
   checkName(volume, lastName(path), 'open', path.text)
   checkNameFits(volume, lastName(path), path.text)
   return directory
@@ -115,29 +119,32 @@ function newFile(volume: Volume, path: Path, struct: Struct): EntryContent {
 }
 
 /** Gives a file its whole content at once: it has the old one or the new one, nothing between. */
-export function* writeFile(volume: Volume, pathLike: AnyPath, data: Uint8Array): Op<void> {
-  yield* volume.change('open', function* () {
-    const path = parsePath(pathLike, 'open')
-    const entry = yield* findEntry(volume, path, 'open')
-    if (entry !== undefined) checkIsFile(entry, 'open', path.text)
-    const { fileMax } = volume.limits
-    if (data.length > fileMax) {
-      const hint = `a file may have ${fileMax} bytes`
-      throw new FsError('EFBIG', { syscall: 'write', path: path.text, hint })
-    }
-    // What can be known to fail fails before anything is written.
-    const directory = entry === undefined ? yield* parentOfNew(volume, path) : undefined
-    const written = yield* writeContent(volume, data)
-    if (entry === undefined) {
-      const content = newFile(volume, path, written.struct)
-      adopt(yield* createEntry(volume, directory as Directory, content), written)
-      return
-    }
-    const attributes = volume.times.stamped(entry.content.attributes, 'old')
-    const content = { ...entry.content, struct: written.struct, attributes }
-    yield* replaceContent(volume, entry, content, written)
-    volume.times.committed(entry)
-  })
+export function writeFile(volume: Volume, pathLike: AnyPath, data: Uint8Array): Op<void> {
+  return volume.change('open', () => writeFileAlone(volume, pathLike, data))
+}
+
+function* writeFileAlone(volume: Volume, pathLike: AnyPath, data: Uint8Array): Op<void> {
+  const path = parsePath(pathLike, 'open')
+  const found = lookUp(volume, path, 'open')
+  const entry = found === UNREAD ? yield* findEntry(volume, path, 'open') : found
+  if (entry !== undefined) checkIsFile(entry, 'open', path.text)
+  const { fileMax } = volume.limits
+  if (data.length > fileMax) {
+    const hint = `a file may have ${fileMax} bytes`
+    throw new FsError('EFBIG', { syscall: 'write', path: path.text, hint })
+  }
+  // What can be known to fail fails before anything is written.
+  const directory = entry === undefined ? yield* parentOfNew(volume, path) : undefined
+  const written = inlineContent(volume, data) ?? (yield* writeContent(volume, data))
+  if (entry === undefined) {
+    const content = newFile(volume, path, written.struct)
+    adopt(yield* createEntry(volume, directory as Directory, content), written)
+    return
+  }
+  const attributes = volume.times.stamped(entry.content.attributes, 'old')
+  const content = { ...entry.content, struct: written.struct, attributes }
+  yield* replaceContent(volume, entry, content, written)
+  volume.times.committed(entry)
 }
 
 /**
@@ -158,14 +165,16 @@ export function* makeDirectory(volume: Volume, pathLike: AnyPath, recursive = fa
   yield* makeOne(volume, path)
 }
 
-function* makeOne(volume: Volume, path: Path): Op<void> {
-  yield* volume.change('mkdir', function* () {
-    if ((yield* findEntry(volume, path, 'mkdir')) !== undefined) {
-      throw new FsError('EEXIST', { syscall: 'mkdir', path: path.text })
-    }
-    checkName(volume, lastName(path), 'mkdir', path.text)
-    yield* createDirectory(volume, yield* parentOf(volume, path, 'mkdir'), lastName(path))
-  })
+function makeOne(volume: Volume, path: Path): Op<void> {
+  return volume.change('mkdir', () => makeOneAlone(volume, path))
+}
+
+function* makeOneAlone(volume: Volume, path: Path): Op<void> {
+  if ((yield* findEntry(volume, path, 'mkdir')) !== undefined) {
+    throw new FsError('EEXIST', { syscall: 'mkdir', path: path.text })
+  }
+  checkName(volume, lastName(path), 'mkdir', path.text)
+  yield* createDirectory(volume, yield* parentOf(volume, path, 'mkdir'), lastName(path))
 }
 
 /** Removes a file, or a directory with all that is in it, one entry at a time. */
@@ -245,11 +254,13 @@ function below(path: Path, entry: Entry): Path {
   }
 }
 
-function* removeAt(volume: Volume, path: Path): Op<void> {
-  yield* volume.change('rm', function* () {
-    const entry = yield* requireEntry(volume, path, 'rm')
-    yield* removeEntry(volume, yield* parentOf(volume, path, 'rm'), entry, path.text)
-  })
+function removeAt(volume: Volume, path: Path): Op<void> {
+  return volume.change('rm', () => removeAtAlone(volume, path))
+}
+
+function* removeAtAlone(volume: Volume, path: Path): Op<void> {
+  const entry = yield* requireEntry(volume, path, 'rm')
+  yield* removeEntry(volume, yield* parentOf(volume, path, 'rm'), entry, path.text)
 }
 
 export function* appendFile(volume: Volume, path: AnyPath, data: Uint8Array): Op<void> {
@@ -266,59 +277,64 @@ export function* truncate(volume: Volume, path: AnyPath, size: number): Op<void>
   yield* useAndClose(volume, file, () => file.truncate(size))
 }
 
-function* useAndClose(volume: Volume, file: OpenFile, use: () => Op<unknown>): Op<void> {
-  yield* volume.change('write', function* () {
-    try {
-      yield* use()
-    } catch (error) {
-      file.abandon()
-      throw error
-    }
-    yield* file.close()
-  })
+function useAndClose(volume: Volume, file: OpenFile, use: () => Op<unknown>): Op<void> {
+  return volume.change('write', () => useAndCloseAlone(file, use))
+}
+
+function* useAndCloseAlone(file: OpenFile, use: () => Op<unknown>): Op<void> {
+  try {
+    yield* use()
+  } catch (error) {
+    file.abandon()
+    throw error
+  }
+  yield* file.close()
 }
 
 /** Removes a file or an empty directory. */
-export function* remove(volume: Volume, pathLike: AnyPath): Op<void> {
-  yield* volume.change('rm', function* () {
-    const path = parsePath(pathLike, 'rm')
-    if (path.names.length === 0) {
-      const hint = 'the root directory cannot be removed'
-      throw new FsError('EINVAL', { syscall: 'rm', path: path.text, hint })
-    }
-    const entry = yield* requireEntry(volume, path, 'rm')
-    yield* removeEntry(volume, yield* parentOf(volume, path, 'rm'), entry, path.text)
-  })
+export function remove(volume: Volume, pathLike: AnyPath): Op<void> {
+  return volume.change('rm', () => removeAlone(volume, pathLike))
+}
+
+function* removeAlone(volume: Volume, pathLike: AnyPath): Op<void> {
+  const path = parsePath(pathLike, 'rm')
+  if (path.names.length === 0) {
+    const hint = 'the root directory cannot be removed'
+    throw new FsError('EINVAL', { syscall: 'rm', path: path.text, hint })
+  }
+  const entry = yield* requireEntry(volume, path, 'rm')
+  yield* removeEntry(volume, yield* parentOf(volume, path, 'rm'), entry, path.text)
 }
 
 /** Renames, replacing a file by a file or an empty directory by a directory, in one step. */
-export function* rename(volume: Volume, fromLike: AnyPath, toLike: AnyPath): Op<void> {
-  yield* volume.change('rename', function* () {
-    const from = parsePath(fromLike, 'rename')
-    const to = parsePath(toLike, 'rename')
-    const refuse = (code: 'EINVAL' | 'EISDIR' | 'ENOTDIR', hint: string) =>
-      new FsError(code, { syscall: 'rename', path: from.text, dest: to.text, hint })
-    const entry = yield* requireEntry(volume, from, 'rename')
-    if (from.names.length === 0) throw refuse('EINVAL', 'the root directory cannot be renamed')
-    const replaced = yield* findEntry(volume, to, 'rename')
-    if (to.names.length === 0)
-      throw refuse('EINVAL', 'nothing can be renamed to the root directory')
-    const isDirectory = entryType(entry) === 'directory'
-    if (replaced === undefined) {
-      if (to.mustBeDirectory && !isDirectory) throw refuse('ENOTDIR', 'what is renamed is a file')
-      checkName(volume, lastName(to), 'rename', to.text)
-    } else if (entryType(replaced) !== entryType(entry)) {
-      throw isDirectory
-        ? refuse('ENOTDIR', 'a file cannot be replaced by a directory')
-        : refuse('EISDIR', 'a directory cannot be replaced by a file')
-    }
-    if (isDirectory && isBelow(from, to)) {
-      throw refuse('EINVAL', 'a directory cannot be moved into itself')
-    }
-    const source = yield* parentOf(volume, from, 'rename')
-    const target = yield* parentOf(volume, to, 'rename')
-    yield* renameEntry(volume, source, entry, target, lastName(to), to.text)
-  })
+export function rename(volume: Volume, fromLike: AnyPath, toLike: AnyPath): Op<void> {
+  return volume.change('rename', () => renameAlone(volume, fromLike, toLike))
+}
+
+function* renameAlone(volume: Volume, fromLike: AnyPath, toLike: AnyPath): Op<void> {
+  const from = parsePath(fromLike, 'rename')
+  const to = parsePath(toLike, 'rename')
+  const refuse = (code: 'EINVAL' | 'EISDIR' | 'ENOTDIR', hint: string) =>
+    new FsError(code, { syscall: 'rename', path: from.text, dest: to.text, hint })
+  const entry = yield* requireEntry(volume, from, 'rename')
+  if (from.names.length === 0) throw refuse('EINVAL', 'the root directory cannot be renamed')
+  const replaced = yield* findEntry(volume, to, 'rename')
+  if (to.names.length === 0) throw refuse('EINVAL', 'nothing can be renamed to the root directory')
+  const isDirectory = entryType(entry) === 'directory'
+  if (replaced === undefined) {
+    if (to.mustBeDirectory && !isDirectory) throw refuse('ENOTDIR', 'what is renamed is a file')
+    checkName(volume, lastName(to), 'rename', to.text)
+  } else if (entryType(replaced) !== entryType(entry)) {
+    throw isDirectory
+      ? refuse('ENOTDIR', 'a file cannot be replaced by a directory')
+      : refuse('EISDIR', 'a directory cannot be replaced by a file')
+  }
+  if (isDirectory && isBelow(from, to)) {
+    throw refuse('EINVAL', 'a directory cannot be moved into itself')
+  }
+  const source = parentInMemory(volume, from) ?? (yield* parentOf(volume, from, 'rename'))
+  const target = parentInMemory(volume, to) ?? (yield* parentOf(volume, to, 'rename'))
+  yield* renameEntry(volume, source, entry, target, lastName(to), to.text)
 }
 
 function isBelow(directory: Path, path: Path): boolean {
@@ -341,19 +357,26 @@ export function* changeAttribute(
       `An attribute's type is a number from 0 to 255, not ${type}.`,
     )
   }
-  yield* volume.change('setattr', function* () {
-    const path = parsePath(pathLike, 'setattr')
-    const { attrMax } = volume.limits
-    if (bytes !== undefined && bytes.length > attrMax) {
-      const hint = `an attribute may have ${attrMax} bytes, and this one has ${bytes.length}`
-      throw new FsError('ENOSPC', { syscall: 'setattr', path: path.text, hint })
-    }
-    const entry = yield* requireEntry(volume, path, 'setattr')
-    if (bytes === undefined && !entry.content.attributes.some((each) => each.type === type)) return
-    const attributes = withAttribute(entry.content.attributes, type, bytes?.slice())
-    yield* setContent(volume, entry, { ...entry.content, attributes })
-    if (isTimeAttribute(type)) entry.times = undefined
-  })
+  yield* volume.change('setattr', () => changeAttributeAlone(volume, pathLike, type, bytes))
+}
+
+function* changeAttributeAlone(
+  volume: Volume,
+  pathLike: AnyPath,
+  type: number,
+  bytes: Uint8Array | undefined,
+): Op<void> {
+  const path = parsePath(pathLike, 'setattr')
+  const { attrMax } = volume.limits
+  if (bytes !== undefined && bytes.length > attrMax) {
+    const hint = `an attribute may have ${attrMax} bytes, and this one has ${bytes.length}`
+    throw new FsError('ENOSPC', { syscall: 'setattr', path: path.text, hint })
+  }
+  const entry = yield* requireEntry(volume, path, 'setattr')
+  if (bytes === undefined && !entry.content.attributes.some((each) => each.type === type)) return
+  const attributes = withAttribute(entry.content.attributes, type, bytes?.slice())
+  yield* setContent(volume, entry, { ...entry.content, attributes })
+  if (isTimeAttribute(type)) entry.times = undefined
 }
 
 /** Finishes what a power cut has left undone. */
@@ -362,22 +385,24 @@ export function* makeConsistent(volume: Volume): Op<void> {
 }
 
 /** Compacts metadata pairs that are nearly full, so that later commits need not. */
-export function* collectGarbage(volume: Volume): Op<void> {
-  yield* volume.change('fsync', function* () {
-    yield* finishWhatWasCut(volume)
-    const { blockSize } = volume.layout
-    let pair: MetadataPair | undefined = yield* volume.readPair([0, 1])
-    for (let steps = 0; pair !== undefined; steps++) {
-      if (!pair.nextIsErased || pair.summary.end > blockSize - Math.floor(blockSize / 8)) {
-        pair.nextIsErased = false
-        yield* commit(volume, pair, [])
-      }
-      const { tail }: { readonly tail: BlockPair | undefined } = pair.summary
-      if (tail !== undefined) checkSteps(volume, steps, tail)
-      pair = tail === undefined ? undefined : yield* volume.readPair(tail)
+export function collectGarbage(volume: Volume): Op<void> {
+  return volume.change('fsync', () => collectGarbageAlone(volume))
+}
+
+function* collectGarbageAlone(volume: Volume): Op<void> {
+  yield* finishWhatWasCut(volume)
+  const { blockSize } = volume.layout
+  let pair: MetadataPair | undefined = yield* volume.readPair([0, 1])
+  for (let steps = 0; pair !== undefined; steps++) {
+    if (!pair.nextIsErased || pair.summary.end > blockSize - Math.floor(blockSize / 8)) {
+      pair.nextIsErased = false
+      yield* commit(volume, pair, [])
     }
-    yield* volume.countUsedBlocks()
-  })
+    const { tail }: { readonly tail: BlockPair | undefined } = pair.summary
+    if (tail !== undefined) checkSteps(volume, steps, tail)
+    pair = tail === undefined ? undefined : yield* volume.readPair(tail)
+  }
+  yield* volume.countUsedBlocks()
 }
 
 /**
@@ -385,29 +410,31 @@ export function* collectGarbage(volume: Volume): Op<void> {
  *
  * @throws FsError `EINVAL` for fewer than there are, or more than the device has.
  */
-export function* grow(volume: Volume, blockCount: number, deviceBlockCount: number): Op<void> {
-  yield* volume.change('ftruncate', function* () {
-    if (!Number.isInteger(blockCount) || blockCount < volume.layout.blockCount) {
-      const hint = `it has ${volume.layout.blockCount} blocks and cannot become smaller`
-      throw new FsError('EINVAL', { syscall: 'ftruncate', hint })
+export function grow(volume: Volume, blockCount: number, deviceBlockCount: number): Op<void> {
+  return volume.change('ftruncate', () => growAlone(volume, blockCount, deviceBlockCount))
+}
+
+function* growAlone(volume: Volume, blockCount: number, deviceBlockCount: number): Op<void> {
+  if (!Number.isInteger(blockCount) || blockCount < volume.layout.blockCount) {
+    const hint = `it has ${volume.layout.blockCount} blocks and cannot become smaller`
+    throw new FsError('EINVAL', { syscall: 'ftruncate', hint })
+  }
+  if (blockCount > deviceBlockCount) {
+    const hint = `the device has ${deviceBlockCount} blocks: make it larger first`
+    throw new FsError('EINVAL', { syscall: 'ftruncate', hint })
+  }
+  const superblock = { ...volume.superblock, blockCount }
+  const struct: Struct = { kind: 'inline', bytes: encodeSuperblock(superblock) }
+  // Where the superblock was expanded every copy says the size; the one in force goes last.
+  let pair = yield* volume.readPair([0, 1])
+  for (;;) {
+    const entry = pair.entries[0]
+    // On a damaged image another pair may stand before the one in force.
+    if (entry?.content.nameType === TagType.SUPERBLOCK) {
+      yield* setContent(volume, entry, { ...entry.content, struct })
     }
-    if (blockCount > deviceBlockCount) {
-      const hint = `the device has ${deviceBlockCount} blocks: make it larger first`
-      throw new FsError('EINVAL', { syscall: 'ftruncate', hint })
-    }
-    const superblock = { ...volume.superblock, blockCount }
-    const struct: Struct = { kind: 'inline', bytes: encodeSuperblock(superblock) }
-    // Where the superblock was expanded every copy says the size; the one in force goes last.
-    let pair = yield* volume.readPair([0, 1])
-    for (;;) {
-      const entry = pair.entries[0]
-      // On a damaged image another pair may stand before the one in force.
-      if (entry?.content.nameType === TagType.SUPERBLOCK) {
-        yield* setContent(volume, entry, { ...entry.content, struct })
-      }
-      if (volume.isRoot(pair.blocks) || pair.summary.tail === undefined) break
-      pair = yield* volume.readPair(pair.summary.tail)
-    }
-    volume.setBlockCount(superblock)
-  })
+    if (volume.isRoot(pair.blocks) || pair.summary.tail === undefined) break
+    pair = yield* volume.readPair(pair.summary.tail)
+  }
+  volume.setBlockCount(superblock)
 }

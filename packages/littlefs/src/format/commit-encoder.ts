@@ -50,6 +50,7 @@ export class CommitEncoder {
   private crcStart = 0
   private limit = 0
   private overflown = false
+  private readonly unitCrcs = new Map<number, number>()
   at = 0
 
   constructor(
@@ -183,6 +184,17 @@ export class CommitEncoder {
         this.putDeleted(TagType.USER_ATTRIBUTE + type, id)
       }
     }
+  }
+
+  /** The CRC of a program unit of which every byte is the same. */
+  erasedUnitCrc(byte: number): number {
+    let crc = this.unitCrcs.get(byte)
+    if (crc === undefined) {
+      const unit = new Uint8Array(this.progSize).fill(byte)
+      crc = this.crc32(CRC_INITIAL, unit, 0, unit.length)
+      this.unitCrcs.set(byte, crc)
+    }
+    return crc
   }
 
   /** Where the commit would end, its CRC tags and padding included. */

@@ -47,7 +47,6 @@ export interface KeyValueOptions {
 
 /** How a store's operations are run: see `Face`. */
 interface StoreRunner extends HandleRunner {
-  enter(): void
   settled(): Promise<unknown>
 }
 
@@ -99,11 +98,15 @@ export class LittleFSKeyValue implements KeyValueStore {
 
   async getInto(key: Key, target: Uint8Array): Promise<number> {
     const segments = parseKey(key)
+    const bytes = this.inlineValue(segments)
+    if (bytes !== undefined) return copyInto(target, bytes)
     return this.read(key, () => readValueInto(this.volume, segments, target))
   }
 
   getIntoSync(key: Key, target: Uint8Array): number {
     const segments = parseKey(key)
+    const bytes = this.inlineValue(segments)
+    if (bytes !== undefined) return copyInto(target, bytes)
     return this.readSync(key, () => readValueInto(this.volume, segments, target))
   }
 
@@ -296,18 +299,12 @@ export class LittleFSKeyValue implements KeyValueStore {
 
   private summed<T>(key: Key, sums: { of(entry: Entry): Op<T> }): () => Op<T> {
     const segments = parseKey(key)
-    const { volume } = this
-    return function* () {
-      return yield* sums.of(yield* requireEntryAt(volume, segments))
-    }
+    return () => sumOf(this.volume, segments, sums)
   }
 
   private listed(key: Key): () => Op<Listing> {
     const segments = parseKey(key)
-    const { volume } = this
-    return function* () {
-      return listingOf(volume, yield* requireDictionary(volume, segments))
-    }
+    return () => listOf(this.volume, segments)
   }
 
   private async read<T>(key: Key, op: () => Op<T>): Promise<T> {
@@ -352,9 +349,31 @@ export class LittleFSKeyValue implements KeyValueStore {
   }
 }
 
+function* sumOf<T>(
+  volume: Volume,
+  segments: readonly string[],
+  sums: { of(entry: Entry): Op<T> },
+): Op<T> {
+  return yield* sums.of(yield* requireEntryAt(volume, segments))
+}
+
+function* listOf(volume: Volume, segments: readonly string[]): Op<Listing> {
+  return listingOf(volume, yield* requireDictionary(volume, segments))
+}
+
 function kindOf(entry: Entry | undefined): EntryKind | undefined {
   if (entry === undefined) return undefined
   return isDictionary(entry) ? 'dictionary' : 'value'
+}
+
+/** @returns bytes copied: what fits. */
+function copyInto(target: Uint8Array, bytes: Uint8Array): number {
+  if (target.length >= bytes.length) {
+    target.set(bytes)
+    return bytes.length
+  }
+  target.set(bytes.subarray(0, target.length))
+  return target.length
 }
 
 /** The first child is to come next, so it is pushed last. */

@@ -10,7 +10,7 @@ import {
   segmentToText,
 } from '@caravan/core'
 import { type Directory, openDirectory, shownEntries } from '../directory.js'
-import { fileBlocksOf, readBlocksAt } from '../file-read.js'
+import { fileBlocksOf, readBlocksAt, readMemory } from '../file-read.js'
 import { isShown } from '../format/metadata-log.js'
 import type { Entry } from '../metadata-pair.js'
 import type { Volume } from '../volume.js'
@@ -33,12 +33,7 @@ export function viewValue(volume: Volume, entry: Entry): ValueView {
     const { bytes } = struct
     return {
       size: bytes.length,
-      // biome-ignore lint/correctness/useYield: what is in memory needs no device.
-      *readAt(position, target) {
-        const part = bytes.subarray(position, position + target.length)
-        target.set(part)
-        return part.length
-      },
+      readAt: (position, target) => readMemory(bytes, position, target),
     }
   }
   const size = struct?.kind === 'ctz' ? struct.size : 0

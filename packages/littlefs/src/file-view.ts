@@ -1,0 +1,20 @@
+/** The part of a file that a handle sees. */
+
+import type { FileBlocks } from './file-blocks.js'
+import { fileBlocksOf } from './file-read.js'
+import type { Entry } from './metadata-pair.js'
+import type { Volume } from './volume.js'
+
+export type View =
+  | { readonly kind: 'inline'; readonly bytes: Uint8Array }
+  | { readonly kind: 'ctz'; readonly blocks: FileBlocks; readonly size: number }
+
+/** What a handle sees that is opened now. */
+export function viewOf(volume: Volume, entry: Entry): View {
+  const { struct } = entry.content
+  if (struct?.kind === 'inline') return { kind: 'inline', bytes: struct.bytes }
+  if (struct?.kind === 'ctz' && struct.size === 0)
+    return { kind: 'inline', bytes: new Uint8Array(0) }
+  const blocks = fileBlocksOf(volume.layout, entry)
+  return { kind: 'ctz', blocks, size: (struct as { size: number }).size }
+}
