@@ -381,20 +381,17 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> {
     const at = args.position ?? handle.position
     const found = file.readNow(at, args.target)
     if (found === undefined) return this.callSync(readCall(handle, args.target, args.position))
-    const { scheduler } = this.mount
-    scheduler.checkMounted()
-    const count =
-      typeof found === 'number' ? found : this.readPlannedSync(found, args.target.length)
+    this.mount.scheduler.checkMounted()
+    const count = typeof found === 'number' ? found : this.readPlannedSync(found, args.target)
     if (args.position === null) handle.position = at + count
     return count
   }
 
-  private readPlannedSync(planned: readonly Span[] | PlannedRead, length: number): number {
-    const { device } = this.mount.scheduler
-    const plan = 'finish' in planned ? planned : undefined
-    askSync({ kind: 'read', spans: plan?.spans ?? (planned as readonly Span[]) }, device)
-    plan?.finish()
-    return length
+  private readPlannedSync(planned: readonly Span[] | PlannedRead, target: Uint8Array): number {
+    const plan = 'finish' in planned ? planned : { spans: planned, finish() {} }
+    askSync({ kind: 'read', spans: plan.spans }, this.mount.scheduler.device)
+    plan.finish()
+    return target.length
   }
 
   readvSync(fd: number, buffers: readonly ArrayBufferView[], position?: PositionLike): number {

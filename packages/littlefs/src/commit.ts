@@ -14,7 +14,7 @@
  * Source: littlefs DESIGN.md, "Metadata pairs"; SPEC.md, "0x6xx LFS_TYPE_TAIL".
  */
 
-import { FsError, type Op, type Request } from '@caravan/core'
+import { FormatError, FsError, type Op, type Request } from '@caravan/core'
 import { compact, totalSize } from './compaction.js'
 import { type CommitEncoder, encodedSize } from './format/commit-encoder.js'
 import { type GlobalState, xorStates } from './format/global-state.js'
@@ -56,6 +56,7 @@ export function* commitToPair(
   changes: readonly Change[],
   mayMove: boolean,
 ): Op<boolean> {
+  checkSound(volume, pair, changes)
   checkEntriesFit(volume, pair, changes)
   const state = applyChanges(pair, changes)
   const mustSplit = outgrows(volume, pair, changes, state)
@@ -65,6 +66,34 @@ export function* commitToPair(
     return false
   }
   return yield* compact(volume, pair, state, mustSplit, mayMove)
+}
+
+/**
+ * Refuses what damage alone brings about: a pair that takes a block of the superblock's, or a change
+ * of an entry that is not in its pair, since it was met on two ways.
+ *
+ * @throws FormatError `CORRUPT_PAIR`.
+ */
+function checkSound(volume: Volume, pair: MetadataPair, changes: readonly Change[]): void {
+  const [a, b] = pair.blocks
+  if ((a < 2 || b < 2) && !volume.isFirstPair(pair)) {
+    throw unsound(pair, 'takes a block of the superblock pair {0, 1}')
+  }
+  let count = pair.entries.length
+  for (const change of changes) {
+    if (change.kind === 'tail') continue
+    if (change.kind === 'create') count++
+    if (change.id < 0 || change.id >= count) throw unsound(pair, 'is part of two directories')
+    if (change.kind === 'delete') count--
+  }
+}
+
+function unsound({ blocks }: MetadataPair, what: string): FormatError {
+  return new FormatError(
+    'CORRUPT_PAIR',
+    `The metadata pair {${blocks[0]}, ${blocks[1]}} ${what}: the image is damaged, and nothing is written there. Copy its files to a new image.`,
+    { structure: 'metadata pair', block: blocks[0] },
+  )
 }
 
 /** @throws FsError `ENOSPC` for an entry that no log has room for. */
@@ -182,6 +211,7 @@ export function planAppend(
 ): PlannedAppend | undefined {
   const { summary } = pair
   if (!pair.nextIsErased) return undefined
+  checkSound(volume, pair, changes)
   checkEntriesFit(volume, pair, changes)
   if (appendedBound(pair, changes) > contentMaxIn(volume.metadataMax)) return undefined
   const { encoder } = volume

@@ -51,7 +51,8 @@ export class Directory {
       const pair = chain[place] as MetadataPair
       return { pair, id: firstNotBelow(pair.entries, name) }
     }
-    const pair = chain[chain.length - 1] as MetadataPair
+    const pair = chain[chain.length - 1]
+    if (pair === undefined) throw noPairs()
     return { pair, id: pair.entries.length }
   }
 
@@ -309,4 +310,13 @@ export function* requireDirectory(volume: Volume, path: Path, syscall: string): 
   const entry = yield* requireEntry(volume, path, syscall)
   if (entryType(entry) !== 'directory') throw new FsError('ENOTDIR', { syscall, path: path.text })
   return entry.directory ?? (yield* openDirectory(volume, entry))
+}
+
+/** Damage alone makes another directory take the last pair of this one off the list. */
+function noPairs(): FormatError {
+  return new FormatError(
+    'CORRUPT_PAIR',
+    'A directory has lost its last metadata pair to another directory: the image is damaged. Mount it again, or copy its files to a new image.',
+    { structure: 'metadata pair' },
+  )
 }

@@ -11,10 +11,9 @@
  * Source: littlefs DESIGN.md, "The move problem", "Directories".
  */
 
-import { FormatError, isErrno, type Op } from '@caravan/core'
+import { isErrno, type Op } from '@caravan/core'
 import { type Change, commitToPair, planAppend } from './commit.js'
 import { hasRoomForMore, isWorn } from './compaction.js'
-import { type Directory, entryType, openDirectory, shownEntries } from './directory.js'
 import type { BlockPair, EntryContent } from './format/metadata-log.js'
 import { writeNewPair } from './log-writer.js'
 import {
@@ -24,9 +23,8 @@ import {
   type MetadataPair,
   sharesBlock,
 } from './metadata-pair.js'
+import { checkSteps, FIRST_PAIR, findParentEntry, findPredecessor } from './thread-search.js'
 import type { MovedPair, Volume } from './volume.js'
-
-const FIRST_PAIR: BlockPair = [0, 1]
 
 /**
  * Commits changes to a pair, and makes known where it now is. What they refer to is durable first.
@@ -260,84 +258,6 @@ function pointTo(
   return [...changes, { kind: 'set', id: id - shift, content }]
 }
 
-/** The pair whose tail leads to these blocks. */
-function* findPredecessor(volume: Volume, blocks: BlockPair): Op<MetadataPair | undefined> {
-  const hint = volume.findPair(blocks)?.predecessor
-  if (hint !== undefined && volume.pairs.has(hint) && leadsTo(hint, blocks)) return hint
-  let pair = yield* volume.readPair(FIRST_PAIR)
-  for (let steps = 0; pair.summary.tail !== undefined; steps++) {
-    checkSteps(volume, steps, pair.summary.tail)
-    if (leadsTo(pair, blocks)) return pair
-    const next: MetadataPair = yield* volume.readPair(pair.summary.tail)
-    next.predecessor = pair
-    pair = next
-  }
-  return undefined
-}
-
-/**
- * Refuses a pair that the list does not lead to: the share of the global state that is put there
- * nobody would add up, and a move that was done would be finished again, on another entry.
- *
- * @throws FormatError `NOT_THREADED`.
- */
-export function* checkThreaded(volume: Volume, pair: MetadataPair): Op<void> {
-  if (volume.isFirstPair(pair)) return
-  const tail = (yield* findPredecessor(volume, pair.blocks))?.summary.tail
-  if (tail !== undefined && isSamePair(tail, pair.blocks)) return
-  throw new FormatError(
-    'NOT_THREADED',
-    `The metadata pair {${pair.blocks[0]}, ${pair.blocks[1]}} is not on the list of all pairs: the image is damaged, and nothing can be moved out of or into this directory. Copy its files instead.`,
-    { structure: 'tail', block: pair.blocks[0] },
-  )
-}
-
-function leadsTo(pair: MetadataPair, blocks: BlockPair): boolean {
-  return pair.summary.tail !== undefined && sharesBlock(pair.summary.tail, blocks)
-}
-
-/** The entry of the directory that begins with these blocks. */
-function* findParentEntry(volume: Volume, blocks: BlockPair): Op<Entry | undefined> {
-  const cached = volume.findPair(blocks)
-  const directory = cached?.directory
-  if (directory !== undefined) {
-    if (directory.head !== cached) return undefined
-    const owner = directory.owner
-    // A reader may have come by an entry that a rename was just moving away.
-    const isThere = owner?.removed === false && volume.isCurrent(owner)
-    if (owner !== undefined && isThere && isEntryOf(owner, blocks)) return owner
-  }
-  // By the tree: on the list may stand the old log of a pair that moved, with what it said then.
-  const seen = new Set<Directory>()
-  const pending: Entry[] = [yield* volume.readRoot()]
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const parent = yield* readableDirectory(volume, next)
-    if (parent === undefined || seen.has(parent)) continue
-    seen.add(parent)
-    for (const pair of parent.chain) {
-      for (const entry of shownEntries(volume, pair)) {
-        if (isEntryOf(entry, blocks)) return entry
-        if (entryType(entry) === 'directory') pending.push(entry)
-      }
-    }
-  }
-  return undefined
-}
-
-function* readableDirectory(volume: Volume, entry: Entry): Op<Directory | undefined> {
-  try {
-    return yield* openDirectory(volume, entry)
-  } catch (error) {
-    if (error instanceof FormatError) return undefined
-    throw error
-  }
-}
-
-function isEntryOf(entry: Entry, blocks: BlockPair): boolean {
-  const { struct } = entry.content
-  return struct?.kind === 'directory' && sharesBlock(struct.pair, blocks)
-}
-
 /**
  * Brings list and tree together: half-orphans first, since their old blocks may hide full ones.
  *
@@ -389,23 +309,6 @@ function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolea
     pair = next
   }
   return more
-}
-
-/**
- * Stops a walk along the list that runs in circles: each step goes on or mends a pair, so that there
- * are not many more than blocks. Mounting has seen no loop, but what was written since may have made
- * one of damaged logs that share blocks.
- *
- * @throws FormatError `TAIL_CYCLE`.
- */
-export function checkSteps(volume: Volume, steps: number, tail: BlockPair): void {
-  const { blockCount, heldBlockCount } = volume.layout
-  if (steps <= 2 * Math.min(blockCount, heldBlockCount)) return
-  throw new FormatError(
-    'TAIL_CYCLE',
-    `The list of all metadata pairs comes back to {${tail[0]}, ${tail[1]}}: the image is damaged, and writing cannot go on.`,
-    { structure: 'tail', block: tail[0] },
-  )
 }
 
 /** @throws FormatError where the list cannot be read to its end from there. */

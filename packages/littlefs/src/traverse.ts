@@ -14,7 +14,7 @@ import { fileBlocksOf } from './file-read.js'
 import type { BlockPair } from './format/metadata-log.js'
 import { byteStringToText } from './format/name.js'
 import type { Entry, MetadataPair } from './metadata-pair.js'
-import { checkSteps } from './thread.js'
+import { checkSteps } from './thread-search.js'
 import type { Volume } from './volume.js'
 
 /** One block in use. */

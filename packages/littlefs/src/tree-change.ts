@@ -14,7 +14,8 @@ import { nameMaxIn } from './format/split-plan.js'
 import { TagType } from './format/tag.js'
 import { writeNewPair } from './log-writer.js'
 import { Entry, type MetadataPair } from './metadata-pair.js'
-import { checkThreaded, commit, dropFromThread, makeRoomBefore, makeRoomIn } from './thread.js'
+import { commit, dropFromThread, makeRoomBefore, makeRoomIn } from './thread.js'
+import { checkThreaded } from './thread-search.js'
 import type { Volume } from './volume.js'
 
 /** @throws FsError `ENAMETOOLONG`. */

@@ -26,7 +26,8 @@ import { isTimeAttribute } from './format/time-attribute.js'
 import { type Entry, type MetadataPair, pairKey } from './metadata-pair.js'
 import { OpenFile } from './open-file.js'
 import { type AnyPath, type Path, parsePath } from './path.js'
-import { checkSteps, commit, makeConsistent as finishWhatWasCut } from './thread.js'
+import { commit, makeConsistent as finishWhatWasCut } from './thread.js'
+import { checkSteps } from './thread-search.js'
 import {
   checkName,
   checkNameFits,

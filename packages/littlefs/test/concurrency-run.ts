@@ -118,14 +118,16 @@ function drawBatch(model: TreeModel, setup: Setup, random: Random): Operation[] 
   // file has newer content: without space it goes over to that.
   const mayGoOver = (slot: number): boolean => {
     const handle = model.handles.get(slot)
-    if (handle === undefined || handle.dirty || written.has(slot)) return false
+    if (handle === undefined || handle.dirty) return false
     return operations.length > 0 || handle.view !== handle.file.history.at(-1)
   }
   for (let count = 2 + random.int(12); count > 0; count--) {
     const slot = random.pick(slots)
     const content = { seed: random.seed(), size: random.int(3 * Math.min(blockSize, 2048)) }
     if (slot !== undefined && random.oneIn(3)) {
-      if (random.oneIn(4) || mayGoOver(slot)) {
+      // What a write does to a handle of which one has just failed, nobody says either.
+      const isSpent = written.has(slot) || model.handles.get(slot)?.failed === true
+      if (random.oneIn(4) || isSpent || mayGoOver(slot)) {
         operations.push({ do: 'close', slot })
         slots.splice(slots.indexOf(slot), 1)
       } else {
