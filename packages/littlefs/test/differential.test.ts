@@ -31,6 +31,11 @@ const DIFFERENCES: readonly {
     applies: ({ call, other }) => call === 'cp' && /\.$/.test(other),
   },
   {
+    name: 'cp to a path that goes back',
+    reason: 'on the way to `a/../a` Node makes a directory a, and fails as it is one; ours copies',
+    applies: ({ call, other }) => call === 'cp' && other.includes('/../'),
+  },
+  {
     name: 'cp that fails',
     reason:
       'where several things are wrong, Node tells any; and it leaves directories made on the way, ours does not',

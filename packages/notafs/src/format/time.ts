@@ -11,9 +11,12 @@ const PS_PER_SECOND = 1_000_000_000_000n
  */
 export function timestampOf(seconds: number): Timestamp | undefined {
   if (!Number.isFinite(seconds)) return undefined
-  const days = Math.floor(seconds / SECONDS_PER_DAY)
+  // Never -0.
+  const days = Math.floor(seconds / SECONDS_PER_DAY) + 0
   if (days < -(2 ** 31) || days >= 2 ** 32) return undefined
   const rest = seconds - days * SECONDS_PER_DAY
+  // Shortly before a day begins the nearest double may be its beginning.
+  if (rest >= SECONDS_PER_DAY) return new Timestamp(days + 1, 0n)
   const whole = Math.floor(rest)
   const fraction = BigInt(Math.trunc((rest - whole) * 1e12))
   return new Timestamp(days, BigInt(whole) * PS_PER_SECOND + fraction)
