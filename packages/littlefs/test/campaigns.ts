@@ -11,6 +11,7 @@ import {
   Random,
   shrinkList,
 } from '@caravan/testkit'
+import { checkDamage } from './check-run.js'
 import { runConcurrently } from './concurrency-run.js'
 import { KIND_NAMES, kindOf, places } from './crash-kinds.js'
 import {
@@ -109,7 +110,19 @@ export function campaigns(): Campaign[] {
       weight: 1,
       run: deviceErrors,
     },
+    {
+      name: 'littlefs-check',
+      what: 'golden images damaged at random: check against the independent checker and the mount',
+      weight: 1,
+      run: checkDamaged,
+    },
   ]
+}
+
+function checkDamaged(seed: number): CaseReport {
+  const counts = { images: 0, clean: 0 }
+  const failure = checkDamage(seed, counts)
+  return { counts: { 'damaged images checked': counts.images }, failure }
 }
 
 function powerCuts(seed: number, options: CutStoryOptions): CaseReport {

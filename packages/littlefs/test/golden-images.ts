@@ -11,6 +11,10 @@ export interface Manifest {
   readonly group: string
   readonly blockSize: number
   readonly blockCount: number
+  /** What the reference was told on mounting; 0: taken from the superblock. */
+  readonly mountBlockCount: number
+  /** What mounting answered. */
+  readonly expect: string
   readonly diskVersion: '2.0' | '2.1'
   readonly readSize: number
   readonly progSize: number
