@@ -92,7 +92,7 @@ const FORMAT_VERBS = [
  * Runs one command.
  *
  * @param argv the arguments, without the names of the interpreter and the program.
- * @returns the exit code: 0 done, 1 something failed, 2 wrong use, 130 interrupted.
+ * @returns the exit code: 0 done, 1 something failed, 2 wrong use, 3 nothing to check, 130 interrupted.
  */
 export async function main(argv: readonly string[], options: MainOptions): Promise<number> {
   const { stdin, stdout, stderr, env = {}, formats = FORMATS } = options
@@ -113,7 +113,7 @@ export async function main(argv: readonly string[], options: MainOptions): Promi
     checkHelpArgument(program, argv)
     await program.parseAsync(argv, { from: 'user' })
     await out.flush()
-    return report.failed ? EXIT.failed : EXIT.done
+    return report.failed ? report.failureCode : EXIT.done
   } catch (error) {
     return await finish(error, context, verbOf(program, argv))
   }
@@ -182,7 +182,7 @@ Examples:
 async function finish(error: unknown, context: Context, verb: string | undefined): Promise<number> {
   const { report } = context
   const advice = `\`caravan help${verb === undefined ? '' : ` ${verb}`}\` shows the use.`
-  if (error instanceof OutputClosed) return report.failed ? EXIT.failed : EXIT.done
+  if (error instanceof OutputClosed) return report.failed ? report.failureCode : EXIT.done
   if (error instanceof Interrupted) {
     report.tell('interrupted.')
     return EXIT.interrupted
@@ -193,7 +193,9 @@ async function finish(error: unknown, context: Context, verb: string | undefined
     if (error.code !== 'commander.help') report.tell(advice)
     return EXIT.wrongUse
   }
-  const code = await flushed(context, exitCodeOf(error), error)
+  const known = exitCodeOf(error)
+  const ownCode = known === EXIT.failed ? report.failureCode : known
+  const code = await flushed(context, ownCode, error)
   report.fail([], error)
   if (code === EXIT.wrongUse) report.tell(advice)
   return code
@@ -206,6 +208,6 @@ async function flushed({ out, report }: Context, code: number, known?: unknown):
     return code
   } catch (error) {
     if (error !== known && !(error instanceof OutputClosed)) report.fail([], error)
-    return report.failed ? EXIT.failed : code
+    return report.failed ? report.failureCode : code
   }
 }

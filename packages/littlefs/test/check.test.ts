@@ -4,7 +4,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { DeviceError, type Span } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
-import { type CheckReport, check, checkSync, type FindingCode, LittleFS } from '@caravan/littlefs'
+import {
+  type CheckReport,
+  check,
+  checkSync,
+  FINDING_MEANINGS,
+  type FindingCode,
+  LittleFS,
+} from '@caravan/littlefs'
 import { FaultyDevice, seedFromEnvironment } from '@caravan/testkit'
 import { parseTar } from 'nanotar'
 import { describe, expect, it } from 'vitest'
@@ -272,5 +279,24 @@ describe('volumes of chamelon', () => {
   it.each(names)('%s: told as such, and not judged by the rules of littlefs', (name) => {
     const image = new Uint8Array(gunzipSync(readFileSync(new URL(name, folder))))
     expect(codesOf(checkSync(new MemoryDevice(image)))).toEqual(['CHAMELON_VOLUME'])
+  })
+})
+
+describe('docs/findings.md', () => {
+  const page = readFileSync(new URL('../../../docs/findings.md', import.meta.url), 'utf8')
+
+  it('has a section on every code, in order, and on no other', () => {
+    const sections = [...page.matchAll(/^### (\S+)$/gm)].map(([, code]) => code)
+    expect(sections).toEqual(Object.keys(FINDING_MEANINGS))
+  })
+
+  it.each(Object.entries(FINDING_MEANINGS))('%s: says what the finding says', (code, meaning) => {
+    const section = page.split(`\n### ${code}\n`)[1]?.split('\n##')[0] ?? ''
+    const { severity, consequence, remedy } = meaning
+    const [how] = section.trim().split('\n\n')
+    expect(how?.length).toBeGreaterThan(30)
+    expect(section).toContain(
+      `- Severity: ${severity}\n- Consequence: ${consequence}\n- What to do: ${remedy}\n`,
+    )
   })
 })

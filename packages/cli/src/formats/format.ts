@@ -6,7 +6,7 @@
  * ../../README.md, "Adding a format", goes through it.
  */
 
-import type { BlockDevice, CaravanError, KeyValueStore } from '@caravan/core'
+import type { BlockDevice, CaravanError, Finding, KeyValueStore } from '@caravan/core'
 import type { FileSystem } from '@caravan/fs'
 import type { Option } from 'commander'
 import type { Colour } from '../style.js'
@@ -63,17 +63,6 @@ export interface ImageFormat {
   log?(device: BlockDevice, options: ImageOptions): Promise<readonly LoggedState[]>
   /** How one is made; a string says how else, where `format` and `create` cannot. */
   readonly making: Making | string
-}
-
-/** Something that is not as it should be. */
-export interface Finding {
-  /** A warning is no damage: space that is lost, a state that a power cut left. */
-  readonly severity: 'error' | 'warning'
-  /** Stable, as the codes of errors are. */
-  readonly code: string
-  readonly message: string
-  readonly path?: string
-  readonly block?: number
 }
 
 export interface CheckReport {

@@ -2,15 +2,17 @@
 
 import { createHash } from 'node:crypto'
 import type { BlockDevice } from '@caravan/core'
-import { type BlockUse as BlockUseFound, ChamelonVolume, LittleFS } from '@caravan/littlefs'
+import { type BlockUse as BlockUseFound, ChamelonVolume, check, LittleFS } from '@caravan/littlefs'
 import { given } from '../geometry.js'
 import { enginePath } from '../paths.js'
+import { formatCount } from '../sizes.js'
 import { typeAt } from '../targets.js'
 import type {
   AttributeCalls,
   BlockLook,
   BlockMapCalls,
   BlockUse,
+  CheckReport,
   ImageFormat,
   ImageOptions,
   MountedImage,
@@ -48,6 +50,17 @@ export const littlefs: ImageFormat = {
   },
 
   search: (device) => LittleFS.recognises(device),
+
+  async check(device, { blockSize, blockCount }): Promise<CheckReport> {
+    const { findings, ...counts } = await check(device, given({ blockSize, blockCount }))
+    const { pairCount, directoryCount, fileCount } = counts
+    const summary = [
+      formatCount(pairCount, 'metadata pair'),
+      formatCount(directoryCount, 'directory'),
+      formatCount(fileCount, 'file'),
+    ]
+    return { findings, summary: summary.join(', ') }
+  },
 
   async open(device, options, writable) {
     return new LittlefsImage(await mount(device, options, writable))

@@ -22,7 +22,7 @@ import { readDataWord } from '../format/word.js'
 import type { FindingCode } from './findings.js'
 
 /** Told of a block's log: where in it is said in the sentence. */
-export type LogReport = (code: FindingCode, what: string) => void
+type LogReport = (code: FindingCode, what: string) => void
 
 /** Most ids of one pair: the highest is 0xfe. */
 const IDS_MAX = 0xff
@@ -35,7 +35,7 @@ const KNOWN_TYPES: ReadonlySet<number> = new Set<number>([
   TagType.CRC + 1,
 ])
 
-export function isKnownType(type: number): boolean {
+function isKnownType(type: number): boolean {
   return (type & 0x700) === TagFamily.USER_ATTRIBUTE || KNOWN_TYPES.has(type)
 }
 

@@ -32,7 +32,7 @@ export interface CheckedEntry {
   readonly attributeSizes: ReadonlyMap<number, number>
 }
 
-export type CheckedStruct =
+type CheckedStruct =
   | { readonly kind: 'none' }
   | { readonly kind: 'unknown' }
   | { readonly kind: 'directory'; readonly pair: BlockPair }
@@ -63,12 +63,7 @@ export function inWords([a, b]: BlockPair): string {
 }
 
 /** What was found of a pair, whose path is not known yet. */
-export type PairReport = (
-  code: Parameters<Report>[0],
-  what: string,
-  key: string,
-  place: Place,
-) => void
+type PairReport = (code: Parameters<Report>[0], what: string, key: string, place: Place) => void
 
 interface Half {
   readonly block: number

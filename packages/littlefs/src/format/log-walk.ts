@@ -41,7 +41,7 @@ export interface Commit {
 }
 
 /** Where the commits end, and why. */
-export interface LogEnd {
+interface LogEnd {
   /**
    * - `full`: the block ends;
    * - `unwritten`: the next tag says that nothing was programmed;
