@@ -21,6 +21,7 @@ import { addConvert } from './verbs/convert.js'
 import { addCp } from './verbs/cp.js'
 import { addCreate } from './verbs/create.js'
 import { addDf } from './verbs/df.js'
+import { addDump } from './verbs/dump.js'
 import { addExtract } from './verbs/extract.js'
 import { addFormat } from './verbs/format.js'
 import { addGet } from './verbs/get.js'
@@ -86,6 +87,7 @@ const FORMAT_VERBS = [
   ['check', addCheck],
   ['repair', addRepair],
   ['log', addLog],
+  ['dump', addDump],
 ] as const
 
 /**

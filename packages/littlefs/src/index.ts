@@ -17,6 +17,16 @@ export {
 } from './image.js'
 export type { ExtractedEntry, ImageEntry } from './image-entry.js'
 export type { ImagePlan, PlanProblem } from './image-plan.js'
+export type { LoggedChange, LoggedCommit } from './inspect/commit-log.js'
+export type { DumpedBlock, DumpedCommit, DumpedLog, DumpedTag } from './inspect/dump.js'
+export {
+  commitLog,
+  commitLogSync,
+  type DumpOptions,
+  dump,
+  dumpSync,
+  type InspectOptions,
+} from './inspect/face.js'
 export { type KeyValueOptions, LittleFSKeyValue } from './key-value/key-value.js'
 export type { KeyValueTimes } from './key-value/time.js'
 export { LittleFS, type LittleFSOptions } from './littlefs.js'

@@ -59,8 +59,20 @@ export interface ImageFormat {
   check?(device: BlockDevice, options: ImageOptions, signal: AbortSignal): Promise<CheckReport>
   /** Mends what {@link check} finds, as far as that can be, and says what was lost with it. */
   repair?(device: BlockDevice, options: ImageOptions, signal: AbortSignal): Promise<RepairReport>
-  /** The older states of it that are still whole, the newest first. */
-  log?(device: BlockDevice, options: ImageOptions): Promise<readonly LoggedState[]>
+  /** The older states of it that can still be seen, the newest first. */
+  log?(
+    device: BlockDevice,
+    options: ImageOptions,
+    path: Uint8Array | undefined,
+  ): Promise<readonly LoggedState[]>
+  /** True where {@link log} can be asked for one file or directory. */
+  readonly logsPaths?: boolean
+  /** Blocks decoded as what they are, all where none are named. Works on what does not mount. */
+  dump?(
+    device: BlockDevice,
+    options: ImageOptions,
+    blocks: readonly number[] | undefined,
+  ): AsyncIterable<DumpedBlock>
   /** How one is made; a string says how else, where `format` and `create` cannot. */
   readonly making: Making | string
 }
@@ -76,12 +88,28 @@ export interface RepairReport {
   readonly changes: readonly string[]
 }
 
-interface LoggedState {
+/** A block as `dump` shows it. */
+export interface DumpedBlock {
+  readonly block: number
+  /** What it is, in a line. */
+  readonly title: string
+  /** What is in it, decoded. */
+  readonly lines: readonly string[]
+  /** True where it holds nothing that is of use: not shown where no blocks are named. */
+  readonly isFree: boolean
+  readonly bytes: Uint8Array
+  /** What `--json` prints of it besides its number. */
+  readonly json: Readonly<Record<string, unknown>>
+}
+
+export interface LoggedState {
   /** As `--at` takes it. */
   readonly id: string
   readonly time?: Date
   /** What is known of it: `12 files, 3 pages since the one before`. */
   readonly note: string
+  /** What `--json` prints of it besides. */
+  readonly details?: Readonly<Record<string, unknown>>
 }
 
 export interface OpenStore {

@@ -9,6 +9,7 @@
 import { type Geometry, MisuseError, type Op } from '@caravan/core'
 import { hasChamelonLimits, recogniseChamelon } from '../chamelon/recognise.js'
 import { type Crc32, crc32 as portableCrc32 } from '../format/crc32.js'
+import type { BlockPair } from '../format/metadata-log.js'
 import { BLOCK_SIZE_MIN_BYTES, type Superblock } from '../format/superblock.js'
 import { driverLimits } from '../mount.js'
 import { BlockOwners } from './block-owners.js'
@@ -41,6 +42,36 @@ export function* checkImage(geometry: Geometry, options: CheckOptions = {}): Op<
   return yield* new Check(geometry, options).run()
 }
 
+/** What a block is used for, as far as the tree and the list of pairs lead to it. */
+type SurveyedUse =
+  | { readonly kind: 'data'; readonly path: string; readonly index: number }
+  | {
+      readonly kind: 'metadata'
+      /** The directory; `undefined` where none leads to it. */
+      readonly path: string | undefined
+      readonly blocks: BlockPair
+      readonly inForce: boolean
+    }
+
+/** All that could be reached of an image. */
+export interface Survey {
+  readonly report: CheckReport
+  /** By block; of one that is used twice, the first use. */
+  readonly uses: ReadonlyMap<number, SurveyedUse>
+  readonly pairs: readonly SurveyedPair[]
+}
+
+export interface SurveyedPair extends CheckedPair {
+  readonly path: string | undefined
+}
+
+/** {@link checkImage}, and what it came by. */
+export function* surveyImage(geometry: Geometry, options: CheckOptions = {}): Op<Survey> {
+  const check = new Check(geometry, options)
+  const report = yield* check.run()
+  return { report, ...check.came() }
+}
+
 /** What is said of an image of which not even the block size is known. */
 export function withoutSuperblock(what: string): CheckReport {
   const findings = [finding('SUPERBLOCK_MISSING', what)]
@@ -57,6 +88,7 @@ class Check {
   private readonly sizes: ImageSizes
   private pairCount = 0
   private tree: TreeCheck | undefined
+  private readonly uses = new Map<number, SurveyedUse>()
 
   constructor(
     private readonly geometry: Geometry,
@@ -137,6 +169,7 @@ class Check {
         attrMax: superblock.attrMax || defaults.attrMax,
       },
       owners: new BlockOwners(),
+      onData: (path, block, index) => this.use(block, { kind: 'data', path, index }),
       ...{ reader, thread, root, state, report },
     })
     yield* this.tree.run()
@@ -160,6 +193,28 @@ class Check {
       current = copy
     }
     return current
+  }
+
+  private use(block: number, use: SurveyedUse): void {
+    if (!this.uses.has(block)) this.uses.set(block, use)
+  }
+
+  /** After {@link run}. */
+  came(): Omit<Survey, 'report'> {
+    const pairs = this.reader.pairs.map((pair) => ({
+      ...pair,
+      path: this.tree?.pathsOfPairs.get(keyOf(pair.blocks)),
+    }))
+    const uses = new Map<number, SurveyedUse>()
+    for (const { blocks, active, path } of pairs) {
+      for (const block of blocks) {
+        if (!uses.has(block)) {
+          uses.set(block, { kind: 'metadata', path, blocks, inForce: block === active })
+        }
+      }
+    }
+    for (const [block, use] of this.uses) if (!uses.has(block)) uses.set(block, use)
+    return { uses, pairs }
   }
 
   private finish(): CheckReport {

@@ -44,27 +44,30 @@ interface Step {
 }
 
 /**
- * @param onBlock told of each block that a file has, once a place in it.
+ * @param onBlock told of each block that a file has, once a place in it, with its index there.
  */
 export function* checkFiles(
   files: readonly FileToCheck[],
   sizes: FileSizes,
   report: Report,
-  onBlock: (path: string, block: number) => void,
+  onBlock: (path: string, block: number, index: number) => void,
 ): Op<void> {
   let steps: Step[] = []
   for (const file of files) {
     const followed = begin(file, sizes, report)
     if (followed === undefined) continue
-    onBlock(file.path, file.head)
-    steps.push({ file: followed, index: followed.addresses.length - 1 })
+    const index = followed.addresses.length - 1
+    onBlock(file.path, file.head, index)
+    steps.push({ file: followed, index })
   }
   while (steps.length > 0) {
     const found: Step[] = []
     for (let start = 0; start < steps.length; start += REQUEST_SPANS) {
       yield* follow(steps.slice(start, start + REQUEST_SPANS), sizes, report, found)
     }
-    for (const { file, index } of found) onBlock(file.path, file.addresses[index] as number)
+    for (const { file, index } of found) {
+      onBlock(file.path, file.addresses[index] as number, index)
+    }
     steps = found
   }
 }

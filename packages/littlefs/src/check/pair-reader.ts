@@ -89,6 +89,11 @@ export class PairReader {
     this.blockCount = heldBlockCount
   }
 
+  /** All that could be read, in the order in which they were met. */
+  get pairs(): CheckedPair[] {
+    return [...this.known.values()].filter((pair) => pair !== undefined)
+  }
+
   /** `undefined` where nothing can be read of it; told the first time. */
   *pair(blocks: BlockPair): Op<CheckedPair | undefined> {
     const key = keyOf(blocks)

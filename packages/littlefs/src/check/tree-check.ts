@@ -36,6 +36,8 @@ interface TreeInput {
   readonly state: CheckedState
   readonly owners: BlockOwners
   readonly report: Report
+  /** Told of every block of data, with its place in the file. */
+  readonly onData?: ((path: string, block: number, index: number) => void) | undefined
 }
 
 /** Files whose blocks are followed together. */
@@ -252,7 +254,8 @@ export class TreeCheck {
     const { files, input } = this
     this.files = []
     const numbers = new Map<string, number>()
-    yield* checkFiles(files, input.sizes, input.report, (path, block) => {
+    yield* checkFiles(files, input.sizes, input.report, (path, block, index) => {
+      input.onData?.(path, block, index)
       const owner = numbers.get(path) ?? input.owners.owner(path)
       numbers.set(path, owner)
       this.take(block, owner, path, { path })
