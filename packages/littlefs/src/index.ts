@@ -44,6 +44,16 @@ export {
   ReferenceFS,
   type RmOptions as ReferenceRmOptions,
 } from './reference-fs.js'
+export {
+  planRepair,
+  type RepairOptions,
+  type RepairReport,
+  repair,
+  type SalvagedImage,
+  salvage,
+} from './repair/face.js'
+export type { DanglingChoice, RepairStep } from './repair/repair.js'
+export type { SalvageProblem } from './repair/salvage.js'
 export type { BlockUse } from './traverse.js'
 export type { DiskVersion } from './volume.js'
 export type { OpenOptions } from './write.js'

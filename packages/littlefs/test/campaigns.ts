@@ -34,6 +34,7 @@ import {
   runModel,
   type Setup,
 } from './model-run.js'
+import { repairDamage } from './repair-run.js'
 import { wearOut } from './wear-run.js'
 
 const PREPARED = 15
@@ -116,6 +117,12 @@ export function campaigns(): Campaign[] {
       weight: 1,
       run: checkDamaged,
     },
+    {
+      name: 'littlefs-repair',
+      what: 'golden images damaged at random, repaired in place and into a new image, cut meanwhile',
+      weight: 1,
+      run: repairDamaged,
+    },
   ]
 }
 
@@ -123,6 +130,16 @@ function checkDamaged(seed: number): CaseReport {
   const counts = { images: 0, clean: 0 }
   const failure = checkDamage(seed, counts)
   return { counts: { 'damaged images checked': counts.images }, failure }
+}
+
+async function repairDamaged(seed: number): Promise<CaseReport> {
+  const counts = { images: 0, mended: 0, states: 0 }
+  const failure = await repairDamage(seed, counts)
+  const { images, mended, states } = counts
+  return {
+    counts: { 'damaged images repaired': images, 'of them whole': mended, 'repairs cut': states },
+    failure,
+  }
 }
 
 function powerCuts(seed: number, options: CutStoryOptions): CaseReport {
