@@ -57,8 +57,14 @@ export interface ImageFormat {
    * @throws DeviceError; Interrupted.
    */
   check?(device: BlockDevice, options: ImageOptions, signal: AbortSignal): Promise<CheckReport>
+  /** What {@link repair} would do. Default: something about each finding of {@link check}. */
+  planRepair?(device: BlockDevice, options: ImageOptions): Promise<RepairReport>
   /** Mends what {@link check} finds, as far as that can be, and says what was lost with it. */
   repair?(device: BlockDevice, options: ImageOptions, signal: AbortSignal): Promise<RepairReport>
+  /** Everything that can be read of it in a new image. */
+  salvage?(device: BlockDevice, options: ImageOptions): Promise<SalvageReport>
+  /** Options of its own for the verb that mends. */
+  readonly repairOptions?: readonly Option[]
   /** The older states of it that can still be seen, the newest first. */
   log?(
     device: BlockDevice,
@@ -86,6 +92,20 @@ export interface CheckReport {
 export interface RepairReport {
   /** What was done, and what is lost by it; empty where there was nothing to do. */
   readonly changes: readonly string[]
+  /** What could not be mended, where a format says so. */
+  readonly left?: readonly Finding[]
+}
+
+export interface SalvageReport {
+  readonly bytes: Uint8Array
+  /** What is in it: `12 files and directories`. */
+  readonly summary: string
+  /** What is left out, or has another name. */
+  readonly problems: readonly {
+    readonly path: string
+    readonly what: string
+    readonly isLost: boolean
+  }[]
 }
 
 /** A block as `dump` shows it. */

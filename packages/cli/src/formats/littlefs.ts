@@ -25,6 +25,12 @@ import { describeLittlefs } from './littlefs-description.js'
 import { dumpLittlefs, logLittlefs } from './littlefs-inspection.js'
 import { LITTLEFS_HOLDS, littlefsEntry, littlefsMaking } from './littlefs-making.js'
 import { LITTLEFS_WRITER_OPTIONS, type WriterOptions, writerOf } from './littlefs-options.js'
+import {
+  DANGLING_OPTION,
+  planLittlefsRepair,
+  repairLittlefs,
+  salvageLittlefs,
+} from './littlefs-repair.js'
 import { LittlefsTree } from './littlefs-tree.js'
 import { readBytes } from './read-bytes.js'
 
@@ -50,6 +56,10 @@ export const littlefs: ImageFormat = {
   logsPaths: true,
   log: logLittlefs,
   dump: dumpLittlefs,
+  planRepair: planLittlefsRepair,
+  repair: repairLittlefs,
+  salvage: salvageLittlefs,
+  repairOptions: [DANGLING_OPTION],
   making: littlefsMaking,
 
   async recognise(device) {
