@@ -36,6 +36,7 @@ import { addMap } from './verbs/map.js'
 import { addMkdir } from './verbs/mkdir.js'
 import { addMv } from './verbs/mv.js'
 import { addPut } from './verbs/put.js'
+import { addRecover } from './verbs/recover.js'
 import { addRepair } from './verbs/repair.js'
 import { addRm } from './verbs/rm.js'
 import { addStat } from './verbs/stat.js'
@@ -88,6 +89,7 @@ const FORMAT_VERBS = [
   ['repair', addRepair],
   ['log', addLog],
   ['dump', addDump],
+  ['recover', addRecover],
 ] as const
 
 /**

@@ -39,6 +39,8 @@ export {
   type WalkEntry,
 } from './read.js'
 export type { FilesystemInfo, ReaddirOptions as ReferenceReaddirOptions } from './read-face.js'
+export { type LocatedFilesystem, locate } from './recover/locate.js'
+export { type RecoveredFile, type RecoverOptions, recover } from './recover/recover.js'
 export {
   type MkdirOptions as ReferenceMkdirOptions,
   ReferenceFS,

@@ -63,6 +63,10 @@ export interface ImageFormat {
   repair?(device: BlockDevice, options: ImageOptions, signal: AbortSignal): Promise<RepairReport>
   /** Everything that can be read of it in a new image. */
   salvage?(device: BlockDevice, options: ImageOptions): Promise<SalvageReport>
+  /** What a mount does not show: removed files, earlier versions, lost directories. */
+  recover?(device: BlockDevice, options: ImageOptions): Promise<readonly RecoveredFile[]>
+  /** Where in a raw dump images of it may begin, in bytes. Reads all of it. */
+  locate?(device: BlockDevice): Promise<readonly number[]>
   /** Options of its own for the verb that mends. */
   readonly repairOptions?: readonly Option[]
   /** The older states of it that can still be seen, the newest first. */
@@ -106,6 +110,25 @@ export interface SalvageReport {
     readonly what: string
     readonly isLost: boolean
   }[]
+}
+
+/** A state of a file that a mount does not show. */
+export interface RecoveredFile {
+  /** From the root. */
+  readonly path: Uint8Array
+  /** Why it is not shown: `removed`, `earlier`... */
+  readonly why: string
+  readonly left: 'whole' | 'partial' | 'nothing'
+  /** Bytes that it had. */
+  readonly size: number
+  readonly sizeLeft: number
+  /** Where it was found: `block 7, revision 3`. */
+  readonly place: string
+  readonly attributes: ReadonlyMap<number, Uint8Array>
+  /** What `--json` prints of it besides. */
+  readonly details: Readonly<Record<string, unknown>>
+  /** Zeros stand for what is lost. */
+  content(): Promise<Uint8Array>
 }
 
 /** A block as `dump` shows it. */

@@ -1,16 +1,18 @@
-/** Mending a littlefs, in place and into a new image. */
+/** Mending a littlefs, in place and into a new image; bringing back what it does not show. */
 
 import type { BlockDevice } from '@caravan/core'
 import {
   type DanglingChoice,
+  locate,
   planRepair,
   type RepairReport as RepairFound,
+  recover,
   repair,
   salvage,
 } from '@caravan/littlefs'
 import { Option } from 'commander'
 import { given } from '../geometry.js'
-import type { ImageOptions, RepairReport, SalvageReport } from './format.js'
+import type { ImageOptions, RecoveredFile, RepairReport, SalvageReport } from './format.js'
 import { type WriterOptions, writerOf } from './littlefs-options.js'
 
 const CHOICES: readonly DanglingChoice[] = ['keep', 'remove', 'empty']
@@ -53,4 +55,26 @@ export async function salvageLittlefs(
   const { bytes, entryCount, problems } = await salvage(device, given({ blockSize }))
   const count = entryCount === 1 ? '1 file or directory' : `${entryCount} files and directories`
   return { bytes, summary: count, problems }
+}
+
+export async function recoverLittlefs(
+  device: BlockDevice,
+  { blockSize }: ImageOptions,
+): Promise<RecoveredFile[]> {
+  const found = await recover(device, given({ blockSize }))
+  return found.map((file) => {
+    const { pathBytes, why, left, size, sizeLeft, block, revision, offset, ranges } = file
+    return {
+      path: pathBytes,
+      ...{ why, left, size, sizeLeft },
+      place: `block ${block}, revision ${revision}`,
+      attributes: file.attributes,
+      details: { block, revision, offset, ranges },
+      content: () => file.content(),
+    }
+  })
+}
+
+export async function locateLittlefs(device: BlockDevice): Promise<number[]> {
+  return (await locate(device)).map(({ offset }) => offset)
 }

@@ -27,7 +27,9 @@ import { LITTLEFS_HOLDS, littlefsEntry, littlefsMaking } from './littlefs-making
 import { LITTLEFS_WRITER_OPTIONS, type WriterOptions, writerOf } from './littlefs-options.js'
 import {
   DANGLING_OPTION,
+  locateLittlefs,
   planLittlefsRepair,
+  recoverLittlefs,
   repairLittlefs,
   salvageLittlefs,
 } from './littlefs-repair.js'
@@ -59,6 +61,8 @@ export const littlefs: ImageFormat = {
   planRepair: planLittlefsRepair,
   repair: repairLittlefs,
   salvage: salvageLittlefs,
+  recover: recoverLittlefs,
+  locate: locateLittlefs,
   repairOptions: [DANGLING_OPTION],
   making: littlefsMaking,
 

@@ -33,7 +33,7 @@ export interface SalvageProblem {
   readonly what: string
 }
 
-export interface Salvage {
+interface Salvage {
   readonly entries: readonly SalvagedEntry[]
   readonly problems: readonly SalvageProblem[]
 }
