@@ -67,7 +67,7 @@ export {
   performSync,
 } from './model/perform.js'
 export { contentOf, Random } from './model/random.js'
-export { shrinkList } from './model/shrink.js'
+export { shrinkList, shrinkListAsync } from './model/shrink.js'
 export { type ModelLimits, type ModelNode, TreeModel } from './model/tree-model.js'
 export {
   checkNotafs,
