@@ -13,7 +13,7 @@ import {
   shrinkListAsync,
 } from '@caravan/testkit'
 import { type ConcurrentEnd, runConcurrently } from './concurrency-run.js'
-import { KIND_NAMES, kindOf, places } from './crash-kinds.js'
+import { KIND_NAMES, kindOf, type Place, places } from './crash-kinds.js'
 import {
   type CrashCounts,
   type CutStoryOptions,
@@ -61,6 +61,12 @@ export function campaigns(): Campaign[] {
       what: 'one operation of each kind on any geometry: all prefixes, and all subsets that are few',
       weight: 3,
       run: exhaustiveCuts,
+    },
+    {
+      name: 'littlefs-second-cuts',
+      what: 'one operation of each kind, cut at one request, and everywhere in the repair after it',
+      weight: 3,
+      run: secondCuts,
     },
     {
       name: 'littlefs-lives',
@@ -127,6 +133,23 @@ function exhaustiveCuts(seed: number): CaseReport {
   const kind = random.pick(KIND_NAMES)
   const story = recordStory(setup, random, ...kindOf(kind, unit))
   return cutsOf(story, random.seed(), { samples: 1, thorough: true, cutAgain: 100 })
+}
+
+/**
+ * All pairs of cuts, one after the other: a seed stands for a kind, a place and the request of the
+ * first cut, in this order, so that as many seeds as there are of these are every pair there is.
+ */
+function secondCuts(seed: number): CaseReport {
+  // So few units in a block that each prefix can be tried.
+  const small = places().filter(
+    ({ setup: { blockSize, progSize } }) => blockSize <= 4096 && blockSize / progSize <= 4,
+  )
+  const kind = KIND_NAMES[seed % KIND_NAMES.length] as string
+  const round = Math.floor(seed / KIND_NAMES.length)
+  const { setup, unit } = small[round % small.length] as Place
+  const story = recordStory(setup, new Random(seed), ...kindOf(kind, unit))
+  const at = Math.floor(round / small.length) % (story.recording.requests.length + 1)
+  return cutsOf(story, seed, { samples: 1, thorough: true, cutAgain: 'all', at })
 }
 
 function cutsOf(story: Story, cutSeed: number, options: CutStoryOptions): CaseReport {
