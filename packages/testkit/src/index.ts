@@ -47,7 +47,7 @@ export {
   READER_FIXTURE,
   type ReaderCapabilities,
 } from './key-value/reader-conformance.js'
-export { LateDevice } from './late-device.js'
+export { LateDevice, type Latency } from './late-device.js'
 export type { Finding, FindingCode, LittlefsCheckOptions } from './littlefs-checker/finding.js'
 export type { LittlefsTreeNode } from './littlefs-checker/tree.js'
 export { checkLittlefs, readLittlefsTree } from './littlefs-checker.js'
