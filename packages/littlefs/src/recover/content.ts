@@ -27,7 +27,7 @@ export interface RecoveredRange {
   readonly block: number
 }
 
-export interface RecoveredContent {
+interface RecoveredContent {
   /** Bytes that the file had. */
   readonly size: number
   /** What of it is there, ascending; the rest is lost. */

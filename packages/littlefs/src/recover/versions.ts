@@ -39,7 +39,7 @@ export interface FileVersion {
   readonly state: 'shown' | 'earlier' | 'removed' | 'lost directory'
 }
 
-export type FileStruct =
+type FileStruct =
   | { readonly kind: 'inline'; readonly bytes: Uint8Array }
   | { readonly kind: 'ctz'; readonly head: number; readonly size: number }
 
@@ -50,7 +50,7 @@ interface LogBlock {
   readonly bytes: Uint8Array
 }
 
-export interface Versions {
+interface Versions {
   /** By path, the newest of each path first. */
   readonly versions: readonly FileVersion[]
   /** Blocks that hold commits: no data of a file is left there. */
