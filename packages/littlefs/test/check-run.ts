@@ -16,8 +16,8 @@ export interface CheckCounts {
  * What `check` has missed: something that the independent checker refuses, or that keeps the image from
  * being mounted or a file from being read. `undefined` where it has missed nothing.
  */
-export function checkDamage(seed: number, counts: CheckCounts): string | undefined {
-  const { story, image, blockSize, blockCount } = drawDamage(new Random(seed))
+export function checkDamage(seed: number, folder: URL, counts: CheckCounts): string | undefined {
+  const { story, image, blockSize, blockCount } = drawDamage(new Random(seed), folder)
   const device = new MemoryDevice(image, { blockSize, readOnly: true })
   const { findings } = checkSync(device, { blockSize, blockCount })
   const judged = checkLittlefs(image, { blockSize, blockCount })

@@ -17,7 +17,14 @@ import { parseTar } from 'nanotar'
 import { describe, expect, it } from 'vitest'
 import { walkLog } from '../src/format/log-walk.js'
 import { type CheckCounts, checkDamage } from './check-run.js'
-import { cleanNames, goldenNames, imageOf, type Manifest, manifestOf } from './golden-images.js'
+import {
+  cleanNames,
+  goldenFolder,
+  goldenNames,
+  imageOf,
+  type Manifest,
+  manifestOf,
+} from './golden-images.js'
 import { goldenLogs } from './golden-logs.js'
 
 type Sizes = Pick<Manifest, 'blockSize' | 'blockCount' | 'mountBlockCount'>
@@ -264,7 +271,7 @@ describe('random damage', () => {
     const { seed, runs } = seedFromEnvironment(150)
     const counts: CheckCounts = { images: 0, clean: 0 }
     for (let run = 0; run < runs; run++) {
-      expect(checkDamage(seed + run, counts), `seed ${seed + run}`).toBeUndefined()
+      expect(checkDamage(seed + run, goldenFolder, counts), `seed ${seed + run}`).toBeUndefined()
     }
     expect(counts.images).toBe(runs)
     // Damage may hit what nothing uses, but not always.

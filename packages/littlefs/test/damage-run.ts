@@ -1,9 +1,11 @@
 /** Random damage to golden images, from a seed: what the campaigns of check, repair and recover work on. */
 
+import { readdirSync, readFileSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
 import type { Random } from '@caravan/testkit'
 import { crc32 } from '../src/format/crc32.js'
 import { walkLog } from '../src/format/log-walk.js'
-import { cleanNames, imageOf, manifestOf } from './golden-images.js'
+import type { Manifest } from './golden-images.js'
 
 export interface DamagedImage {
   /** Which image, and what was done to it. */
@@ -13,13 +15,37 @@ export interface DamagedImage {
   readonly blockCount: number
 }
 
+/** A golden image that is to be damaged. */
+interface Source {
+  readonly name: string
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly blockSize: number
+  readonly blockCount: number
+}
+
 /** So that a case stays quick. */
 const IMAGE_MAX_BYTES = 128 * 1024
 
-const sources = cleanNames.filter((name) => {
-  const { blockSize, blockCount, mountBlockCount } = manifestOf(name)
-  return mountBlockCount !== 0 && blockSize * blockCount <= IMAGE_MAX_BYTES
-})
+const known = new Map<string, readonly Source[]>()
+
+/** The small images of golden/littlefs that nobody has damaged. Campaigns say where that is. */
+function sourcesIn(folder: URL): readonly Source[] {
+  let sources = known.get(folder.href)
+  if (sources === undefined) {
+    const names = readdirSync(folder)
+      .filter((file) => file.endsWith('.img.gz') && !file.startsWith('corrupt'))
+      .map((file) => file.slice(0, -'.img.gz'.length))
+    sources = names.sort().flatMap((name) => {
+      const manifest: Manifest = JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8'))
+      const { blockSize, blockCount, mountBlockCount } = manifest
+      if (mountBlockCount === 0 || blockSize * blockCount > IMAGE_MAX_BYTES) return []
+      const bytes = new Uint8Array(gunzipSync(readFileSync(new URL(`${name}.img.gz`, folder))))
+      return [{ name, bytes, blockSize, blockCount }]
+    })
+    known.set(folder.href, sources)
+  }
+  return sources
+}
 
 type Blow = (blocks: Blocks, random: Random) => string
 
@@ -130,10 +156,10 @@ function seal(bytes: Uint8Array, start: number, crcTagOffset: number): void {
   view.setUint32(crcTagOffset + 4, crc32(-1, bytes, start, crcTagOffset + 4) >>> 0, true)
 }
 
-export function drawDamage(random: Random): DamagedImage {
-  const name = random.pick(sources)
-  const { blockSize, blockCount } = manifestOf(name)
-  const image = imageOf(name)
+/** @param folder golden/littlefs. */
+export function drawDamage(random: Random, folder: URL): DamagedImage {
+  const { name, bytes, blockSize, blockCount } = random.pick(sourcesIn(folder))
+  const image = bytes.slice()
   const blocks = new Blocks(image, blockSize)
   const done = Array.from({ length: 1 + random.int(3) }, () => random.pick(BLOWS)(blocks, random))
   return { story: `${name}: ${done.join('; ')}`, image, blockSize, blockCount }

@@ -3,13 +3,13 @@
  * at any request it is no worse.
  */
 
+import { createHash } from 'node:crypto'
 import { DeviceError, FormatError, runSync } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { LittleFS, repair, salvage } from '@caravan/littlefs'
 import { CrashDevice, checkLittlefs, cutsInOrder, cutsOutOfOrder, Random } from '@caravan/testkit'
 import { type RepairOptions, repairOn } from '../src/repair/face.js'
 import { type DamagedImage, drawDamage } from './damage-run.js'
-import { sha256 } from './golden-images.js'
 
 export interface RepairCounts {
   images: number
@@ -40,7 +40,8 @@ export function treeOf(image: Uint8Array, blockSize: number): Tree | undefined {
       ([key, value]) => `${key}=${Buffer.from(value).toString('hex')}`,
     )
     try {
-      const content = type === 'file' ? sha256(fs.readEntrySync(entry)) : ''
+      const content =
+        type === 'file' ? createHash('sha256').update(fs.readEntrySync(entry)).digest('hex') : ''
       lines.push([path, type, content, ...attrs].join(' '))
     } catch (failure) {
       if (!(failure instanceof FormatError) && !(failure instanceof DeviceError)) throw failure
@@ -61,10 +62,11 @@ export function missing(before: Tree, after: Tree): string[] {
 
 export async function repairDamage(
   seed: number,
+  folder: URL,
   counts: RepairCounts,
 ): Promise<string | undefined> {
   const random = new Random(seed)
-  const damaged = drawDamage(random)
+  const damaged = drawDamage(random, folder)
   counts.images++
   return (
     (await inPlace(damaged, counts)) ??

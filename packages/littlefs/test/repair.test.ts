@@ -7,7 +7,14 @@ import { checkSync, planRepair, type RepairOptions, repair, salvage } from '@car
 import { checkLittlefs, Random, seedFromEnvironment } from '@caravan/testkit'
 import { parseTar } from 'nanotar'
 import { describe, expect, it } from 'vitest'
-import { goldenNames, imageOf, type Manifest, manifestOf, sha256 } from './golden-images.js'
+import {
+  goldenFolder,
+  goldenNames,
+  imageOf,
+  type Manifest,
+  manifestOf,
+  sha256,
+} from './golden-images.js'
 import { cutShort, missing, repairDamage, treeOf } from './repair-run.js'
 
 const damaged = goldenNames.filter((name) => name.startsWith('corrupt'))
@@ -205,7 +212,10 @@ describe('random damage', () => {
     const { seed, runs } = seedFromEnvironment(60)
     const counts = { images: 0, mended: 0, states: 0 }
     for (let run = 0; run < runs; run++) {
-      expect(await repairDamage(seed + run, counts), `seed ${seed + run}`).toBeUndefined()
+      expect(
+        await repairDamage(seed + run, goldenFolder, counts),
+        `seed ${seed + run}`,
+      ).toBeUndefined()
     }
     expect(counts.images).toBe(runs)
     if (runs >= 50) expect(counts.mended).toBeGreaterThan(0)
