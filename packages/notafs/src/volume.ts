@@ -64,6 +64,8 @@ export class Volume {
   readonly openFiles = new Map<Slot, SharedFile>()
   /** Pages of content that the last commit of this mount wrote: so many the next mount will verify. */
   lastCommitPages = 0
+  /** Pages of the last small commits of this mount, the leaf not counted. */
+  readonly commitSizes: number[] = []
   /** True while a transaction is open: others do not change anything. */
   isInTransaction = false
   private loaded: { payload: Payload; view: View } | undefined
