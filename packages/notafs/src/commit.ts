@@ -9,10 +9,10 @@
 
 import { assert, type Op, type Span } from '@caravan/core'
 import { encodeGenerationLeaf, type GenerationLeaf } from './format/generation-leaf.js'
-import { type Pointer, ROOT_COUNT, SLOTS_PER_ROOT } from './format/layout.js'
-import { encodeRoot } from './format/root.js'
+import { type Pointer, SLOTS_PER_ROOT } from './format/layout.js'
+import { encodeRoot, type Root } from './format/root.js'
 import { encodeRopeBranch, encodeRopeLeaf } from './format/rope-node.js'
-import { type Generation, sectorOf } from './generations.js'
+import { type Generation, needsRoot, sectorOf, twinsOf } from './generations.js'
 import type { TreePage } from './page-tree.js'
 import { countDirty, dirtyNodes, RopeNode } from './rope.js'
 import type { FileValue } from './tree.js'
@@ -20,6 +20,8 @@ import type { Volume } from './volume.js'
 
 /** Pages are written in portions of so many bytes, in a buffer that is kept. */
 const PORTION_BYTES = 256 * 1024
+/** The leaf, two roots, and slots that are made empty: in one portion. */
+const FIXED_PAGES = 3 + SLOTS_PER_ROOT
 /** The most pages of one commit for which room is left beside its leaf. */
 const GAP_MAX = 48
 
@@ -38,7 +40,15 @@ export function* flush(volume: Volume, always = false): Op<void> {
     yield* writeGeneration(volume)
   } catch (error) {
     volume.failure = error
+    keepContents(volume)
     throw error
+  }
+}
+
+/** Content that did not get to the device is still read; whoever gave it may change its bytes now. */
+function keepContents({ pending }: Volume): void {
+  for (const { value } of pending.files.keys()) {
+    for (const node of dirtyNodes((value as FileValue).rope)) node.bytes = node.bytes.slice()
   }
 }
 
@@ -56,7 +66,7 @@ function* writeGeneration(volume: Volume): Op<void> {
     else for (const node of dirtyNodes(rope)) ropes.push(node)
   }
   const payloadNodes = payload.tree.dirtyNodes()
-  const isRollover = current.slot === SLOTS_PER_ROOT - 1
+  const isRollover = needsRoot(current)
 
   space.give(pending.freed, generation)
   space.give([sectorOf(current)], generation)
@@ -67,7 +77,7 @@ function* writeGeneration(volume: Volume): Op<void> {
       firstGeneration: generation,
       slots: space.takeSlots(SLOTS_PER_ROOT, gapOf(volume), limit),
     }
-    rootSector = (rootSector % ROOT_COUNT) + 1
+    rootSector = rootSector <= 2 ? 3 : 1
   }
   const slot = generation - root.firstGeneration
   const leafSector = sectorOf({ root, slot })
@@ -77,7 +87,7 @@ function* writeGeneration(volume: Volume): Op<void> {
   assert(queueNodes.length === queueIds.length, 'each node of the queue has a sector')
   notePages(volume, dataIds.length + queueIds.length)
 
-  const batch = new PageBatch(volume, dataIds.length + queueIds.length + 2 + SLOTS_PER_ROOT)
+  const batch = new PageBatch(volume, dataIds.length + queueIds.length + FIXED_PAGES)
   const leafPage = batch.hold(leafSector)
   let next = 0
   for (const node of ropes) {
@@ -107,14 +117,16 @@ function* writeGeneration(volume: Volume): Op<void> {
     isAligned: payload.isAligned,
   }
   const made: Generation = { rootSector, root, slot, leaf }
-  if (batch.left < 1 + SLOTS_PER_ROOT) yield* batch.write()
+  if (batch.left < FIXED_PAGES) yield* batch.write()
   if (!layout.isChecked) {
     // A slot must not look like a leaf before it is one.
     if (isRollover) for (const slot of root.slots) batch.add(slot).fill(0)
     yield* batch.write()
     yield { kind: 'sync' }
   }
-  if (isRollover) encodeRoot(batch.add(rootSector), layout, root)
+  if (isRollover) {
+    for (const sector of twinsOf(rootSector)) encodeRoot(batch.add(sector), layout, root)
+  }
   encodeGenerationLeaf(leafPage, layout, volume.header.formatId, leaf)
   batch.addHeld()
   yield* batch.write()
@@ -212,7 +224,7 @@ class PageBatch {
     pageCount: number,
   ) {
     const { pageBytes } = volume.layout
-    const portion = Math.max(2 + SLOTS_PER_ROOT, Math.floor(PORTION_BYTES / pageBytes))
+    const portion = Math.max(2 * FIXED_PAGES, Math.floor(PORTION_BYTES / pageBytes))
     this.capacity = Math.min(pageCount, portion)
     let buffer = buffers.get(volume)
     if (buffer === undefined || buffer.length < this.capacity * pageBytes) {
@@ -289,8 +301,8 @@ function* writeSectors(volume: Volume, spans: readonly Span[]): Op<void> {
 /**
  * Overwrites what a commit that did not come to be has left: leaves that are newer than the current
  * generation, and what stands where the next leaf or root will be. Left there, a part of it could
- * make a whole with a part of the next commit, and come back. Roots that are damaged are made empty,
- * so that the original opens the disk again.
+ * make a whole with a part of the next commit, and come back. Roots that are damaged are written
+ * anew, as a copy of the current one or empty, so that the original opens the disk again.
  */
 function* forgetInterrupted(volume: Volume): Op<void> {
   const { current, found, layout } = volume
@@ -301,12 +313,16 @@ function* forgetInterrupted(volume: Volume): Op<void> {
   const nextSlot = current.root.slots[current.slot + 1]
   if (nextSlot !== undefined && !found.blankSlots.has(nextSlot)) stale.add(nextSlot)
   stale.delete(sectorOf(current))
-  const emptyRoots: number[] = []
+  const roots = new Map<number, Root>()
+  const copies = twinsOf(current.rootSector)
+  const isRootThere = found.roots[current.rootSector - 1]?.firstGeneration
   found.roots.forEach((root, i) => {
     const isNewer = root !== undefined && root.firstGeneration > current.root.firstGeneration
-    if (root === undefined || isNewer) emptyRoots.push(1 + i)
+    if (root !== undefined && !isNewer) return
+    const isCopy = copies.includes(1 + i) && isRootThere === current.root.firstGeneration
+    roots.set(1 + i, isCopy ? current.root : { firstGeneration: 0, slots: [] })
   })
-  if (stale.size > 0 || emptyRoots.length > 0) {
+  if (stale.size > 0 || roots.size > 0) {
     const pages = (sectors: readonly number[], fill: (page: Uint8Array) => void): Span[] =>
       sectors.map((block) => {
         const bytes = new Uint8Array(layout.pageBytes)
@@ -314,7 +330,9 @@ function* forgetInterrupted(volume: Volume): Op<void> {
         return { block, offset: 0, bytes }
       })
     yield* writeSectors(volume, [
-      ...pages(emptyRoots, (page) => encodeRoot(page, layout, { firstGeneration: 0, slots: [] })),
+      ...[...roots].flatMap(([sector, root]) =>
+        pages([sector], (page) => encodeRoot(page, layout, root)),
+      ),
       ...pages([...stale], () => {}),
     ])
     yield { kind: 'sync' }

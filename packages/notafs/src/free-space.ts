@@ -15,6 +15,7 @@ import {
   encodeFreeQueueBranch,
   encodeFreeQueueLeaf,
   type FreeRun,
+  RUN_SECTORS_MAX,
 } from './format/free-queue-node.js'
 import type { Layout } from './format/layout.js'
 import { Branch, PageTree, TreePage } from './page-tree.js'
@@ -304,7 +305,7 @@ export class FreeSpace {
     const joined: TimedRun[] = []
     for (const run of old) {
       const last = joined.at(-1)
-      if (last === undefined || last.start + last.length !== run.start) joined.push(run)
+      if (last === undefined || !canJoin(last, run)) joined.push(run)
       else joined[joined.length - 1] = { ...last, length: last.length + run.length, freedAt: 0 }
     }
     if (joined.length > old.length * 0.7) return
@@ -333,8 +334,15 @@ export class FreeSpace {
     const last = runs.at(-1)
     const hasTail = last !== undefined && last.start + last.length === this.layout.pageCount
     this.freeStart = hasTail ? last.start : this.layout.pageCount
+    const queued: TimedRun[] = []
+    for (const { start, length } of hasTail ? runs.slice(0, -1) : runs) {
+      for (let done = 0; done < length; done += RUN_SECTORS_MAX) {
+        const part = Math.min(length - done, RUN_SECTORS_MAX)
+        queued.push({ start: start + done, length: part, freedAt: 0 })
+      }
+    }
     // Pages of the old queue are used as it stands, and given back with it.
-    this.replace((hasTail ? runs.slice(0, -1) : runs).map((run) => ({ ...run, freedAt: 0 })))
+    this.replace(queued)
   }
 
   encode(node: TreePage, page: Uint8Array): void {
@@ -342,6 +350,13 @@ export class FreeSpace {
       encodeFreeQueueBranch(page, this.layout, node.height, node.children)
     } else encodeFreeQueueLeaf(page, this.layout, (node as QueueLeaf).runs)
   }
+}
+
+/** True where the second lies behind the first, and both together can be written as one. */
+function canJoin(first: TimedRun, second: TimedRun): boolean {
+  return (
+    first.start + first.length === second.start && first.length + second.length <= RUN_SECTORS_MAX
+  )
 }
 
 /** Sectors as runs, in ascending order. */
@@ -370,11 +385,11 @@ function joinTo(leaf: QueueLeaf, run: TimedRun, isAtEnd = false): boolean {
       if (isAtEnd) return false
       continue
     }
-    if (other.start + other.length === run.start) {
+    if (canJoin(other, run)) {
       leaf.runs[i] = { ...other, length: other.length + run.length }
       return true
     }
-    if (run.start + run.length === other.start) {
+    if (canJoin(run, other)) {
       leaf.runs[i] = { ...run, length: other.length + run.length }
       return true
     }

@@ -131,7 +131,7 @@ interface Newest {
   readonly protectedRuns: readonly FreeRun[]
 }
 
-function* newestWhole(layout: Layout, { all }: Generations): Op<Newest> {
+function* newestWhole(layout: Layout, { all, roots }: Generations): Op<Newest> {
   let firstFailure: unknown
   for (const [i, generation] of all.entries()) {
     const before = all
@@ -147,9 +147,10 @@ function* newestWhole(layout: Layout, { all }: Generations): Op<Newest> {
       firstFailure ??= error
     }
   }
+  const damagedRoots = roots.filter((root) => root === undefined).length
   throw new FormatError(
     'NO_GENERATION',
-    `No generation of this disk is whole: ${all.length} leaves were found${firstFailure instanceof Error ? `, and the newest fails with: ${firstFailure.message}` : ''}.`,
+    `No generation of this disk is whole: ${all.length} leaves were found${firstFailure instanceof Error ? `, and the newest fails with: ${firstFailure.message}` : ''}.${damagedRoots > 0 ? ` ${damagedRoots} of its roots are damaged: caravan repair searches the disk for what they led to.` : ''}`,
     { structure: 'generation leaf', cause: firstFailure },
   )
 }

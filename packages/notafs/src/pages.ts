@@ -13,12 +13,16 @@ import { ropeHeight } from './format/rope-node.js'
 
 /** Pages asked for in one request. */
 const REQUEST_PAGES = 1024
+/** Bytes of those whose bytes are not kept. */
+const PORTION_BYTES = 1024 * 1024
 /** Memory of a kept page beside its bytes. */
 const ENTRY_BYTES = 120
 
 export class Pages {
   private readonly kept = new Map<number, Uint8Array>()
   private keptBytes = 0
+  /** For the next large read, unless one is under way. */
+  private portion: Uint8Array | undefined
 
   constructor(
     readonly layout: Layout,
@@ -61,6 +65,7 @@ export class Pages {
   clear(): void {
     this.kept.clear()
     this.keptBytes = 0
+    this.portion = undefined
   }
 
   /**
@@ -110,6 +115,54 @@ export class Pages {
       }
     }
     return pages
+  }
+
+  /**
+   * Pages of many pointers, for a look at each: `use` is told its place among the pointers, and bytes
+   * that it may not keep. In portions, and in any order.
+   *
+   * @throws FormatError `BAD_CHECKSUM`; what `use` throws.
+   */
+  *readEach(
+    pointers: readonly Pointer[],
+    use: (index: number, page: Uint8Array) => void,
+  ): Op<void> {
+    const { pageBytes } = this.layout
+    const missing: number[] = []
+    for (let i = 0; i < pointers.length; i++) {
+      const kept = this.kept.get((pointers[i] as Pointer).id)
+      if (kept === undefined) missing.push(i)
+      else use(i, kept)
+    }
+    if (missing.length === 0) return
+    const perPortion = Math.max(1, Math.floor(PORTION_BYTES / pageBytes))
+    const buffer = this.takePortion(Math.min(missing.length, perPortion) * pageBytes)
+    try {
+      for (let from = 0; from < missing.length; from += perPortion) {
+        const spans: Span[] = []
+        for (let i = from; i < Math.min(from + perPortion, missing.length); i++) {
+          const at = (i - from) * pageBytes
+          const block = (pointers[missing[i] as number] as Pointer).id
+          spans.push({ block, offset: 0, bytes: buffer.subarray(at, at + pageBytes) })
+        }
+        yield { kind: 'read', spans }
+        for (let i = 0; i < spans.length; i++) {
+          const index = missing[from + i] as number
+          const { bytes } = spans[i] as Span
+          this.check(pointers[index] as Pointer, bytes)
+          use(index, bytes)
+        }
+      }
+    } finally {
+      if (buffer.length * 4 <= this.budgetBytes) this.portion = buffer
+    }
+  }
+
+  private takePortion(size: number): Uint8Array {
+    const { portion } = this
+    if (portion === undefined || portion.length < size) return new Uint8Array(size)
+    this.portion = undefined
+    return portion
   }
 
   /** @throws FormatError `BAD_CHECKSUM`. */

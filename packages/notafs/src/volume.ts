@@ -20,7 +20,7 @@ import {
   SLOTS_PER_ROOT,
 } from './format/layout.js'
 import { FreeSpace, QueueLeaf } from './free-space.js'
-import type { Generation, Generations } from './generations.js'
+import { type Generation, type Generations, needsRoot } from './generations.js'
 import { Branch, type TreePage } from './page-tree.js'
 import { Pages } from './pages.js'
 import type { Payload } from './payload.js'
@@ -273,7 +273,7 @@ export class Volume {
   /** True where what is pending can be written, and a reserve is left where one is asked for. */
   hasRoom(moreFreed: number, usesReserve: boolean): boolean {
     const { space, payload, pending } = this
-    const slots = this.current.slot === SLOTS_PER_ROOT - 1 ? SLOTS_PER_ROOT : 0
+    const slots = needsRoot(this.current) ? SLOTS_PER_ROOT : 0
     const needed =
       pending.pageCount +
       payload.tree.dirtyCount +
