@@ -17,12 +17,10 @@ import { encodeFreeQueueLeaf } from '../src/format/free-queue-node.js'
 import { encodeGenerationLeaf, type GenerationLeaf } from '../src/format/generation-leaf.js'
 import { Layout, type Pointer } from '../src/format/layout.js'
 import { encodeRopeBranch, encodeRopeLeaf } from '../src/format/rope-node.js'
-import { contentsOf, difference, step } from './crash-run.js'
+import { contentsOf, difference, type Model, modelOf, step } from './changes.js'
 
 const PAGE = 512
 const FIRST_LEAF = 5
-
-type Model = ReadonlyMap<string, Uint8Array>
 
 /** Writes pages and the leaf of generation 1, as another program would have. */
 function writeByHand(
@@ -108,7 +106,7 @@ describe('ids of sectors, by how many there are', () => {
     expect(codes).toEqual(isAll ? [] : ['LOST'])
     const { nodes, findings } = checkNotafs(sourceOf(device))
     expect(findings.length, findings[0]?.message).toBe(isAll ? 0 : 1)
-    expect(nodes.filter(({ content }) => content !== undefined).length).toBe(model.size)
+    expect(difference(model, modelOf(nodes))).toBeUndefined()
     if (isAll) return
     NotaFS.repairSync(device)
     expect(NotaFS.mountSync(device).checkSync()).toEqual([])

@@ -11,7 +11,7 @@ import { MemoryDevice } from '@caravan/device'
 import { NotaFS } from '@caravan/notafs'
 import { contentOf, Random } from '@caravan/testkit'
 import { adler32 } from '../src/format/adler32.js'
-import { step } from './crash-run.js'
+import { step } from './changes.js'
 
 /** Bytes of a disk, and which pages of it are worth a change. */
 interface Disk {
