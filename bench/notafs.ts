@@ -43,7 +43,7 @@ export const FULL_SIZES: NotafsSizes = {
 }
 export const QUICK_SIZES: NotafsSizes = { ...FULL_SIZES, turns: 3, commits: 100, large: 10 }
 
-export interface StoreRow {
+interface StoreRow {
   readonly work: string
   readonly store: string
   readonly value: number
@@ -116,7 +116,7 @@ class RawDisk {
   }
 }
 
-export interface StoreResult {
+interface StoreResult {
   readonly rows: readonly StoreRow[]
   /** Peers that are not there. */
   readonly missing: readonly string[]

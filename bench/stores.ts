@@ -23,7 +23,7 @@ export interface StoreKind {
   open(path: string): Store | Promise<Store>
 }
 
-export interface OpenNotafs extends Store {
+interface OpenNotafs extends Store {
   readonly fs: NotaFS
 }
 

@@ -3,7 +3,7 @@
 import { DeviceError, type DeviceErrorDetails, MisuseError } from '@caravan/core'
 import { checkEraseValue, type FlatOptions, layOut } from './flat.js'
 
-export interface FlatFileOptions extends FlatOptions {
+interface FlatFileOptions extends FlatOptions {
   readonly readOnly?: boolean
   readonly create?: boolean
   readonly sizeBytes?: number
