@@ -44,6 +44,24 @@ const KIND_CRC = 5
 const CHUNK_NO_END = 0x80
 const DELETED = 0x3ff
 
+/** Of a tag that belongs to no entry. */
+export const NO_ID = 0x3ff
+
+/** A tag, and what stands behind it. */
+export function tagged(type: number, id: number, data: readonly number[]): Entry {
+  return { tag: ((type << 20) | (id << 10) | data.length) >>> 0, data: Uint8Array.from(data) }
+}
+
+/** Numbers as four bytes each, little-endian. */
+export function words(...values: readonly number[]): number[] {
+  const bytes = new Uint8Array(4 * values.length)
+  const view = new DataView(bytes.buffer)
+  values.forEach((value, i) => {
+    view.setUint32(4 * i, value, true)
+  })
+  return [...bytes]
+}
+
 export const lengthOf = (tag: number) => ((tag & 0x3ff) === DELETED ? 0 : tag & 0x3ff)
 
 /** The valid commits of a block, as far as their checksums hold. */
