@@ -244,7 +244,9 @@ describe('rot in the roots', () => {
   test('in the first root: the mount says what to do', () => {
     const { device, rot } = written(3)
     rot(4)
-    expect(() => NotaFS.mountSync(device)).toThrow(/roots are damaged: caravan repair searches/)
+    expect(() => NotaFS.mountSync(device)).toThrow(
+      /1 of its 4 roots is damaged: caravan repair searches/,
+    )
   })
 
   test('where nothing is whole, repair says so', () => {
