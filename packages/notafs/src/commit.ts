@@ -204,9 +204,8 @@ function settleFile(volume: Volume, file: FileValue): void {
   file.size = rope.size
   file.isLeaf = rope.height === 0
   if (file.isLeaf) {
-    const page = new Uint8Array(4 + rope.bytes.length)
-    encodeRopeLeaf(page, rope.bytes)
-    volume.pages.keepOwn(rope.id, page)
+    const page = volume.pages.keepNew(rope.id, 4 + rope.bytes.length)
+    if (page !== undefined) encodeRopeLeaf(page, rope.bytes)
   }
   file.rope = { id: rope.id, checksum: rope.checksum }
 }
