@@ -15,6 +15,7 @@ import type { Traffic } from './devices.js'
 import { gitTreeTable, measureGitTrees } from './git-trees.js'
 import { GROUPS } from './groups.js'
 import type { Job, Speed } from './measure.js'
+import { FULL_SIZES, measureNotafs, notafsTable, QUICK_SIZES } from './notafs.js'
 import { peerTable, shapeTable } from './ratios.js'
 import { type Reference, standing } from './reference.js'
 import {
@@ -43,6 +44,7 @@ const traffic: TrafficRow[] = []
 let failures = 0
 await measureAll()
 const gitTrees = await measureTrees()
+const stores = await measureStores()
 report()
 
 function readArguments() {
@@ -103,11 +105,25 @@ async function measureAll(): Promise<void> {
   }
 }
 
-/** Images of docteur beside git: by the filter `docteur`, and where nothing is filtered. */
-async function measureTrees(): Promise<string> {
-  const { filter, group, subject, configuration, quick } = options
+/** A part that is no group of rows: by its name as the filter, and where nothing is filtered. */
+function isPartWanted(part: string): boolean {
+  const { filter, group, subject, configuration } = options
   const isNarrowed = [group, subject, configuration].some((each) => each !== undefined)
-  if (isNarrowed || !'docteur'.includes(filter)) return ''
+  return !isNarrowed && part.includes(filter)
+}
+
+/** notafs beside other stores. */
+async function measureStores(): Promise<string> {
+  if (!isPartWanted('notafs')) return ''
+  progress('notafs, beside other stores')
+  const { quick, directory } = options
+  return notafsTable(await measureNotafs(quick ? QUICK_SIZES : FULL_SIZES, directory))
+}
+
+/** Images of docteur beside git. */
+async function measureTrees(): Promise<string> {
+  if (!isPartWanted('docteur')) return ''
+  const { quick } = options
   progress('docteur, beside git and isomorphic-git')
   const { rows, memory } = await measureGitTrees(quick ? 1000 : 10_000, quick ? 3 : 12)
   return gitTreeTable(rows, memory)
@@ -174,7 +190,7 @@ function report(): void {
     for (const table of [shapeTable(speed), peerTable(speed)]) if (table !== '') console.log(table)
   }
   if (traffic.length > 0) console.log(trafficTable(traffic, reference))
-  if (gitTrees !== '') console.log(gitTrees)
+  for (const part of [gitTrees, stores]) if (part !== '') console.log(part)
   if (old !== undefined) console.log(comparison(speed, old))
   if (options.json !== undefined) {
     const results: Results = {
@@ -186,7 +202,7 @@ function report(): void {
     }
     writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`)
   }
-  const isEmpty = speed.length === 0 && gitTrees === ''
+  const isEmpty = speed.length === 0 && gitTrees === '' && stores === ''
   if (isEmpty && failures === 0) console.error('No row is like that.')
   process.exitCode = failures > 0 || isEmpty ? 1 : 0
 }

@@ -1,384 +1,397 @@
 /**
- * notafs beside other stores, and beside the raw disk, in one run: `npm run bench-notafs`.
+ * notafs beside other stores, and beside the raw disk: a part of `npm run bench`.
  *
- * On files in a directory of the system's for temporary ones, or of `--dir`. Peers are those of
- * bench/peers that are installed there; the others are named as missing.
+ * All stores take turns, each turn behind one of the raw disk's, and of every figure the best of
+ * several turns counts: what else the machine does disturbs all alike. Processor time is that of the
+ * whole process, with what a store does in threads of its own. On files in the system's directory for
+ * temporary ones, or another.
  */
 
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { MemoryDevice } from '@caravan/device'
 import { FileDevice } from '@caravan/device/node'
 import { NotaFS } from '@caravan/notafs'
+import {
+  type Entries,
+  makeAllocatedFile,
+  notafsKind,
+  openNotafs,
+  peerStores,
+  type Store,
+  type StoreKind,
+} from './stores.js'
+import { layOut } from './table.js'
 
-/** A store as it is measured. Durable when a call returns. */
-interface Store {
-  set(key: string, value: Uint8Array): void | Promise<void>
-  get(key: string): Uint8Array | undefined
-  /** All in one transaction. */
-  batch(entries: readonly (readonly [string, Uint8Array])[]): void | Promise<void>
-  close(): void | Promise<void>
+interface NotafsSizes {
+  readonly turns: number
+  readonly names: number
+  /** Durable commits of a turn. */
+  readonly commits: number
+  /** Keys of one transaction, and gets of a turn. */
+  readonly batch: number
+  /** Values of 1 MiB of a turn. */
+  readonly large: number
 }
 
-interface StoreKind {
-  readonly name: string
-  open(path: string): Store | Promise<Store>
+export const FULL_SIZES: NotafsSizes = {
+  turns: 6,
+  names: 1000,
+  commits: 200,
+  batch: 10_000,
+  large: 25,
 }
+export const QUICK_SIZES: NotafsSizes = { ...FULL_SIZES, turns: 3, commits: 100, large: 10 }
 
-interface BenchRow {
+interface StoreRow {
   readonly work: string
   readonly store: string
   readonly value: number
   readonly unit: string
-  /** To the raw disk, or to lmdb, in the same run. */
+  /** Milliseconds of processor time of one piece of the work. */
+  readonly cpuMs?: number
+  /** To what `to` names, in the same run. */
   readonly ratio?: number
+  readonly to?: string
 }
 
-interface BenchSizes {
-  readonly names: number
-  readonly commits: number
-  readonly batch: number
-  readonly large: number
+interface Times {
+  ms: number
+  cpuMs: number
 }
 
-export const FULL_SIZES: BenchSizes = { names: 1000, commits: 2000, batch: 10_000, large: 100 }
-
-const VALUE = new Uint8Array(100).fill(7)
 const KEY = (i: number) => `key${String(i).padStart(7, '0')}`
-const LARGE_BYTES = 1024 * 1024
+const MIB = 1024 * 1024
+const KEY_SETS = 3
 
-function notafsKind(pageSize: number, sizeBytes: number): StoreKind {
-  return {
-    name: `notafs, pages of ${pageSize}`,
-    open(path) {
-      const file = openSync(path, 'w')
-      // As the others' files are after a while: allocated, so that a barrier writes data alone.
-      const zeros = new Uint8Array(LARGE_BYTES)
-      for (let at = 0; at < sizeBytes; at += zeros.length)
-        writeSync(file, zeros, 0, zeros.length, at)
-      fdatasyncSync(file)
-      closeSync(file)
-      const device = FileDevice.openSync(path, { blockSize: pageSize })
-      NotaFS.formatSync(device, { pageSize })
-      const fs = NotaFS.mountSync(device)
-      const kv = fs.keyValue()
-      return {
-        set: (key, value) => kv.setSync(key, value),
-        get: (key) => kv.getSync(key),
-        batch: (entries) => {
-          kv.batchSync(entries.map(([key, value]) => ({ op: 'set', key, value })))
-        },
-        close() {
-          fs.unmountSync()
-          device.close()
-        },
-      }
-    },
+let valueCount = 0
+/** A value of 100 bytes, none like another: a store may save itself what is there already. */
+function smallValue(): Uint8Array {
+  const value = new Uint8Array(100).fill(7)
+  new DataView(value.buffer).setUint32(0, ++valueCount)
+  return value
+}
+
+async function timed(run: () => void | Promise<void>): Promise<Times> {
+  const cpu = process.cpuUsage()
+  const begin = performance.now()
+  const done = run()
+  if (done !== undefined) await done
+  const ms = performance.now() - begin
+  const { user, system } = process.cpuUsage(cpu)
+  return { ms, cpuMs: (user + system) / 1000 }
+}
+
+/** The best of several turns. */
+class Best implements Times {
+  ms = Number.POSITIVE_INFINITY
+  cpuMs = Number.POSITIVE_INFINITY
+
+  add({ ms, cpuMs }: Times): void {
+    this.ms = Math.min(this.ms, ms)
+    this.cpuMs = Math.min(this.cpuMs, cpuMs)
   }
 }
 
-const requirePeer = createRequire(new URL('../peers/package.json', import.meta.url))
+/** `pwrite` of 4 KiB and `fdatasync`, one behind the other, on a file that is there. */
+class RawDisk {
+  private readonly file: number
+  private readonly page = new Uint8Array(4096)
+  private at = 0
 
-/** The peers that are installed, and the names of those that are not. */
-function peers(): { kinds: StoreKind[]; missing: string[] } {
-  const kinds: StoreKind[] = []
-  const missing: string[] = []
-  for (const [name, make] of PEERS) {
-    try {
-      kinds.push({ name, open: make(requirePeer(name)) })
-    } catch {
-      missing.push(name)
+  constructor(path: string) {
+    makeAllocatedFile(path, 16 * MIB)
+    this.file = openSync(path, 'r+')
+  }
+
+  commits(count: number): void {
+    for (let i = 0; i < count; i++) {
+      this.page[0] = ++this.at
+      writeSync(this.file, this.page, 0, 4096, (this.at % 4096) * 4096)
+      fdatasyncSync(this.file)
     }
   }
-  return { kinds, missing }
-}
 
-interface Statement {
-  run(...values: unknown[]): unknown
-  get(...values: unknown[]): { v: Uint8Array } | undefined
-}
-interface Sqlite {
-  pragma(text: string): unknown
-  exec(text: string): unknown
-  prepare(text: string): Statement
-  transaction<A extends unknown[]>(run: (...args: A) => void): (...args: A) => void
-  close(): void
-}
-interface Lmdb {
-  putSync(key: string, value: Uint8Array): boolean
-  getBinary(key: string): Uint8Array | undefined
-  transactionSync(run: () => void): void
-  close(): Promise<void>
-}
-interface Level {
-  open(): Promise<void>
-  put(key: string, value: Uint8Array, options: object): Promise<void>
-  getSync(key: string): Uint8Array | undefined
-  batch(operations: readonly object[], options: object): Promise<void>
-  close(): Promise<void>
-}
-
-type PeerModule = unknown
-
-const PEERS: readonly (readonly [string, (module: PeerModule) => StoreKind['open']])[] = [
-  [
-    'better-sqlite3',
-    (module) => {
-      const Database = module as new (path: string) => Sqlite
-      // Found out now, not at the first row: its binary may be missing.
-      new Database(':memory:').close()
-      return (path) => {
-        const db = new Database(path)
-        db.pragma('journal_mode = WAL')
-        db.pragma('synchronous = FULL')
-        db.exec('CREATE TABLE kv (k TEXT PRIMARY KEY, v BLOB) WITHOUT ROWID')
-        const put = db.prepare('INSERT OR REPLACE INTO kv VALUES (?, ?)')
-        const get = db.prepare('SELECT v FROM kv WHERE k = ?')
-        const all = db.transaction((entries: readonly (readonly [string, Uint8Array])[]) => {
-          for (const [key, value] of entries) put.run(key, value)
-        })
-        return {
-          set: (key, value) => void put.run(key, value),
-          get: (key) => get.get(key)?.v,
-          batch: (entries) => all(entries),
-          close: () => db.close(),
-        }
-      }
-    },
-  ],
-  [
-    'lmdb',
-    (module) => {
-      const { open } = module as { open(options: object): Lmdb }
-      return (path) => {
-        const db = open({ path, encoding: 'binary', noSubdir: true, overlappingSync: false })
-        return {
-          set: (key, value) => void db.putSync(key, value),
-          get: (key) => db.getBinary(key),
-          batch: (entries) =>
-            db.transactionSync(() => {
-              for (const [key, value] of entries) db.putSync(key, value)
-            }),
-          close: () => db.close(),
-        }
-      }
-    },
-  ],
-  [
-    'classic-level',
-    (module) => {
-      const { ClassicLevel } = module as {
-        ClassicLevel: new (path: string, options: object) => Level
-      }
-      return async (path) => {
-        const db = new ClassicLevel(path, { valueEncoding: 'view' })
-        await db.open()
-        const sync = { sync: true }
-        return {
-          set: (key, value) => db.put(key, value, sync),
-          get: (key) => db.getSync(key),
-          batch: (entries) =>
-            db.batch(
-              entries.map(([key, value]) => ({ type: 'put', key, value })),
-              sync,
-            ),
-          close: () => db.close(),
-        }
-      }
-    },
-  ],
-]
-
-/** Milliseconds that some work takes. */
-async function timed(run: () => void | Promise<void>): Promise<number> {
-  const start = performance.now()
-  await run()
-  return performance.now() - start
-}
-
-/** `pwrite` of 4 KiB and `fdatasync`, one behind the other, on a file that is there: commits a second. */
-function rawCommits(dir: string, count: number): number {
-  const file = openSync(join(dir, 'raw'), 'w')
-  const zeros = new Uint8Array(LARGE_BYTES)
-  for (let at = 0; at < 16; at++) writeSync(file, zeros, 0, zeros.length, at * LARGE_BYTES)
-  fdatasyncSync(file)
-  const page = new Uint8Array(4096).fill(1)
-  const start = performance.now()
-  for (let i = 0; i < count; i++) {
-    writeSync(file, page, 0, page.length, (i % 4096) * 4096)
-    fdatasyncSync(file)
+  close(): void {
+    closeSync(this.file)
   }
-  const ms = performance.now() - start
-  closeSync(file)
-  return (count / ms) * 1000
 }
 
-interface BenchResult {
-  readonly rows: readonly BenchRow[]
+interface StoreResult {
+  readonly rows: readonly StoreRow[]
+  /** Peers that are not there. */
   readonly missing: readonly string[]
 }
 
-export async function measureNotafs(sizes: BenchSizes, parent = tmpdir()): Promise<BenchResult> {
+export async function measureNotafs(sizes: NotafsSizes, parent: string): Promise<StoreResult> {
   const dir = mkdtempSync(join(parent, 'caravan-bench-'))
-  const { kinds, missing } = peers()
-  const rows: BenchRow[] = []
+  const { kinds, missing } = peerStores()
   try {
-    for (const kind of [notafsKind(512, 64 << 20), notafsKind(4096, 256 << 20), ...kinds]) {
-      rows.push(...(await measureSmall(kind, dir, sizes)))
-    }
-    const large = [notafsKind(4096, (sizes.large * 2 + 16) << 20), ...kinds]
-    rows.push(...(await measureLarge(large, dir, sizes.large)))
-    rows.push(
-      ...measureNames(
-        [100, 1000, 10_000, 100_000].filter((n) => n <= sizes.batch * 10),
-        dir,
-      ),
-    )
-    rows.push(...measureMount(sizes.batch, dir))
+    const small = [notafsKind(512, 64 * MIB), notafsKind(4096, 256 * MIB), ...kinds]
+    const large = [notafsKind(4096, (sizes.large * 3 + 16) * MIB), ...kinds]
+    const rows = [
+      ...(await measureSmall(small, dir, sizes)),
+      ...(await measureLarge(large, dir, sizes)),
+      ...(await measureAppends(dir, sizes)),
+      ...(await measureNames(dir, sizes)),
+      ...(await measureMounts(dir, sizes)),
+    ]
+    return { rows, missing }
   } finally {
     rmSync(dir, { recursive: true })
   }
-  return { rows, missing }
 }
 
-async function measureSmall(kind: StoreKind, dir: string, sizes: BenchSizes): Promise<BenchRow[]> {
-  const store = await kind.open(join(dir, kind.name.replace(/\W/g, '-')))
-  const names = Array.from({ length: sizes.names }, (_, i) => [KEY(i), VALUE] as const)
-  await store.batch(names)
-  // Raw and store by turns, since the disk is not the same from one second to the next.
-  const rounds = 4
-  let raw = 0
-  let ms = 0
-  for (let round = 0; round < rounds; round++) {
-    raw += rawCommits(dir, sizes.commits / rounds) / rounds
-    ms += await timed(async () => {
-      for (let i = 0; i < sizes.commits / rounds; i++) {
-        const done = store.set(KEY((i * 7919) % sizes.names), VALUE)
-        if (done !== undefined) await done
+interface Opened {
+  readonly name: string
+  readonly store: Store
+  readonly best: Record<string, Best>
+}
+
+async function openAll(kinds: readonly StoreKind[], dir: string, label: string): Promise<Opened[]> {
+  const opened: Opened[] = []
+  for (const kind of kinds) {
+    const path = join(dir, `${label}-${kind.name.replace(/\W/g, '-')}`)
+    opened.push({ name: kind.name, store: await kind.open(path), best: {} })
+  }
+  return opened
+}
+
+function note(best: Record<string, Best>, work: string, times: Times): void {
+  best[work] ??= new Best()
+  best[work].add(times)
+}
+
+async function measureSmall(
+  kinds: readonly StoreKind[],
+  dir: string,
+  { turns, names, commits, batch }: NotafsSizes,
+): Promise<StoreRow[]> {
+  const raw = new RawDisk(join(dir, 'raw'))
+  const rawBest = new Best()
+  const opened = await openAll(kinds, dir, 'small')
+  const first: Entries = Array.from({ length: names }, (_, i) => [KEY(i), smallValue()])
+  for (const { store } of opened) await store.batch(first)
+  for (let turn = 0; turn < turns; turn++) {
+    const order = [...opened.slice(turn % opened.length), ...opened.slice(0, turn % opened.length)]
+    for (const { store, best } of order) {
+      rawBest.add(await timed(() => raw.commits(commits)))
+      const setting = async () => {
+        for (let i = 0; i < commits; i++) {
+          const done = store.set(KEY(((turn * commits + i) * 7919) % names), smallValue())
+          if (done !== undefined) await done
+        }
       }
-    })
+      note(best, 'commits', await timed(setting))
+    }
   }
-  const commits = (sizes.commits / ms) * 1000
-  const batch = Array.from({ length: sizes.batch }, (_, i) => [`b${KEY(i)}`, VALUE] as const)
-  const batchMs = await timed(() => store.batch(batch))
-  const get = () => {
-    for (let i = 0; i < sizes.batch; i++) store.get(`b${KEY((i * 7919) % sizes.batch)}`)
+  for (let turn = 0; turn < turns; turn++) {
+    // New ones in the first turns, then the same again: else the disk would have to be vast.
+    const set = turn % KEY_SETS
+    const entries: Entries = Array.from({ length: batch }, (_, i) => [
+      `${set}${KEY(i)}`,
+      smallValue(),
+    ])
+    const keys = entries.map((_, i) => `${set}${KEY((i * 7919) % batch)}`)
+    for (const { store, best } of opened) {
+      note(best, 'batch', await timed(() => store.batch(entries)))
+      for (let again = 0; again < 2; again++) {
+        const getting = () => {
+          for (const key of keys) store.get(key)
+        }
+        note(best, 'gets', await timed(getting))
+      }
+    }
   }
-  get()
-  const getMs = await timed(get)
-  await store.close()
-  return [
+  for (const { store } of opened) await store.close()
+  raw.close()
+  return opened.flatMap(({ name, best }) => [
     {
-      work: `durable commits, ${sizes.names} names`,
-      store: kind.name,
-      value: commits,
+      work: `durable commits, ${names} names`,
+      store: name,
+      value: (commits / (best.commits as Best).ms) * 1000,
       unit: '/s',
-      ratio: commits / raw,
+      cpuMs: (best.commits as Best).cpuMs / commits,
+      ratio: rawBest.ms / (best.commits as Best).ms,
+      to: 'raw',
     },
-    {
-      work: `${sizes.batch} keys in one transaction`,
-      store: kind.name,
-      value: batchMs,
-      unit: 'ms',
-    },
-    { work: `${sizes.batch} random gets, warm`, store: kind.name, value: getMs, unit: 'ms' },
-  ]
+    row(`${batch} keys in one transaction`, name, best.batch as Best),
+    row(`${batch} random gets, warm`, name, best.gets as Best),
+  ])
+}
+
+function row(work: string, store: string, { ms, cpuMs }: Times): StoreRow {
+  return { work, store, value: ms, unit: 'ms', cpuMs }
 }
 
 async function measureLarge(
   kinds: readonly StoreKind[],
   dir: string,
-  count: number,
-): Promise<BenchRow[]> {
-  const value = new Uint8Array(LARGE_BYTES).map((_, i) => i * 31 + (i >> 9))
-  const found: { kind: StoreKind; written: number; read: number }[] = []
-  for (const kind of kinds) {
-    const store = await kind.open(join(dir, `large-${kind.name.replace(/\W/g, '-')}`))
-    const writeMs = await timed(async () => {
-      for (let i = 0; i < count; i++) await store.set(KEY(i), value)
-    })
-    const readMs = await timed(() => {
-      for (let i = 0; i < count; i++) store.get(KEY(i))
-    })
-    await store.close()
-    found.push({ kind, written: (count / writeMs) * 1000, read: (count / readMs) * 1000 })
+  { turns, large }: NotafsSizes,
+): Promise<StoreRow[]> {
+  const opened = await openAll(kinds, dir, 'large')
+  const value = new Uint8Array(MIB).map((_, i) => i * 31 + (i >> 9))
+  for (let turn = 0; turn < turns; turn++) {
+    for (const { store, best } of opened) {
+      const writing = async () => {
+        for (let i = 0; i < large; i++) {
+          value[i] = turn
+          await store.set(KEY(i), value)
+        }
+      }
+      note(best, 'written', await timed(writing))
+      const reading = () => {
+        for (let i = 0; i < large; i++) store.get(KEY(i))
+      }
+      note(best, 'read', await timed(reading))
+    }
   }
-  const lmdb = found.find(({ kind }) => kind.name === 'lmdb')
-  return found.flatMap(({ kind, written, read }) => [
-    {
-      work: `${count} values of 1 MiB written`,
-      store: kind.name,
-      value: written,
+  for (const { store } of opened) await store.close()
+  const lmdb = opened.find(({ name }) => name === 'lmdb')
+  return ['written', 'read'].flatMap((work) =>
+    opened.map(({ name, best }) => {
+      const { ms, cpuMs } = best[work] as Best
+      return {
+        work: `values of 1 MiB ${work}`,
+        store: name,
+        value: (large / ms) * 1000,
+        unit: 'MiB/s',
+        cpuMs: cpuMs / large,
+        ...(lmdb && { ratio: (lmdb.best[work] as Best).ms / ms, to: 'lmdb' }),
+      }
+    }),
+  )
+}
+
+/** Appends of 64 KiB, each durable, among 1000 names; and a set: as the original was measured. */
+async function measureAppends(dir: string, { turns, names }: NotafsSizes): Promise<StoreRow[]> {
+  const file = openNotafs(join(dir, 'append'), 4096, 128 * MIB)
+  const memory = new MemoryDevice({ blockSize: 4096, blockCount: (128 * MIB) / 4096 })
+  NotaFS.formatSync(memory, { pageSize: 4096 })
+  const piece = new Uint8Array(64 * 1024).map((_, i) => i * 7)
+  const count = 64
+  const rows: StoreRow[] = []
+  const on = { 'on a file': file.fs, 'in memory': NotaFS.mountSync(memory) }
+  for (const [where, fs] of Object.entries(on)) {
+    const kv = fs.keyValue()
+    kv.batchSync(
+      Array.from({ length: names }, (_, i) => ({ op: 'set', key: KEY(i), value: smallValue() })),
+    )
+    const appends = new Best()
+    const sets = new Best()
+    for (let turn = 0; turn < turns; turn++) {
+      kv.removeSync('appended')
+      const appending = () => {
+        for (let i = 0; i < count; i++) fs.transactionSync((tx) => tx.appendSync('appended', piece))
+      }
+      appends.add(await timed(appending))
+      const setting = () => {
+        for (let i = 0; i < count; i++) kv.setSync(KEY((i * 7919) % names), smallValue())
+      }
+      sets.add(await timed(setting))
+    }
+    const store = 'notafs, pages of 4096'
+    rows.push({
+      work: `appends of 64 KiB with a flush, ${where}`,
+      store,
+      value: ((count * piece.length) / MIB / appends.ms) * 1000,
       unit: 'MiB/s',
-      ...(lmdb && { ratio: written / lmdb.written }),
-    },
-    {
-      work: `${count} values of 1 MiB read`,
-      store: kind.name,
-      value: read,
-      unit: 'MiB/s',
-      ...(lmdb && { ratio: read / lmdb.read }),
-    },
+      cpuMs: appends.cpuMs / count,
+    })
+    rows.push({
+      work: `set and flush at ${names} names, ${where}`,
+      store,
+      value: sets.ms / count,
+      unit: 'ms',
+      cpuMs: sets.cpuMs / count,
+    })
+  }
+  file.close()
+  return rows
+}
+
+/** What one small commit costs among more and more names. */
+async function measureNames(dir: string, { turns, batch }: NotafsSizes): Promise<StoreRow[]> {
+  const rows: StoreRow[] = []
+  for (const count of [100, 1000, 10_000, 100_000].filter((n) => n <= batch * 10)) {
+    const store = openNotafs(join(dir, `names-${count}`), 512, 128 * MIB)
+    store.batch(Array.from({ length: count }, (_, i) => [KEY(i), smallValue()]))
+    const best = new Best()
+    const commits = 50
+    for (let turn = 0; turn < turns; turn++) {
+      const setting = () => {
+        for (let i = 0; i < commits; i++) store.set(KEY((i * 7919) % count), smallValue())
+      }
+      best.add(await timed(setting))
+    }
+    store.close()
+    rows.push({
+      work: `durable set among ${count} names`,
+      store: 'notafs, pages of 512',
+      value: best.ms / commits,
+      unit: 'ms',
+      cpuMs: best.cpuMs / commits,
+    })
+  }
+  return rows
+}
+
+/** Mounting: behind a small commit among more and more names, and behind larger and larger ones. */
+async function measureMounts(dir: string, { turns, batch }: NotafsSizes): Promise<StoreRow[]> {
+  const rows: StoreRow[] = []
+  const store = 'notafs, pages of 512'
+  const mount = async (path: string, work: string) => {
+    const device = FileDevice.openSync(path, { blockSize: 512 })
+    const best = new Best()
+    const first = new Best()
+    for (let turn = 0; turn < turns; turn++) {
+      let fs: NotaFS | undefined
+      best.add(
+        await timed(() => {
+          fs = NotaFS.mountSync(device)
+        }),
+      )
+      first.add(await timed(() => void fs?.keyValue().existsSync(KEY(0))))
+    }
+    device.close()
+    rows.push(row(work, store, best))
+    return first
+  }
+  const counts = [100, 1000, 10_000, 100_000].filter((n) => n <= batch * 10)
+  for (const names of counts) {
+    const path = join(dir, `mount-${names}`)
+    const made = openNotafs(path, 512, 128 * MIB)
+    made.batch(Array.from({ length: names }, (_, i) => [KEY(i), smallValue()]))
+    made.set('last', smallValue())
+    made.close()
+    const first = await mount(path, `mount, ${names} names, 1 changed last`)
+    rows.push(row(`first look after it, ${names} names`, store, first))
+  }
+  const names = counts.at(-1) as number
+  for (const changed of [100, 10_000].filter((n) => n < names)) {
+    const path = join(dir, `mount-${names}`)
+    const device = FileDevice.openSync(path, { blockSize: 512 })
+    const kv = NotaFS.mountSync(device).keyValue()
+    kv.batchSync(
+      Array.from({ length: changed }, (_, i) => ({ op: 'set', key: KEY(i), value: smallValue() })),
+    )
+    // Not unmounted: that would put an empty generation behind a large one.
+    device.close()
+    await mount(path, `mount, ${names} names, ${changed} changed last`)
+  }
+  return rows
+}
+
+export function notafsTable({ rows, missing }: StoreResult): string {
+  const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
+  const lines = rows.map(({ work, store, value, unit, cpuMs, ratio, to }) => [
+    work,
+    store,
+    number(value),
+    unit,
+    cpuMs === undefined ? '' : cpuMs.toPrecision(3),
+    ratio === undefined ? '' : `${ratio.toFixed(2)} of ${to}`,
   ])
-}
-
-/** What one small commit costs among more and more names: time, and bytes written. */
-function measureNames(counts: readonly number[], dir: string): BenchRow[] {
-  return counts.flatMap((count) => {
-    const store = notafsKind(512, 128 << 20).open(join(dir, `names-${count}`)) as Store
-    void store.batch(Array.from({ length: count }, (_, i) => [KEY(i), VALUE] as const))
-    const commits = 200
-    const start = performance.now()
-    for (let i = 0; i < commits; i++) void store.set(KEY((i * 7919) % count), VALUE)
-    const ms = (performance.now() - start) / commits
-    void store.close()
-    return [
-      {
-        work: `set, durable, among ${count} names`,
-        store: 'notafs, pages of 512',
-        value: ms,
-        unit: 'ms',
-      },
-    ]
-  })
-}
-
-function measureMount(names: number, dir: string): BenchRow[] {
-  const path = join(dir, 'mount')
-  const store = notafsKind(512, 64 << 20).open(path) as Store
-  void store.batch(Array.from({ length: names }, (_, i) => [KEY(i), VALUE] as const))
-  void store.set('last', VALUE)
-  void store.close()
-  const device = FileDevice.openSync(path, { blockSize: 512 })
-  const mount = performance.now()
-  const fs = NotaFS.mountSync(device)
-  const first = performance.now()
-  fs.keyValue().getSync('last')
-  const end = performance.now()
-  device.close()
-  const about = { store: 'notafs, pages of 512', unit: 'ms' }
-  return [
-    { work: `mount, ${names} names`, value: first - mount, ...about },
-    { work: 'first get after it: all names are read', value: end - first, ...about },
-  ]
-}
-
-export function notafsTable({ rows, missing }: BenchResult): string {
-  const lines = rows.map(({ work, store, value, unit, ratio }) =>
-    [
-      work.padEnd(40),
-      store.padEnd(22),
-      `${value >= 100 ? value.toFixed(0) : value.toFixed(2)} ${unit}`.padStart(14),
-      ratio === undefined ? '' : `${ratio.toFixed(2)} x`.padStart(8),
-    ].join(' '),
-  )
-  const absent = missing.map(
-    (name) => `not measured: ${name} is not installed (npm install --prefix bench/peers)`,
-  )
-  return [
-    'commits: ratio to pwrite of 4 KiB + fdatasync by turns; values of 1 MiB: ratio to lmdb',
-    ...lines,
-    ...absent,
-  ].join('\n')
+  const table = layOut([['notafs', '', 'best', '', 'cpu ms', ''], ...lines], 2)
+  return `${table}${missing.map((name) => `not measured: ${name}\n`).join('')}`
 }

@@ -5,10 +5,11 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type ChamelonManifest, chamelonShape } from './golden/chamelon.js'
 import { type DocteurManifest, docteurShape } from './golden/docteur.js'
+import { parseManifest } from './golden/images.js'
 import type { Manifest } from './golden/littlefs/manifest.js'
 import { littlefsShape } from './golden/littlefs.js'
 import { type NotafsManifest, notafsShape } from './golden/notafs.js'
-import { judgeCase, summarise } from './golden/report.js'
+import { type GoldenShape, judgeCase, summarise } from './golden/report.js'
 
 const GOLDEN = fileURLToPath(new URL('../golden/littlefs', import.meta.url))
 
@@ -26,56 +27,89 @@ describe('golden/littlefs', () => {
   }
 })
 
-describe('golden/chamelon', () => {
-  const dir = fileURLToPath(new URL('../golden/chamelon', import.meta.url))
-  const cases = chamelonShape.cases(dir)
+interface Recorded {
+  readonly shape: GoldenShape
+  readonly count: number
+  /** The case that is changed, to see that the judge finds it. */
+  readonly changed: string
+  /** What its manifest is changed to, and what the judge says. */
+  readonly changes: readonly (readonly [
+    what: string,
+    change: (manifest: never) => object,
+    difference: RegExp,
+  ])[]
+}
 
-  it('holds every recorded volume, and is of no other shape', () => {
-    expect(cases).toHaveLength(5)
-    expect(chamelonShape.recognises(dir)).toBe(true)
-    expect(littlefsShape.recognises(dir)).toBe(false)
-    expect(chamelonShape.recognises(GOLDEN)).toBe(false)
-  })
-
-  for (const golden of cases) {
-    it(golden.name, async () => {
-      expect((await judgeCase(golden)).difference).toBeUndefined()
-    })
-  }
-
-  it.each([
-    ['a hash', { sha256: '00' }, /sha256 expected 00/],
-    ['a size', { size: 1 }, /size expected 1/],
-    ['a kind', { kind: 'dictionary' }, /is a value/],
-    ['a time', { mtime_ps: 5 }, /time expected 20777 d 5 ps/],
-    ['a name', { path: '/other' }, /'\/other': is not there/],
-  ])('the judge finds a difference in %s', async (_, change, difference) => {
-    const changed = join(mkdtempSync(join(tmpdir(), 'caravan-golden-')))
-    const manifest = JSON.parse(
-      readFileSync(join(dir, 'basic-4096.json'), 'utf8'),
-    ) as ChamelonManifest
-    const [first, ...rest] = manifest.expected
-    writeFileSync(
-      join(changed, 'basic-4096.json'),
-      JSON.stringify({ ...manifest, expected: [{ ...first, ...change }, ...rest] }),
-    )
-    writeFileSync(join(changed, 'basic-4096.img.gz'), readFileSync(join(dir, 'basic-4096.img.gz')))
-    const [golden] = chamelonShape.cases(changed)
-    if (golden === undefined) throw new Error('no case found')
-    expect((await judgeCase(golden)).difference).toMatch(difference)
-    rmSync(changed, { recursive: true })
-  })
+/** A change of the first entry that was recorded. */
+const first = (change: object) => (manifest: ChamelonManifest | NotafsManifest) => ({
+  expected: [{ ...manifest.expected[0], ...change }, ...manifest.expected.slice(1)],
+})
+const seen = (change: object) => (manifest: DocteurManifest) => ({
+  seen_by_original: [{ ...manifest.seen_by_original[0], ...change }],
 })
 
-describe('golden/docteur', () => {
-  const dir = fileURLToPath(new URL('../golden/docteur', import.meta.url))
-  const cases = docteurShape.cases(dir)
+const RECORDED: readonly Recorded[] = [
+  {
+    shape: chamelonShape,
+    count: 5,
+    changed: 'basic-4096',
+    changes: [
+      ['a hash', first({ sha256: '00' }), /sha256 expected 00/],
+      ['a size', first({ size: 1 }), /size expected 1/],
+      ['a kind', first({ kind: 'dictionary' }), /is a value/],
+      [
+        'a picosecond',
+        first({ mtime_ps: '63239393797065001' }),
+        /time expected 20777 d 63239393797065001 ps/,
+      ],
+      ['a name', first({ path: '/other' }), /'\/other': is not there/],
+    ],
+  },
+  {
+    shape: docteurShape,
+    count: 2,
+    changed: 'git-512',
+    changes: [
+      ['a hash', seen({ sha256: '00' }), /sha256 expected 00/],
+      ['a size', seen({ size: 1 }), /size expected 1/],
+      ['an id', seen({ git_blob: '00' }), /id expected 00/],
+      ['a kind', seen({ kind: 'dictionary' }), /expected a dictionary/],
+      ['a name', seen({ path: '/other' }), /got undefined/],
+      ['the commit', () => ({ commit: '00' }), /commit expected 00/],
+      ['the objects', () => ({ objects: 1 }), /objects expected 1/],
+      ['a line of git', () => ({ tree_in_git_mode_type_id_path: ['x'] }), /not there: x/],
+      ['what verify prints', () => ({ verify_output: '' }), /git verify prints/],
+      ['what verify exits with', () => ({ verify_rc: 124 }), /exits with 0/],
+    ],
+  },
+  {
+    shape: notafsShape,
+    count: 6,
+    changed: 'basic-4096',
+    changes: [
+      ['a hash', first({ sha256: '00' }), /sha256 expected 00/],
+      ['a size', first({ size: 1 }), /size expected 1/],
+      ['a kind', first({ kind: 'dictionary' }), /is a value/],
+      [
+        'a picosecond',
+        first({ mtime_ps: '63242277796983719' }),
+        /time expected 20777 d 63242277796983719 ps/,
+      ],
+      ['a name', first({ path: '/other' }), /'\/other': is not there/],
+    ],
+  },
+]
+
+const SHAPES = [littlefsShape, ...RECORDED.map(({ shape }) => shape)]
+
+describe.each(RECORDED)('golden/$shape.name', ({ shape, count, changed, changes }) => {
+  const dir = fileURLToPath(new URL(`../golden/${shape.name}`, import.meta.url))
+  const cases = shape.cases(dir)
 
   it('holds every recorded image, and is of no other shape', () => {
-    expect(cases).toHaveLength(2)
-    expect(docteurShape.recognises(dir)).toBe(true)
-    expect(littlefsShape.recognises(dir) || chamelonShape.recognises(dir)).toBe(false)
-    expect(docteurShape.recognises(GOLDEN)).toBe(false)
+    expect(cases).toHaveLength(count)
+    expect(SHAPES.filter(({ recognises }) => recognises(dir))).toEqual([shape])
+    expect(shape.recognises(GOLDEN)).toBe(false)
   })
 
   for (const golden of cases) {
@@ -84,79 +118,18 @@ describe('golden/docteur', () => {
     })
   }
 
-  const entries = (change: object) => (manifest: DocteurManifest) => ({
-    seen_by_original: [{ ...manifest.seen_by_original[0], ...change }],
-  })
-  it.each([
-    ['a hash', entries({ sha256: '00' }), /sha256 expected 00/],
-    ['a size', entries({ size: 1 }), /size expected 1/],
-    ['an id', entries({ git_blob: '00' }), /id expected 00/],
-    ['a kind', entries({ kind: 'dictionary' }), /expected a dictionary/],
-    ['a name', entries({ path: '/other' }), /got undefined/],
-    ['the commit', () => ({ commit: '00' }), /commit expected 00/],
-    ['the objects', () => ({ objects: 1 }), /objects expected 1/],
-    ['a line of git', () => ({ tree_in_git_mode_type_id_path: ['x'] }), /not there: x/],
-    ['what verify prints', () => ({ verify_output: '' }), /git verify prints/],
-    ['what verify exits with', () => ({ verify_rc: 124 }), /exits with 0/],
-  ])('the judge finds a difference in %s', async (_, change, difference) => {
-    const changed = mkdtempSync(join(tmpdir(), 'caravan-golden-'))
-    const manifest = JSON.parse(readFileSync(join(dir, 'git-512.json'), 'utf8')) as DocteurManifest
+  it.each(changes)('the judge finds a difference in %s', async (_, change, difference) => {
+    const folder = mkdtempSync(join(tmpdir(), 'caravan-golden-'))
+    const manifest = parseManifest(readFileSync(join(dir, `${changed}.json`), 'utf8')) as object
     writeFileSync(
-      join(changed, 'git-512.json'),
-      JSON.stringify({ ...manifest, ...change(manifest) }),
+      join(folder, `${changed}.json`),
+      JSON.stringify({ ...manifest, ...change(manifest as never) }),
     )
-    writeFileSync(join(changed, 'git-512.img.gz'), readFileSync(join(dir, 'git-512.img.gz')))
-    const [golden] = docteurShape.cases(changed)
+    writeFileSync(join(folder, `${changed}.img.gz`), readFileSync(join(dir, `${changed}.img.gz`)))
+    const [golden] = shape.cases(folder)
     if (golden === undefined) throw new Error('no case found')
     expect((await judgeCase(golden)).difference).toMatch(difference)
-    rmSync(changed, { recursive: true })
-  })
-})
-
-describe('golden/notafs', () => {
-  const dir = fileURLToPath(new URL('../golden/notafs', import.meta.url))
-  const cases = notafsShape.cases(dir)
-
-  it('holds every recorded disk, and is of no other shape', () => {
-    expect(cases).toHaveLength(6)
-    for (const other of [littlefsShape, chamelonShape]) expect(other.recognises(dir)).toBe(false)
-    expect(notafsShape.recognises(GOLDEN)).toBe(false)
-    expect(
-      notafsShape.recognises(fileURLToPath(new URL('../golden/chamelon', import.meta.url))),
-    ).toBe(false)
-  })
-
-  for (const golden of cases) {
-    it(golden.name, async () => {
-      expect((await judgeCase(golden)).difference).toBeUndefined()
-    })
-  }
-
-  it.each([
-    ['a hash', { sha256: '00' }, /sha256 expected 00/],
-    ['a size', { size: 1 }, /size expected 1/],
-    ['a kind', { kind: 'dictionary' }, /is a value/],
-    [
-      'a picosecond',
-      { mtime_ps: '63242277796983719' },
-      /time expected 20777 d 63242277796983719 ps/,
-    ],
-    ['a name', { path: '/other' }, /'\/other': is not there/],
-  ])('the judge finds a difference in %s', async (_, change, difference) => {
-    const changed = join(mkdtempSync(join(tmpdir(), 'caravan-golden-')))
-    const text = readFileSync(join(dir, 'basic-4096.json'), 'utf8')
-    const exact = text.replace(/"mtime_ps"\s*:\s*(\d+)/g, '"mtime_ps": "$1"')
-    const manifest = JSON.parse(exact) as NotafsManifest
-    const [first, ...rest] = manifest.expected
-    writeFileSync(
-      join(changed, 'basic-4096.json'),
-      JSON.stringify({ ...manifest, expected: [{ ...first, ...change }, ...rest] }),
-    )
-    writeFileSync(join(changed, 'basic-4096.img.gz'), readFileSync(join(dir, 'basic-4096.img.gz')))
-    const [golden] = notafsShape.cases(changed)
-    if (golden === undefined) throw new Error('no case found')
-    expect((await judgeCase(golden)).difference).toMatch(difference)
-    rmSync(changed, { recursive: true })
+    rmSync(folder, { recursive: true })
   })
 })
 

@@ -7,86 +7,58 @@
  * the same again.
  */
 
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import type { KeyValueStore } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { buildImage, ChamelonVolume, chamelonEntries, LittleFS, planImage } from '@caravan/littlefs'
 import { checkLittlefs, LateDevice } from '@caravan/testkit'
-import { listed } from './littlefs/manifest.js'
-import { type CaseResult, describe, type GoldenCase, type GoldenShape } from './report.js'
+import {
+  type ImageManifest,
+  imageShape,
+  type RecordedTime,
+  sha256,
+  timeDifference,
+} from './images.js'
+import { describe } from './report.js'
 
-interface ExpectedEntry {
+interface ExpectedEntry extends RecordedTime {
   readonly path: string
   readonly kind: 'value' | 'dictionary'
   readonly size?: number
   readonly sha256?: string
-  readonly mtime_days?: number
-  readonly mtime_ps?: number
   /** The recorded program itself does not get it: recovered, or reported as lost. */
   readonly get_by_original?: unknown
 }
 
-export interface ChamelonManifest {
-  readonly image: string
-  readonly bytes: number
+export interface ChamelonManifest extends ImageManifest {
   readonly block_size: number
-  readonly sha256_of_raw_image: string
   readonly expected: readonly ExpectedEntry[]
   readonly digest_by_original?: unknown
 }
 
-export const chamelonShape: GoldenShape = {
-  name: 'chamelon',
-  recognises: (dir) => manifestsOf(dir).length > 0,
-  cases: (dir) => manifestsOf(dir).map((manifest) => caseOf(dir, manifest)),
-}
-
-/** Manifests of a chamelon volume: they tell what that program's own digests are. */
-function manifestsOf(dir: string): ChamelonManifest[] {
-  return listed(dir)
-    .filter((name) => name.endsWith('.json'))
-    .flatMap((name) => {
-      const manifest = JSON.parse(readFileSync(join(dir, name), 'utf8')) as ChamelonManifest
-      const isOurs =
-        Array.isArray(manifest.expected) &&
-        typeof manifest.block_size === 'number' &&
-        typeof manifest.sha256_of_raw_image === 'string' &&
-        manifest.digest_by_original !== undefined
-      return isOurs ? [manifest] : []
-    })
-}
-
-function caseOf(dir: string, manifest: ChamelonManifest): GoldenCase {
-  const name = manifest.image.replace(/\.img\.gz$/, '')
-  const judge = async (): Promise<CaseResult> => {
-    const image = new Uint8Array(gunzipSync(readFileSync(join(dir, manifest.image))))
-    return { name, difference: await firstDifference(manifest, image) }
-  }
-  return { name, judge }
-}
+/** Manifests of a chamelon volume tell what that program's own digests are. */
+export const chamelonShape = imageShape<ChamelonManifest>(
+  'chamelon',
+  ({ expected, block_size, digest_by_original }) =>
+    Array.isArray(expected) && typeof block_size === 'number' && digest_by_original !== undefined,
+  firstDifference,
+)
 
 async function firstDifference(
   manifest: ChamelonManifest,
   image: Uint8Array,
 ): Promise<string | undefined> {
-  if (image.length !== manifest.bytes || sha256(image) !== manifest.sha256_of_raw_image) {
-    return `the image is not the recorded one: ${image.length} bytes, sha256 ${sha256(image)}`
-  }
   const device = new MemoryDevice(image, { readOnly: true })
   const volume = ChamelonVolume.mountSync(device)
   const late = await ChamelonVolume.mount(new LateDevice(device))
   if (volume.blockSize !== manifest.block_size) return `blocks of ${volume.blockSize} bytes found`
   const lost = new Set(volume.problems.filter(({ kind }) => kind === 'lost').map(({ key }) => key))
-  const difference =
+  return (
     (await treeDifference(manifest, volume, lost)) ??
     (await refusalDifference(volume)) ??
     (await sameDigest(volume, late)) ??
     (await littlefsDifference(device)) ??
     (await convertedDifference(manifest, volume, lost))
-  return difference ?? (sha256(image) === manifest.sha256_of_raw_image ? undefined : 'it changed')
+  )
 }
 
 async function treeDifference(
@@ -123,13 +95,7 @@ async function entryDifference(
   if (sha256(bytes) !== entry.sha256) return `sha256 expected ${entry.sha256}`
   const hash = Buffer.from(await store.digest(entry.path)).toString('hex')
   if (hash !== entry.sha256) return `digest() is ${hash}`
-  if (entry.mtime_days === undefined) return undefined
-  const time = await store.lastModified(entry.path)
-  // Picoseconds of a day fit a double exactly.
-  if (time?.days === entry.mtime_days && time.picoseconds === BigInt(entry.mtime_ps ?? 0)) {
-    return undefined
-  }
-  return `time expected ${entry.mtime_days} d ${entry.mtime_ps} ps, got ${time?.days} d ${time?.picoseconds} ps`
+  return timeDifference(entry, await store.lastModified(entry.path))
 }
 
 /** Every way to write is refused, with the way out named. */
@@ -176,8 +142,4 @@ async function convertedDifference(
   const difference =
     (await treeDifference(manifest, converted, lost)) ?? (await sameDigest(volume, converted))
   return difference && `converted: ${difference}`
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

@@ -6,18 +6,15 @@
  * promises on a device that never answers at once; and verified by the command.
  */
 
-import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
-import { gunzipSync } from 'node:zlib'
 import { main } from '@caravan/cli'
 import { MemoryDevice } from '@caravan/device'
 import { Docteur, type DocteurKeyValue, type GitEntry } from '@caravan/docteur'
 import { LateDevice } from '@caravan/testkit'
-import { listed } from './littlefs/manifest.js'
-import type { CaseResult, GoldenCase, GoldenShape } from './report.js'
+import { type ImageManifest, imageShape, sha256 } from './images.js'
 
 interface SeenEntry {
   readonly path: string
@@ -28,10 +25,7 @@ interface SeenEntry {
   readonly git_tree?: string
 }
 
-export interface DocteurManifest {
-  readonly image: string
-  readonly bytes: number
-  readonly sha256_of_raw_image: string
+export interface DocteurManifest extends ImageManifest {
   readonly commit: string
   readonly idx_offset: number
   readonly pack_bytes?: number
@@ -42,38 +36,16 @@ export interface DocteurManifest {
   readonly verify_rc: number
 }
 
-export const docteurShape: GoldenShape = {
-  name: 'docteur',
-  recognises: (dir) => manifestsOf(dir).length > 0,
-  cases: (dir) => manifestsOf(dir).map((manifest) => caseOf(dir, manifest)),
-}
-
-function manifestsOf(dir: string): DocteurManifest[] {
-  return listed(dir)
-    .filter((name) => name.endsWith('.json'))
-    .flatMap((name) => {
-      const manifest = JSON.parse(readFileSync(join(dir, name), 'utf8')) as DocteurManifest
-      const isOurs = Array.isArray(manifest.seen_by_original) && manifest.idx_offset !== undefined
-      return isOurs ? [manifest] : []
-    })
-}
-
-function caseOf(dir: string, manifest: DocteurManifest): GoldenCase {
-  const name = manifest.image.replace(/\.img\.gz$/, '')
-  const judge = async (): Promise<CaseResult> => {
-    const image = new Uint8Array(gunzipSync(readFileSync(join(dir, manifest.image))))
-    return { name, difference: await firstDifference(manifest, image) }
-  }
-  return { name, judge }
-}
+export const docteurShape = imageShape<DocteurManifest>(
+  'docteur',
+  ({ seen_by_original, idx_offset }) => Array.isArray(seen_by_original) && idx_offset !== undefined,
+  firstDifference,
+)
 
 async function firstDifference(
   manifest: DocteurManifest,
   image: Uint8Array,
 ): Promise<string | undefined> {
-  if (image.length !== manifest.bytes || sha256(image) !== manifest.sha256_of_raw_image) {
-    return `the image is not the recorded one: ${image.length} bytes, sha256 ${sha256(image)}`
-  }
   const device = new MemoryDevice(image, { readOnly: true, blockSize: 1 })
   for (const analyze of [false, true]) {
     const options = { analyze, checkContent: true }
@@ -222,8 +194,4 @@ async function verifyDifference(
   } finally {
     rmSync(folder, { recursive: true })
   }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

@@ -7,77 +7,45 @@
  * second mount must find the same again.
  */
 
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import type { KeyValueReader } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { NotaFS } from '@caravan/notafs'
 import { checkNotafs, LateDevice } from '@caravan/testkit'
-import { listed } from './littlefs/manifest.js'
-import { type CaseResult, describe, type GoldenCase, type GoldenShape } from './report.js'
+import {
+  type ImageManifest,
+  imageShape,
+  type RecordedTime,
+  sha256,
+  timeDifference,
+} from './images.js'
+import { describe } from './report.js'
 
-interface ExpectedEntry {
+interface ExpectedEntry extends RecordedTime {
   readonly path: string
   readonly kind: 'value' | 'dictionary'
   readonly size?: number
   readonly sha256?: string
-  readonly mtime_days?: number
-  /** Picoseconds of the day; as text, since no double holds them all. */
-  readonly mtime_ps?: string
   /** RFC 3339, to the picosecond. */
   readonly last_modified_by_original?: string
   readonly get_by_original?: unknown
 }
 
-export interface NotafsManifest {
-  readonly image: string
-  readonly bytes: number
+export interface NotafsManifest extends ImageManifest {
   readonly page_size: number
-  readonly sha256_of_raw_image: string
   readonly expected: readonly ExpectedEntry[]
 }
 
-export const notafsShape: GoldenShape = {
-  name: 'notafs',
-  recognises: (dir) => manifestsOf(dir).length > 0,
-  cases: (dir) => manifestsOf(dir).map((manifest) => caseOf(dir, manifest)),
-}
-
-/** Manifests of a notafs disk: they say the size of a page. */
-function manifestsOf(dir: string): NotafsManifest[] {
-  return listed(dir)
-    .filter((name) => name.endsWith('.json'))
-    .flatMap((name) => {
-      const text = readFileSync(join(dir, name), 'utf8')
-      const exact = text.replace(/"mtime_ps"\s*:\s*(\d+)/g, '"mtime_ps": "$1"')
-      const manifest = JSON.parse(exact) as NotafsManifest
-      const isOurs =
-        Array.isArray(manifest.expected) &&
-        typeof manifest.page_size === 'number' &&
-        typeof manifest.sha256_of_raw_image === 'string'
-      return isOurs ? [manifest] : []
-    })
-}
-
-function caseOf(dir: string, manifest: NotafsManifest): GoldenCase {
-  const name = manifest.image.replace(/\.img(\.gz)?$/, '')
-  const judge = async (): Promise<CaseResult> => {
-    const stored = readFileSync(join(dir, manifest.image))
-    const image = new Uint8Array(manifest.image.endsWith('.gz') ? gunzipSync(stored) : stored)
-    return { name, difference: await firstDifference(manifest, image) }
-  }
-  return { name, judge }
-}
+/** Manifests of a notafs disk say the size of a page. */
+export const notafsShape = imageShape<NotafsManifest>(
+  'notafs',
+  ({ expected, page_size }) => Array.isArray(expected) && typeof page_size === 'number',
+  firstDifference,
+)
 
 async function firstDifference(
   manifest: NotafsManifest,
   image: Uint8Array,
 ): Promise<string | undefined> {
-  if (image.length !== manifest.bytes || sha256(image) !== manifest.sha256_of_raw_image) {
-    return `the image is not the recorded one: ${image.length} bytes, sha256 ${sha256(image)}`
-  }
   const device = new MemoryDevice(image, { readOnly: true })
   const fs = NotaFS.mountSync(device)
   if (fs.info().pageSize !== manifest.page_size) return `pages of ${fs.info().pageSize} bytes found`
@@ -87,11 +55,11 @@ async function firstDifference(
   if (damage !== undefined) return `check finds: ${damage.message}`
   // Where the recorded program lost count of its sectors, nothing is to be built on them.
   const isSound = findings.every(({ code }) => ['DAMAGED_ROOT', 'INTERRUPTED'].includes(code))
-  const difference =
+  return (
     (await treeDifference(manifest, fs.keyValue())) ??
     (await treeDifference(manifest, late.keyValue())) ??
     (isSound ? await writtenDifference(manifest, image.slice()) : undefined)
-  return difference ?? (sha256(image) === manifest.sha256_of_raw_image ? undefined : 'it changed')
+  )
 }
 
 async function treeDifference(
@@ -126,10 +94,9 @@ async function entryDifference(
   store: KeyValueReader,
 ): Promise<string | undefined> {
   const time = await store.lastModified(entry.path)
-  const { mtime_days: days, mtime_ps: ps, last_modified_by_original: text } = entry
-  if (days !== undefined && (time?.days !== days || time.picoseconds !== BigInt(ps ?? 0))) {
-    return `time expected ${days} d ${ps} ps, got ${time?.days} d ${time?.picoseconds} ps`
-  }
+  const { last_modified_by_original: text } = entry
+  const difference = timeDifference(entry, time)
+  if (difference !== undefined) return difference
   if (entry.kind === 'dictionary') {
     if (typeof text !== 'string') return undefined
     const told =
@@ -175,8 +142,4 @@ async function writtenDifference(
   const again = await NotaFS.mount(new MemoryDevice(image))
   const difference = await treeDifference(manifest, again.keyValue())
   return difference && `after a set and a remove: ${difference}`
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

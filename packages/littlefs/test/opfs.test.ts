@@ -5,45 +5,29 @@
 
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MemoryDevice } from '@caravan/device'
 import {
   bundleForBrowser,
   bundleForWorker,
   callWorker,
-  seedFromEnvironment,
+  type SliceSubject,
+  sameOnOpfs,
+  sliceInMemory,
+  sliceOnOpfs,
   systemProgram,
   withPage,
 } from '@caravan/testkit'
-import { runSlice } from '@caravan/testkit/slice'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { LittleFS } from '../src/index.js'
 
 const folder = dirname(fileURLToPath(import.meta.url))
 const chromium = systemProgram('chromium')
 
-const SLICE = `
-import { OpfsDevice } from '@caravan/device/opfs'
-import { LittleFS } from '@caravan/littlefs'
-import { runSlice } from '@caravan/testkit/slice'
-
-const subject = {
-  format: (device) => LittleFS.formatSync(device),
-  mount: (device) => LittleFS.mountSync(device),
+const ON_OPFS = {
+  packageName: '@caravan/littlefs',
+  className: 'LittleFS',
+  folder,
+  blockCount: 48,
 }
-
-async function run({ seed, runs, steps, cutOneIn }) {
-  const geometry = { blockSize: 4096, blockCount: 48 }
-  for (let i = 0; i < runs; i++) {
-    const device = await OpfsDevice.open('slice.img', { ...geometry, create: true })
-    const difference = runSlice(subject, device, { seed: seed + i, steps, cutOneIn })
-    device.close()
-    if (difference !== undefined) return difference
-  }
-  // What was written is a file, and is there for the next worker.
-  const device = await OpfsDevice.open('slice.img', { readOnly: true })
-  return 'same: ' + device.geometry.blockCount * device.geometry.blockSize + ' bytes'
-}
-`
 
 const CALLS = `
 import { OpfsDevice } from '@caravan/device/opfs'
@@ -66,18 +50,9 @@ async function run({ path, options, write, read }) {
 }
 `
 
-const SUBJECT = {
-  format: LittleFS.formatSync,
-  mount: (device: MemoryDevice) => LittleFS.mountSync(device),
-}
-
 it('the slice in memory: operations, remounts and cuts beside a map', () => {
-  const { seed, runs } = seedFromEnvironment(4)
-  for (let i = 0; i < runs; i++) {
-    const device = new MemoryDevice({ blockSize: 4096, blockCount: 48 })
-    const options = { seed: seed + i, steps: 60, cutOneIn: 5 }
-    expect(runSlice(SUBJECT as Parameters<typeof runSlice>[0], device, options)).toBeUndefined()
-  }
+  const subject = { format: LittleFS.formatSync, mount: LittleFS.mountSync }
+  expect(sliceInMemory(subject as SliceSubject, ON_OPFS.blockCount)).toBeUndefined()
 })
 
 describe.skipIf(chromium === undefined)('littlefs on OPFS in a worker of Chromium', () => {
@@ -85,19 +60,12 @@ describe.skipIf(chromium === undefined)('littlefs on OPFS in a worker of Chromiu
   beforeAll(async () => {
     files = {
       'main.js': await pageModule(),
-      'slice.js': await bundleForWorker(SLICE, folder),
       'calls.js': await bundleForWorker(CALLS, folder),
     }
   })
 
   it('operations, remounts and cuts beside a map', { timeout: 600_000 }, async () => {
-    const { seed, runs } = seedFromEnvironment(4)
-    const outcome = await withPage(
-      files,
-      (page) => callWorker(page, 'slice.js', { seed, runs, steps: 60, cutOneIn: 5 }),
-      { timeoutMs: 30_000 + 10_000 * runs },
-    )
-    expect(outcome).toBe(`same: ${4096 * 48} bytes`)
+    expect(await sliceOnOpfs(ON_OPFS)).toBe(sameOnOpfs(ON_OPFS))
   })
 
   it('what one worker wrote the next one reads; while one has it, others are refused', async () => {

@@ -9,19 +9,21 @@
 
 import { assert, type Op, type Span } from '@caravan/core'
 import { encodeGenerationLeaf, type GenerationLeaf } from './format/generation-leaf.js'
-import { type Pointer, ROOT_COUNT, SLOTS_PER_ROOT } from './format/layout.js'
+import { type Pointer, SLOTS_PER_ROOT } from './format/layout.js'
 import { encodeRoot, type Root } from './format/root.js'
 import { encodeRopeBranch, encodeRopeLeaf } from './format/rope-node.js'
-import { type Generation, sectorOf } from './generations.js'
+import { type Generation, needsRoot, sectorOf, twinsOf } from './generations.js'
 import type { TreePage } from './page-tree.js'
 import { countDirty, dirtyNodes, RopeNode } from './rope.js'
 import type { FileValue } from './tree.js'
 import type { Volume } from './volume.js'
 
-/** Buffers up to this size are kept from one commit to the next. */
-const KEPT_BUFFER_BYTES = 256 * 1024
-/** Spans in one request. */
-const REQUEST_SPANS = 1024
+/** Pages are written in portions of so many bytes, in a buffer that is kept. */
+const PORTION_BYTES = 256 * 1024
+/** The leaf, two roots, and slots that are made empty: in one portion. */
+const FIXED_PAGES = 3 + SLOTS_PER_ROOT
+/** The most pages of one commit for which room is left beside its leaf. */
+const GAP_MAX = 48
 
 const buffers = new WeakMap<Volume, Uint8Array>()
 
@@ -38,7 +40,15 @@ export function* flush(volume: Volume, always = false): Op<void> {
     yield* writeGeneration(volume)
   } catch (error) {
     volume.failure = error
+    keepContents(volume)
     throw error
+  }
+}
+
+/** Content that did not get to the device is still read; whoever gave it may change its bytes now. */
+function keepContents({ pending }: Volume): void {
+  for (const { value } of pending.files.keys()) {
+    for (const node of dirtyNodes((value as FileValue).rope)) node.bytes = node.bytes.slice()
   }
 }
 
@@ -56,35 +66,48 @@ function* writeGeneration(volume: Volume): Op<void> {
     else for (const node of dirtyNodes(rope)) ropes.push(node)
   }
   const payloadNodes = payload.tree.dirtyNodes()
-  const isRollover = current.slot === SLOTS_PER_ROOT - 1
+  const isRollover = needsRoot(current)
 
   space.give(pending.freed, generation)
   space.give([sectorOf(current)], generation)
-  if (space.availableCount(limit) > layout.pageCount / 8) space.order(limit)
-  const dataIds = space.take(ropes.length + payloadNodes.length, limit)
-  const root: Root = isRollover
-    ? { firstGeneration: generation, slots: space.take(SLOTS_PER_ROOT, limit) }
-    : current.root
-  const queueIds = space.takeForQueue(generation, limit)
+  let { root, rootSector } = current
+  if (isRollover) {
+    if (space.availableCount(limit) > layout.pageCount / 8) space.order(generation, limit)
+    root = {
+      firstGeneration: generation,
+      slots: space.takeSlots(SLOTS_PER_ROOT, gapOf(volume), limit),
+    }
+    rootSector = rootSector <= 2 ? 3 : 1
+  }
+  const slot = generation - root.firstGeneration
+  const leafSector = sectorOf({ root, slot })
+  const dataIds = space.take(ropes.length + payloadNodes.length, limit, leafSector)
+  const queueIds = space.takeForQueue(generation, limit, dataIds.at(-1) ?? leafSector)
   const queueNodes = space.tree.dirtyNodes()
   assert(queueNodes.length === queueIds.length, 'each node of the queue has a sector')
+  notePages(volume, dataIds.length + queueIds.length)
 
-  const batch = new PageBatch(volume, dataIds.length + queueIds.length + 2 + SLOTS_PER_ROOT)
+  const batch = new PageBatch(volume, dataIds.length + queueIds.length + FIXED_PAGES)
+  const leafPage = batch.hold(leafSector)
   let next = 0
-  for (const node of ropes) encodeRopeNode(batch, node, dataIds[next++] as number)
+  for (const node of ropes) {
+    if (batch.isFull) yield* batch.write()
+    encodeRopeNode(batch, node, dataIds[next++] as number)
+  }
   payload.fillPlain()
   for (const node of payloadNodes) {
+    if (batch.isFull) yield* batch.write()
     const page = batch.add(dataIds[next++] as number)
     payload.encode(node, page)
     batch.seal(node, page)
   }
-  queueNodes.forEach((node, i) => {
-    const page = batch.add(queueIds[i] as number)
+  next = 0
+  for (const node of queueNodes) {
+    if (batch.isFull) yield* batch.write()
+    const page = batch.add(queueIds[next++] as number)
     space.encode(node, page)
     batch.seal(node, page)
-  })
-
-  const rootSector = isRollover ? (current.rootSector % ROOT_COUNT) + 1 : current.rootSector
+  }
   const leaf: GenerationLeaf = {
     generation,
     freeStart: space.freeStart,
@@ -93,15 +116,19 @@ function* writeGeneration(volume: Volume): Op<void> {
     payload: pointerTo(volume, payload.tree.root),
     isAligned: payload.isAligned,
   }
-  const made: Generation = { rootSector, root, slot: generation - root.firstGeneration, leaf }
+  const made: Generation = { rootSector, root, slot, leaf }
+  if (batch.left < FIXED_PAGES) yield* batch.write()
   if (!layout.isChecked) {
     // A slot must not look like a leaf before it is one.
     if (isRollover) for (const slot of root.slots) batch.add(slot).fill(0)
     yield* batch.write()
     yield { kind: 'sync' }
   }
-  if (isRollover) encodeRoot(batch.add(rootSector), layout, root)
-  encodeGenerationLeaf(batch.add(sectorOf(made)), layout, volume.header.formatId, leaf)
+  if (isRollover) {
+    for (const sector of twinsOf(rootSector)) encodeRoot(batch.add(sector), layout, root)
+  }
+  encodeGenerationLeaf(leafPage, layout, volume.header.formatId, leaf)
+  batch.addHeld()
   yield* batch.write()
   yield { kind: 'sync' }
 
@@ -111,6 +138,18 @@ function* writeGeneration(volume: Volume): Op<void> {
   volume.current = made
   volume.lastCommitPages = dataIds.length + volume.pending.fresh.size
   volume.startPending()
+}
+
+/** Room for a commit like the last ones. */
+function gapOf({ commitSizes }: Volume): number {
+  const sum = commitSizes.reduce((total, pages) => total + pages, 0)
+  return commitSizes.length === 0 ? 8 : Math.ceil(sum / commitSizes.length) + 1
+}
+
+function notePages({ commitSizes }: Volume, pages: number): void {
+  if (pages > GAP_MAX) return
+  commitSizes.push(pages)
+  if (commitSizes.length > SLOTS_PER_ROOT) commitSizes.shift()
 }
 
 function pointerTo(volume: Volume, node: TreePage | undefined): Pointer {
@@ -129,9 +168,11 @@ export function* writeAhead(volume: Volume, file: FileValue): Op<number[]> {
     const ids = volume.space.take(countDirty(file.rope), volume.reuseLimit)
     const nodes = [...dirtyNodes(file.rope)]
     const batch = new PageBatch(volume, nodes.length)
-    nodes.forEach((node, i) => {
-      encodeRopeNode(batch, node, ids[i] as number)
-    })
+    let next = 0
+    for (const node of nodes) {
+      if (batch.isFull) yield* batch.write()
+      encodeRopeNode(batch, node, ids[next++] as number)
+    }
     yield* batch.write()
     settleFile(volume, file)
     return ids
@@ -163,40 +204,71 @@ function settleFile(volume: Volume, file: FileValue): void {
   file.size = rope.size
   file.isLeaf = rope.height === 0
   if (file.isLeaf) {
-    const page = new Uint8Array(4 + rope.bytes.length)
-    encodeRopeLeaf(page, rope.bytes)
-    volume.pages.keepOwn(rope.id, page)
+    const page = volume.pages.keepNew(rope.id, 4 + rope.bytes.length)
+    if (page !== undefined) encodeRopeLeaf(page, rope.bytes)
   }
   file.rope = { id: rope.id, checksum: rope.checksum }
 }
 
-/** Pages on their way to the device. */
+/** Pages on their way to the device: a portion of them, which is written when it is full. */
 class PageBatch {
   private readonly buffer: Uint8Array
+  private readonly capacity: number
+  private held: Span | undefined
   private spans: Span[] = []
-  private at = 0
+  private count = 0
 
   constructor(
     readonly volume: Volume,
     pageCount: number,
   ) {
-    const size = pageCount * volume.layout.pageBytes
+    const { pageBytes } = volume.layout
+    const portion = Math.max(2 * FIXED_PAGES, Math.floor(PORTION_BYTES / pageBytes))
+    this.capacity = Math.min(pageCount, portion)
     let buffer = buffers.get(volume)
-    if (buffer === undefined || buffer.length < size) {
-      buffer = new Uint8Array(size)
-      if (size <= KEPT_BUFFER_BYTES) buffers.set(volume, buffer)
+    if (buffer === undefined || buffer.length < this.capacity * pageBytes) {
+      buffer = new Uint8Array(this.capacity * pageBytes)
+      buffers.set(volume, buffer)
     }
     this.buffer = buffer
   }
 
+  get isFull(): boolean {
+    return this.count === this.capacity
+  }
+
+  /** Pages that still fit. */
+  get left(): number {
+    return this.capacity - this.count
+  }
+
+  /**
+   * The bytes of a page that is written last and lies first: before those that are added, as its sector
+   * lies before theirs.
+   */
+  hold(id: number): Uint8Array {
+    this.held = this.next(id)
+    return this.held.bytes
+  }
+
+  /** Now it is written with the rest. */
+  addHeld(): void {
+    if (this.held !== undefined) this.spans.push(this.held)
+  }
+
   /** The bytes of a page that goes to a sector; what they hold is left over from another. */
   add(id: number): Uint8Array {
+    const span = this.next(id)
+    this.spans.push(span)
+    return span.bytes
+  }
+
+  private next(id: number): Span {
     const { pageBytes } = this.volume.layout
-    const bytes = this.buffer.subarray(this.at, this.at + pageBytes)
-    this.at += pageBytes
+    const bytes = this.buffer.subarray(this.count * pageBytes, (this.count + 1) * pageBytes)
+    this.count++
     this.volume.pages.forget(id)
-    this.spans.push({ block: id, offset: 0, bytes })
-    return bytes
+    return { block: id, offset: 0, bytes }
   }
 
   /** Notes where a node is, once its page is complete. */
@@ -205,27 +277,31 @@ class PageBatch {
     node.id = (this.spans[this.spans.length - 1] as Span).block
   }
 
-  /** Consecutive sectors go in one request. */
+  /** Writes what was added; consecutive sectors in one piece. */
   *write(): Op<void> {
-    const spans = this.spans.sort((a, b) => a.block - b.block)
+    const { spans } = this
+    if (spans.length === 0) return
     this.spans = []
+    this.count = this.held === undefined ? 0 : 1
+    let isAscending = true
+    for (let i = 1; i < spans.length && isAscending; i++) {
+      isAscending = (spans[i - 1] as Span).block < (spans[i] as Span).block
+    }
+    if (!isAscending) spans.sort((a, b) => a.block - b.block)
     yield* writeSectors(this.volume, spans)
   }
 }
 
 function* writeSectors(volume: Volume, spans: readonly Span[]): Op<void> {
-  for (let at = 0; at < spans.length; at += REQUEST_SPANS) {
-    const part = spans.length <= REQUEST_SPANS ? spans : spans.slice(at, at + REQUEST_SPANS)
-    if (volume.options.erases) yield { kind: 'erase', blocks: part.map(({ block }) => block) }
-    yield { kind: 'prog', spans: part }
-  }
+  if (volume.options.erases) yield { kind: 'erase', blocks: spans.map(({ block }) => block) }
+  yield { kind: 'prog', spans }
 }
 
 /**
  * Overwrites what a commit that did not come to be has left: leaves that are newer than the current
  * generation, and what stands where the next leaf or root will be. Left there, a part of it could
- * make a whole with a part of the next commit, and come back. Roots that are damaged are made empty,
- * so that the original opens the disk again.
+ * make a whole with a part of the next commit, and come back. Roots that are damaged are written
+ * anew, as a copy of the current one or empty, so that the original opens the disk again.
  */
 function* forgetInterrupted(volume: Volume): Op<void> {
   const { current, found, layout } = volume
@@ -236,12 +312,16 @@ function* forgetInterrupted(volume: Volume): Op<void> {
   const nextSlot = current.root.slots[current.slot + 1]
   if (nextSlot !== undefined && !found.blankSlots.has(nextSlot)) stale.add(nextSlot)
   stale.delete(sectorOf(current))
-  const emptyRoots: number[] = []
+  const roots = new Map<number, Root>()
+  const copies = twinsOf(current.rootSector)
+  const isRootThere = found.roots[current.rootSector - 1]?.firstGeneration
   found.roots.forEach((root, i) => {
     const isNewer = root !== undefined && root.firstGeneration > current.root.firstGeneration
-    if (root === undefined || isNewer) emptyRoots.push(1 + i)
+    if (root !== undefined && !isNewer) return
+    const isCopy = copies.includes(1 + i) && isRootThere === current.root.firstGeneration
+    roots.set(1 + i, isCopy ? current.root : { firstGeneration: 0, slots: [] })
   })
-  if (stale.size > 0 || emptyRoots.length > 0) {
+  if (stale.size > 0 || roots.size > 0) {
     const pages = (sectors: readonly number[], fill: (page: Uint8Array) => void): Span[] =>
       sectors.map((block) => {
         const bytes = new Uint8Array(layout.pageBytes)
@@ -249,7 +329,9 @@ function* forgetInterrupted(volume: Volume): Op<void> {
         return { block, offset: 0, bytes }
       })
     yield* writeSectors(volume, [
-      ...pages(emptyRoots, (page) => encodeRoot(page, layout, { firstGeneration: 0, slots: [] })),
+      ...[...roots].flatMap(([sector, root]) =>
+        pages([sector], (page) => encodeRoot(page, layout, root)),
+      ),
       ...pages([...stale], () => {}),
     ])
     yield { kind: 'sync' }

@@ -181,8 +181,9 @@ export class NotafsEngine implements FsEngine {
       // This comes after what somebody who has it open has written.
       if (file?.isUnsettled) yield* file.sync()
     }
-    // The caller may change its bytes once this has returned, and they are kept.
-    yield* change(this.volume, (stage) => this.create(stage, path, data.slice()))
+    // The caller may change its bytes once this has returned; where commits are grouped they are kept.
+    const own = this.volume.options.commitEvery > 1 ? data.slice() : data
+    yield* change(this.volume, (stage) => this.create(stage, path, own))
   }
 
   private *makeDirectory(path: Path): Op<void> {

@@ -15,6 +15,7 @@ import {
   encodeFreeQueueBranch,
   encodeFreeQueueLeaf,
   type FreeRun,
+  RUN_SECTORS_MAX,
 } from './format/free-queue-node.js'
 import type { Layout } from './format/layout.js'
 import { Branch, PageTree, TreePage } from './page-tree.js'
@@ -32,6 +33,10 @@ export class QueueLeaf extends TreePage {
 
 /** Places left in a leaf for pages that turn out not to be needed. */
 const SPARE_RUNS = 4
+/** Leaves at the front that are searched for a place: what was put there last is found in the first two. */
+const GAP_LEAVES = 4
+/** So many sectors are enough for a few small commits. */
+const LONG_RUN = 24
 /** Queues of fewer leaves are never put in order. */
 const ORDERED_LEAVES_MIN = 4
 
@@ -44,7 +49,8 @@ export class FreeSpace {
   /** Sectors by the generation that gave them back, of those that may be too young. */
   private readonly young = new Map<number, number>()
   private oldLimit = 0
-  private commitsSinceOrdered = 0
+  /** The generation that put the queue in order. */
+  private orderedAt = 0
 
   constructor(
     private readonly layout: Layout,
@@ -87,9 +93,12 @@ export class FreeSpace {
 
   /**
    * Takes sectors, consecutive ones where there are. The caller has made sure that there are enough.
+   *
+   * @param behind a sector: those right behind it are taken where all of them are free.
    */
-  take(count: number, limit: number): number[] {
+  take(count: number, limit: number, behind = 0): number[] {
     const ids: number[] = []
+    if (count === 0 || this.takeBehind(ids, count, limit, behind)) return ids
     const fromTail = Math.min(count, this.layout.pageCount - this.freeStart)
     if (fromTail < count && this.takeWhole(ids, count, limit)) return ids
     for (let i = 0; i < fromTail; i++) ids.push(this.freeStart++)
@@ -99,6 +108,72 @@ export class FreeSpace {
       this.takeFrom(leaf, index, Math.min(length, count - ids.length), ids)
     }
     return ids
+  }
+
+  private takeBehind(ids: number[], count: number, limit: number, behind: number): boolean {
+    const start = behind + 1
+    if (start === this.freeStart && count <= this.layout.pageCount - start) {
+      for (let i = 0; i < count; i++) ids.push(this.freeStart++)
+      return true
+    }
+    let looked = 0
+    for (const leaf of this.tree.leaves()) {
+      if (++looked > GAP_LEAVES) return false
+      const { runs } = leaf
+      for (let i = 0; i < runs.length; i++) {
+        const run = runs[i] as TimedRun
+        if (run.start !== start) continue
+        if (run.length < count || run.freedAt > limit) return false
+        this.takeFrom(leaf, i, count, ids)
+        return true
+      }
+    }
+    return false
+  }
+
+  /**
+   * Takes the sectors for the leaves of generations to come, each with free ones behind it: so that
+   * the pages of a small commit lie beside its leaf, and are written with it. Where space is short
+   * they lie anywhere.
+   *
+   * @param gap free sectors behind each.
+   */
+  takeSlots(count: number, gap: number, limit: number): number[] {
+    const stride = 1 + gap
+    const slots: number[] = []
+    const gaps: number[] = []
+    const add = (ids: readonly number[]) => {
+      ids.forEach((id, i) => {
+        if (i % stride === 0) slots.push(id)
+        else gaps.push(id)
+      })
+    }
+    if (this.availableCount(limit) > this.layout.pageCount / 8 + 2 * count * stride) {
+      if (this.layout.pageCount - this.freeStart >= count * stride) {
+        add(this.take(count * stride, limit, this.freeStart - 1))
+      }
+      for (const run of slots.length < count ? this.longRuns(stride, limit) : []) {
+        const missing = Math.min(count - slots.length, Math.floor(run.length / stride))
+        if (missing === 0) break
+        const ids: number[] = []
+        this.takeBehind(ids, missing * stride, limit, run.start - 1)
+        add(ids)
+      }
+    }
+    if (slots.length < count) slots.push(...this.take(count - slots.length, limit))
+    this.restore(gaps)
+    return slots
+  }
+
+  /** Runs near the front that are so long. */
+  private longRuns(length: number, limit: number): TimedRun[] {
+    const found: TimedRun[] = []
+    let looked = 0
+    for (const leaf of this.tree.leaves()) {
+      if (++looked > GAP_LEAVES) break
+      found.push(...leaf.runs.filter((run) => run.length >= length && run.freedAt <= limit))
+    }
+    return found
   }
 
   private firstOld(limit: number): readonly [leaf: QueueLeaf, index: number] {
@@ -138,7 +213,7 @@ export class FreeSpace {
     for (const run of runsOf(ids, freedAt)) {
       this.count(run, 1)
       let leaf = this.tree.end('last')
-      if (leaf !== undefined && joinTo(leaf, run)) {
+      if (leaf !== undefined && joinTo(leaf, run, true)) {
         this.tree.touch(leaf)
         continue
       }
@@ -181,15 +256,16 @@ export class FreeSpace {
   /**
    * Takes the sectors for the queue's own pages, which itself changes the queue, until both agree.
    *
+   * @param behind where they should be, if they can.
    * @returns a sector for each node that is to be written.
    */
-  takeForQueue(generation: number, limit: number): number[] {
+  takeForQueue(generation: number, limit: number, behind: number): number[] {
     const ids: number[] = []
     for (;;) {
       while (this.leftIds.length > 0) this.give(this.leftIds.splice(0), generation)
       const missing = this.tree.dirtyCount - ids.length
       if (missing === 0) return ids
-      if (missing > 0) ids.push(...this.take(missing, limit))
+      if (missing > 0) ids.push(...this.take(missing, limit, ids.at(-1) ?? behind))
       else {
         // A leaf that was used up needs no page after all.
         assert(this.tree.end('last')?.id === 0, 'the end of the queue is written anyway')
@@ -211,14 +287,15 @@ export class FreeSpace {
   }
 
   /**
-   * Now and then the queue is put in order, so that its runs become long again: not what is too young,
-   * which stays behind.
+   * Now and then the queue is put in order, so that its runs become long again, and it is short itself:
+   * long runs first. Not what is too young, which stays behind.
+   *
+   * @param generation the one in the making.
    */
-  order(limit: number): void {
-    this.commitsSinceOrdered++
+  order(generation: number, limit: number): void {
     const { leafCount } = this.tree
-    if (leafCount < ORDERED_LEAVES_MIN || this.commitsSinceOrdered < 16 * leafCount) return
-    this.commitsSinceOrdered = 0
+    if (leafCount < ORDERED_LEAVES_MIN || generation < this.orderedAt + 2 * leafCount) return
+    this.orderedAt = generation
     const old: TimedRun[] = []
     const young: TimedRun[] = []
     for (const leaf of this.tree.leaves()) {
@@ -228,11 +305,13 @@ export class FreeSpace {
     const joined: TimedRun[] = []
     for (const run of old) {
       const last = joined.at(-1)
-      if (last === undefined || last.start + last.length !== run.start) joined.push(run)
+      if (last === undefined || !canJoin(last, run)) joined.push(run)
       else joined[joined.length - 1] = { ...last, length: last.length + run.length, freedAt: 0 }
     }
     if (joined.length > old.length * 0.7) return
-    this.replace([...joined, ...young])
+    const isLong = (run: TimedRun) => run.length >= LONG_RUN
+    const short = joined.filter((run) => !isLong(run))
+    this.replace([...joined.filter(isLong), ...short, ...young])
   }
 
   /** Writes the queue anew, with these runs. */
@@ -255,8 +334,15 @@ export class FreeSpace {
     const last = runs.at(-1)
     const hasTail = last !== undefined && last.start + last.length === this.layout.pageCount
     this.freeStart = hasTail ? last.start : this.layout.pageCount
+    const queued: TimedRun[] = []
+    for (const { start, length } of hasTail ? runs.slice(0, -1) : runs) {
+      for (let done = 0; done < length; done += RUN_SECTORS_MAX) {
+        const part = Math.min(length - done, RUN_SECTORS_MAX)
+        queued.push({ start: start + done, length: part, freedAt: 0 })
+      }
+    }
     // Pages of the old queue are used as it stands, and given back with it.
-    this.replace((hasTail ? runs.slice(0, -1) : runs).map((run) => ({ ...run, freedAt: 0 })))
+    this.replace(queued)
   }
 
   encode(node: TreePage, page: Uint8Array): void {
@@ -264,6 +350,13 @@ export class FreeSpace {
       encodeFreeQueueBranch(page, this.layout, node.height, node.children)
     } else encodeFreeQueueLeaf(page, this.layout, (node as QueueLeaf).runs)
   }
+}
+
+/** True where the second lies behind the first, and both together can be written as one. */
+function canJoin(first: TimedRun, second: TimedRun): boolean {
+  return (
+    first.start + first.length === second.start && first.length + second.length <= RUN_SECTORS_MAX
+  )
 }
 
 /** Sectors as runs, in ascending order. */
@@ -280,16 +373,23 @@ export function runsOf(ids: readonly number[], freedAt: number): TimedRun[] {
   return runs
 }
 
-/** Joins a run to one of the same generation that it lies beside. */
-function joinTo(leaf: QueueLeaf, run: TimedRun): boolean {
+/**
+ * Joins a run to one of the same generation that it lies beside.
+ *
+ * @param isAtEnd where all of that generation stand at the end.
+ */
+function joinTo(leaf: QueueLeaf, run: TimedRun, isAtEnd = false): boolean {
   for (let i = leaf.runs.length - 1; i >= 0; i--) {
     const other = leaf.runs[i] as TimedRun
-    if (other.freedAt !== run.freedAt) continue
-    if (other.start + other.length === run.start) {
+    if (other.freedAt !== run.freedAt) {
+      if (isAtEnd) return false
+      continue
+    }
+    if (canJoin(other, run)) {
       leaf.runs[i] = { ...other, length: other.length + run.length }
       return true
     }
-    if (run.start + run.length === other.start) {
+    if (canJoin(run, other)) {
       leaf.runs[i] = { ...run, length: other.length + run.length }
       return true
     }

@@ -9,7 +9,7 @@ import {
   type Header,
   isNotafs,
 } from './format/header.js'
-import type { Layout } from './format/layout.js'
+import { type Layout, ROOT_COUNT } from './format/layout.js'
 import { type Generation, type Generations, readGenerations } from './generations.js'
 import { isDamage, verifyNewest } from './lockstep.js'
 import { Pages } from './pages.js'
@@ -131,7 +131,7 @@ interface Newest {
   readonly protectedRuns: readonly FreeRun[]
 }
 
-function* newestWhole(layout: Layout, { all }: Generations): Op<Newest> {
+function* newestWhole(layout: Layout, { all, roots }: Generations): Op<Newest> {
   let firstFailure: unknown
   for (const [i, generation] of all.entries()) {
     const before = all
@@ -147,9 +147,10 @@ function* newestWhole(layout: Layout, { all }: Generations): Op<Newest> {
       firstFailure ??= error
     }
   }
+  const damagedRoots = roots.filter((root) => root === undefined).length
   throw new FormatError(
     'NO_GENERATION',
-    `No generation of this disk is whole: ${all.length} leaves were found${firstFailure instanceof Error ? `, and the newest fails with: ${firstFailure.message}` : ''}.`,
+    `No generation of this disk is whole: ${all.length} leaves were found${firstFailure instanceof Error ? `, and the newest fails with: ${firstFailure.message}` : ''}.${damagedRoots > 0 ? ` ${damagedRoots} of its ${ROOT_COUNT} roots ${damagedRoots === 1 ? 'is' : 'are'} damaged: caravan repair searches the disk for what was under it.` : ''}`,
     { structure: 'generation leaf', cause: firstFailure },
   )
 }

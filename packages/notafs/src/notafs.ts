@@ -306,6 +306,7 @@ export class NotaFS extends FileSystem {
       }
     return {
       pages: volume.pages,
+      defersChanges: volume.options.commitEvery > 1,
       viewNow: () => volume.view,
       view: () => volume.tree(),
       read: (op) => scheduler.read(op()),

@@ -13,12 +13,20 @@ import { ropeHeight } from './format/rope-node.js'
 
 /** Pages asked for in one request. */
 const REQUEST_PAGES = 1024
+/** Bytes of those whose bytes are not kept. */
+const PORTION_BYTES = 1024 * 1024
+/** Small pages share buffers of so many bytes: one each costs more than most of them hold. */
+const SHARED_BYTES = 4096
 /** Memory of a kept page beside its bytes. */
 const ENTRY_BYTES = 120
 
 export class Pages {
   private readonly kept = new Map<number, Uint8Array>()
   private keptBytes = 0
+  /** What is left of the buffer that small pages share. */
+  private shared: Uint8Array = new Uint8Array(0)
+  /** For the next large read, unless one is under way. */
+  private portion: Uint8Array | undefined
 
   constructor(
     readonly layout: Layout,
@@ -33,19 +41,34 @@ export class Pages {
   /** Keeps a page; `usedBytes` of it say all. */
   keep(id: number, page: Uint8Array, usedBytes = page.length): void {
     // A copy: a small page must not hold a large buffer.
-    if (usedBytes <= this.budgetBytes / 16) this.keepOwn(id, page.slice(0, usedBytes))
+    this.keepNew(id, usedBytes)?.set(page.subarray(0, usedBytes))
   }
 
-  /** The same for bytes that nobody else has. */
-  keepOwn(id: number, page: Uint8Array): void {
-    if (page.length > this.budgetBytes / 16) return
+  /** Keeps a page that the caller fills; `undefined` where it is not kept. */
+  keepNew(id: number, sizeBytes: number): Uint8Array | undefined {
+    if (sizeBytes > this.budgetBytes / 16) return undefined
     this.forget(id)
+    const page = this.room(sizeBytes)
     this.kept.set(id, page)
     this.keptBytes += page.length + ENTRY_BYTES
-    if (this.keptBytes <= this.budgetBytes) return
+    if (this.keptBytes > this.budgetBytes) this.drop()
+    return page
+  }
+
+  private room(sizeBytes: number): Uint8Array {
+    if (sizeBytes > SHARED_BYTES / 8) return new Uint8Array(sizeBytes)
+    if (this.shared.length < sizeBytes) this.shared = new Uint8Array(SHARED_BYTES)
+    const page = this.shared.subarray(0, sizeBytes)
+    this.shared = this.shared.subarray(sizeBytes)
+    return page
+  }
+
+  private drop(): void {
     // The oldest go first; those that are used again and again are soon back.
+    // Many at once: a map is walked from its beginning, over all that is gone from there.
+    const enough = this.budgetBytes - (this.budgetBytes >> 3)
     for (const [oldest, bytes] of this.kept) {
-      if (this.keptBytes <= this.budgetBytes) break
+      if (this.keptBytes <= enough) break
       this.kept.delete(oldest)
       this.keptBytes -= bytes.length + ENTRY_BYTES
     }
@@ -61,6 +84,8 @@ export class Pages {
   clear(): void {
     this.kept.clear()
     this.keptBytes = 0
+    this.portion = undefined
+    this.shared = new Uint8Array(0)
   }
 
   /**
@@ -110,6 +135,54 @@ export class Pages {
       }
     }
     return pages
+  }
+
+  /**
+   * Pages of many pointers, for a look at each: `use` is told its place among the pointers, and bytes
+   * that it may not keep. In portions, and in any order.
+   *
+   * @throws FormatError `BAD_CHECKSUM`; what `use` throws.
+   */
+  *readEach(
+    pointers: readonly Pointer[],
+    use: (index: number, page: Uint8Array) => void,
+  ): Op<void> {
+    const { pageBytes } = this.layout
+    const missing: number[] = []
+    for (let i = 0; i < pointers.length; i++) {
+      const kept = this.kept.get((pointers[i] as Pointer).id)
+      if (kept === undefined) missing.push(i)
+      else use(i, kept)
+    }
+    if (missing.length === 0) return
+    const perPortion = Math.max(1, Math.floor(PORTION_BYTES / pageBytes))
+    const buffer = this.takePortion(Math.min(missing.length, perPortion) * pageBytes)
+    try {
+      for (let from = 0; from < missing.length; from += perPortion) {
+        const spans: Span[] = []
+        for (let i = from; i < Math.min(from + perPortion, missing.length); i++) {
+          const at = (i - from) * pageBytes
+          const block = (pointers[missing[i] as number] as Pointer).id
+          spans.push({ block, offset: 0, bytes: buffer.subarray(at, at + pageBytes) })
+        }
+        yield { kind: 'read', spans }
+        for (let i = 0; i < spans.length; i++) {
+          const index = missing[from + i] as number
+          const { bytes } = spans[i] as Span
+          this.check(pointers[index] as Pointer, bytes)
+          use(index, bytes)
+        }
+      }
+    } finally {
+      if (buffer.length * 4 <= this.budgetBytes) this.portion = buffer
+    }
+  }
+
+  private takePortion(size: number): Uint8Array {
+    const { portion } = this
+    if (portion === undefined || portion.length < size) return new Uint8Array(size)
+    this.portion = undefined
+    return portion
   }
 
   /** @throws FormatError `BAD_CHECKSUM`. */

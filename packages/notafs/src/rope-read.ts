@@ -121,25 +121,24 @@ function* readPiece(pages: Pages, rope: Ref, offset: number, target: Uint8Array)
     }
     // Few pages are worth keeping: those of a large read are seldom wanted twice.
     const keeps = stored.length <= 8
-    const read = yield* pages.readAll(
-      stored.map(({ ref }) => ref),
-      keeps,
-    )
-    for (let i = 0; i < stored.length; i++) {
+    const use = (i: number, page: Uint8Array) => {
       const wanted = stored[i] as Wanted
-      const page = read[i] as Uint8Array
       const { id } = wanted.ref
       const height = ropeHeight(page)
       checkHeight(id, height, wanted.below)
       if (height > 0) {
         if (!keeps) pages.keep(id, page)
         descend(next, decodeRopeBranch(page, layout, id), wanted)
-        continue
+        return
       }
       const content = ropeLeafContent(page, layout, id)
       if (content.length < wanted.from + wanted.target.length) throw shortLeaf(id, content.length)
       wanted.target.set(content.subarray(wanted.from, wanted.from + wanted.target.length))
     }
+    const pointers = stored.map(({ ref }) => ref)
+    if (keeps) {
+      for (const [i, page] of (yield* pages.readAll(pointers, true)).entries()) use(i, page)
+    } else yield* pages.readEach(pointers, use)
     level = next
   }
 }

@@ -169,6 +169,7 @@ const NOTHING: readonly never[] = []
 export class TransactionHost implements StoreHost {
   readonly pages
   readonly stage: Stage
+  readonly defersChanges = true
   private queue: Promise<unknown> = Promise.resolve()
   private pendingCount = 0
   private hasEnded = false

@@ -20,7 +20,7 @@ import {
   SLOTS_PER_ROOT,
 } from './format/layout.js'
 import { FreeSpace, QueueLeaf } from './free-space.js'
-import type { Generation, Generations } from './generations.js'
+import { type Generation, type Generations, needsRoot } from './generations.js'
 import { Branch, type TreePage } from './page-tree.js'
 import { Pages } from './pages.js'
 import type { Payload } from './payload.js'
@@ -64,6 +64,8 @@ export class Volume {
   readonly openFiles = new Map<Slot, SharedFile>()
   /** Pages of content that the last commit of this mount wrote: so many the next mount will verify. */
   lastCommitPages = 0
+  /** Pages of the last small commits of this mount, the leaf not counted. */
+  readonly commitSizes: number[] = []
   /** True while a transaction is open: others do not change anything. */
   isInTransaction = false
   private loaded: { payload: Payload; view: View } | undefined
@@ -271,7 +273,7 @@ export class Volume {
   /** True where what is pending can be written, and a reserve is left where one is asked for. */
   hasRoom(moreFreed: number, usesReserve: boolean): boolean {
     const { space, payload, pending } = this
-    const slots = this.current.slot === SLOTS_PER_ROOT - 1 ? SLOTS_PER_ROOT : 0
+    const slots = needsRoot(this.current) ? SLOTS_PER_ROOT : 0
     const needed =
       pending.pageCount +
       payload.tree.dirtyCount +

@@ -18,6 +18,7 @@ import { HEIGHT_MAX, type Layout, type Pointer, ROOT_COUNT } from './format/layo
 import { decodeRopeBranch, ropeHeight, ropeLeafContent } from './format/rope-node.js'
 import { type Generation, sectorOf } from './generations.js'
 import { joinLeaves } from './lockstep.js'
+import { compareSpace, gapsBetween, type SpaceProblem } from './space-check.js'
 
 /** What a page is used for. */
 export type PageKind = 'header' | 'root' | 'slot' | 'leaf' | 'directory' | 'queue' | 'data'
@@ -95,61 +96,18 @@ export class GenerationWalk {
 
   /** Compares what is used with what is free. */
   checkFreeSpace(): void {
-    const { layout, kinds } = this
-    const isFree = new Uint8Array(layout.pageCount)
-    for (const { start, length } of this.freeRuns) {
-      for (let page = start; page < start + length; page++) {
-        if (isFree[page] === 1) {
-          this.find(
-            'FREE_TWICE',
-            page,
-            undefined,
-            `Sector ${page} stands twice in the free space: it would be given out twice. caravan repair puts the free space right.`,
-          )
-        }
-        isFree[page] = 1
-        const use = kinds.get(page)
-        if (use === undefined) continue
-        this.find(
-          'FREE_AND_USED',
-          page,
-          use.path,
-          `Sector ${page} is used (${describe(use)}) and in the free space: it may be overwritten. caravan repair puts the free space right.`,
-        )
-      }
-    }
-    for (let page = 0; page < layout.pageCount; ) {
-      if (isFree[page] === 1 || kinds.has(page)) {
-        page++
-        continue
-      }
-      let end = page + 1
-      while (end < layout.pageCount && isFree[end] === 0 && !kinds.has(end)) end++
-      const which = end === page + 1 ? `Sector ${page} is` : `Sectors ${page} to ${end - 1} are`
-      this.find(
-        'LOST',
-        page,
-        undefined,
-        `${which} neither used nor free. caravan repair gives back what is lost.`,
-      )
-      page = end
+    const { layout, kinds, freeRuns } = this
+    const used = [...kinds.keys()].sort((a, b) => a - b)
+    for (const { code, run } of compareSpace(layout.pageCount, used, freeRuns)) {
+      const use = code === 'FREE_AND_USED' ? (kinds.get(run.start) as PageUse) : undefined
+      this.find(code, run.start, use?.path, spaceMessage(code, run, use))
     }
   }
 
   /** Sectors that nothing uses, as runs. */
   unusedRuns(): FreeRun[] {
-    const runs: FreeRun[] = []
-    for (let page = 0; page < this.layout.pageCount; ) {
-      if (this.kinds.has(page)) {
-        page++
-        continue
-      }
-      let end = page + 1
-      while (end < this.layout.pageCount && !this.kinds.has(end)) end++
-      runs.push({ start: page, length: end - page })
-      page = end
-    }
-    return runs
+    const used = [...this.kinds.keys()].map((start) => ({ start, length: 1 }))
+    return gapsBetween(this.layout.pageCount, used)
   }
 
   private *walkPayload(pointer: Pointer): Op<{ path: string; pointer: Pointer }[]> {
@@ -318,6 +276,23 @@ export class GenerationWalk {
   private find(code: CheckCode, page: number, path: string | undefined, message: string): void {
     this.findings.push({ code, page, ...(path === undefined ? {} : { path }), message })
   }
+}
+
+function spaceMessage(
+  code: SpaceProblem['code'],
+  { start, length }: FreeRun,
+  use: PageUse | undefined,
+): string {
+  const [which, are, stand] =
+    length === 1
+      ? [`Sector ${start}`, 'is', 'stands']
+      : [`Sectors ${start} to ${start + length - 1}`, 'are', 'stand']
+  if (use !== undefined) {
+    return `${which} is used (${describe(use)}) and in the free space: it may be overwritten. caravan repair puts the free space right.`
+  }
+  return code === 'LOST'
+    ? `${which} ${are} neither used nor free. caravan repair gives back what is lost.`
+    : `${which} ${stand} twice in the free space, to be given out twice. caravan repair puts the free space right.`
 }
 
 function describe({ kind, path }: PageUse): string {

@@ -2,7 +2,9 @@
 
 import type { Campaign, CaseReport } from '@caravan/testkit'
 import { crashLife, type LifeOptions } from './crash-run.js'
+import { failRequests } from './device-errors-run.js'
 import { hostileCase } from './hostile-run.js'
+import { liveWithModel } from './model-run.js'
 
 export function campaigns(): Campaign[] {
   return [
@@ -10,13 +12,37 @@ export function campaigns(): Campaign[] {
       name: 'notafs-power-cuts',
       what: 'random lives, cut at every request in every variant, some cut again',
       weight: 3,
-      run: (seed) => life(seed, { secondCuts: 3 }),
+      run: (seed) => life(seed, { changes: 4, secondCuts: 1 }),
+    },
+    {
+      name: 'notafs-double-cuts',
+      what: 'one change, cut at every request, each state cut again and again in the recovery',
+      weight: 2,
+      run: (seed) => life(seed, { changes: 1, secondCuts: 12 }),
+    },
+    {
+      name: 'notafs-exhaustive-cuts',
+      what: 'one change: all prefixes, all subsets that are few, every unit torn',
+      weight: 3,
+      run: (seed) => life(seed, { before: 30, changes: 1, thorough: true, secondCuts: 0 }),
     },
     {
       name: 'notafs-full-disk-cuts',
-      what: 'the same on disks that are full',
+      what: 'lives on disks that are full, cut at every request, some cut again',
+      weight: 3,
+      run: (seed) => life(seed, { fills: true, changes: 4, secondCuts: 1 }),
+    },
+    {
+      name: 'notafs-model',
+      what: 'random changes beside a map, remounted, with snapshots, grouped commits and little memory',
       weight: 2,
-      run: (seed) => life(seed, { fills: true, changes: 12, secondCuts: 2 }),
+      run: model,
+    },
+    {
+      name: 'notafs-device-errors',
+      what: 'every request of a change failing, once or for ever, short or late',
+      weight: 1,
+      run: deviceErrors,
     },
     {
       name: 'notafs-hostile',
@@ -28,10 +54,27 @@ export function campaigns(): Campaign[] {
 }
 
 function life(seed: number, options: LifeOptions): CaseReport {
-  return { counts: { states: crashLife(seed, options) } }
+  const { states, doubleCuts, subsets } = crashLife(seed, options)
+  return {
+    counts: {
+      'states cut': states,
+      'double cuts': doubleCuts,
+      'subsets of unsynced writes': subsets,
+    },
+  }
+}
+
+function model(seed: number): CaseReport {
+  return { counts: { 'operations beside a model': liveWithModel(seed, 80) } }
+}
+
+function deviceErrors(seed: number): CaseReport {
+  return { counts: { 'errors injected': failRequests(seed) } }
 }
 
 function hostile(seed: number): CaseReport {
   const { isMounted, errorCount } = hostileCase(seed)
-  return { counts: { mounted: isMounted ? 1 : 0, errors: errorCount } }
+  return {
+    counts: { 'damaged disks mounted': isMounted ? 1 : 0, 'errors of damaged disks': errorCount },
+  }
 }

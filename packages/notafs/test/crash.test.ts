@@ -6,20 +6,25 @@
 
 import { seedFromEnvironment } from '@caravan/testkit'
 import { expect, test } from 'vitest'
-import { crashLife } from './crash-run.js'
+import { crashLife, type LifeOptions } from './crash-run.js'
 
-test('random lives, cut at every request and cut again: the last durable state or a later one', () => {
-  const { seed, runs } = seedFromEnvironment(3)
-  let judged = 0
-  for (let i = 0; i < runs; i++) judged += crashLife(seed + i, { secondCuts: 1 })
-  expect(judged).toBeGreaterThan(runs * 10)
-}, 600_000)
+const LIVES: readonly (readonly [what: string, runs: number, options: LifeOptions])[] = [
+  ['random lives, cut at every request and cut again', 3, { secondCuts: 1 }],
+  ['the same on a disk that is full', 2, { fills: true, changes: 6, secondCuts: 1 }],
+  [
+    'one change, every unit torn, every subset of few',
+    2,
+    { changes: 1, thorough: true, secondCuts: 0 },
+  ],
+]
 
-test('the same on a disk that is full', () => {
-  const { seed, runs } = seedFromEnvironment(2)
-  let judged = 0
-  for (let i = 0; i < runs; i++) {
-    judged += crashLife(seed + i, { fills: true, changes: 6, secondCuts: 1 })
-  }
-  expect(judged).toBeGreaterThan(runs * 8)
-}, 600_000)
+test.each(LIVES)(
+  '%s: the last durable state or a later one',
+  (_, count, options) => {
+    const { seed, runs } = seedFromEnvironment(count)
+    let judged = 0
+    for (let i = 0; i < runs; i++) judged += crashLife(seed + i, options).states
+    expect(judged).toBeGreaterThan(runs * 8)
+  },
+  600_000,
+)

@@ -6,12 +6,12 @@
  * others every pointer to a changed page, and so up to the leaf, is given the new checksum.
  */
 
-import { CaravanError, MisuseError } from '@caravan/core'
+import { CaravanError, isKeyValueError, MisuseError } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { NotaFS } from '@caravan/notafs'
 import { contentOf, Random } from '@caravan/testkit'
 import { adler32 } from '../src/format/adler32.js'
-import { step } from './crash-run.js'
+import { step } from './changes.js'
 
 /** Bytes of a disk, and which pages of it are worth a change. */
 interface Disk {
@@ -50,7 +50,12 @@ function makeDisk(random: Random): Disk {
   let model: ReadonlyMap<string, Uint8Array> = new Map()
   for (let i = random.int(20); i > 0; i--) model = step(fs, model, random, 'hostile')
   fs.keyValue().removeSync('full')
-  fs.keyValue().setSync('large', contentOf(7, random.int(8000)))
+  try {
+    fs.keyValue().setSync('large', contentOf(7, random.int(8000)))
+  } catch (error) {
+    // What the changes before left is worth damaging too.
+    if (!isKeyValueError(error, 'NoSpace')) throw error
+  }
   const pages = fs.pageUseSync().map(({ page }) => page)
   return { image, pageSize, isChecked, pages }
 }

@@ -75,6 +75,8 @@ export {
   type NotafsFinding,
   type NotafsTreeNode,
 } from './notafs-checker.js'
+export { type OpfsSubject, sameOnOpfs, sliceInMemory, sliceOnOpfs } from './opfs-slice.js'
 export { propertyParameters, type Seed, seedFromEnvironment } from './seeds.js'
+export type { SliceSubject } from './slice/index.js'
 export { SparseMemoryDevice } from './sparse-memory-device.js'
 export { systemProgram } from './system.js'

@@ -6,7 +6,7 @@
  * that the disk breaks. `strict` also asks for what a clean unmount leaves: all roots whole.
  */
 
-import { readNotafsDisk } from './notafs-checker/disk.js'
+import { type NotafsSource, readNotafsDisk } from './notafs-checker/disk.js'
 import { checkSpace, findingOf } from './notafs-checker/space.js'
 import { readNotafsTreeOf } from './notafs-checker/tree.js'
 
@@ -31,11 +31,18 @@ export interface NotafsDiskState {
   readonly findings: readonly NotafsFinding[]
 }
 
-/** @param image all bytes of the disk. */
-export function checkNotafs(image: Uint8Array): NotafsDiskState {
+/** @param image all bytes of the disk, or what reads them. */
+export function checkNotafs(image: Uint8Array | NotafsSource): NotafsDiskState {
   const findings: NotafsFinding[] = []
   const find = findingOf(findings)
-  const disk = readNotafsDisk(image, find)
+  const source: NotafsSource =
+    image instanceof Uint8Array
+      ? {
+          sizeBytes: image.length,
+          read: (at, length) => image.subarray(at, at + length),
+        }
+      : image
+  const disk = readNotafsDisk(source, find)
   if (disk === undefined) return { generation: 0, nodes: [], findings }
   const nodes = readNotafsTreeOf(disk)
   checkSpace(disk)

@@ -16,12 +16,11 @@ import {
   CaravanError,
   checkBlocks,
   checkSpans,
-  DeviceError,
   type Geometry,
-  MisuseError,
   type Span,
 } from '@caravan/core'
-import { checkEraseValue, type FlatLayout, type FlatOptions, layOut, relay } from '../flat.js'
+import { type FlatLayout, type FlatOptions, layOut, relay } from '../flat.js'
+import { checkOpen, checkWritable, shortTransfer, sizeOfNewFile } from '../flat-file.js'
 import { directoryError, fileError, openError } from './file-errors.js'
 import { type FileLock, takeLock } from './lock.js'
 import {
@@ -104,7 +103,7 @@ export class FileDevice implements BlockDevice {
     openMedium: OpenMedium,
   ): Work<FileDevice> {
     const { readOnly = false, create = false, eraseValue = 0xff } = options
-    const newSizeBytes = checkOptions(options)
+    const newSizeBytes = sizeOfNewFile(options)
     let medium: Medium
     try {
       const access = readOnly ? constants.O_RDONLY : constants.O_RDWR
@@ -138,21 +137,21 @@ export class FileDevice implements BlockDevice {
 
   /** @throws DeviceError `OUT_OF_RANGE`, `MISALIGNED`, `SHORT_TRANSFER`, `CLOSED`, `IO`. */
   read(spans: readonly Span[]): Answer {
-    this.checkOpen('read')
+    checkOpen(this.file, 'read')
     checkSpans(this.geometry, 'read', spans)
     return perform(this.transfer('read', joinSpans(spans, this.geometry.blockSize)))
   }
 
   /** @throws DeviceError as {@link read}, and `READ_ONLY`. */
   prog(spans: readonly Span[]): Answer {
-    this.checkWritable('prog')
+    checkWritable(this.file, 'prog')
     checkSpans(this.geometry, 'prog', spans)
     return perform(this.transfer('prog', joinSpans(spans, this.geometry.blockSize)))
   }
 
   /** Writes the erase value. @throws DeviceError `OUT_OF_RANGE`, `READ_ONLY`, `CLOSED`, `IO`. */
   erase(blocks: readonly number[]): Answer {
-    this.checkWritable('erase')
+    checkWritable(this.file, 'erase')
     checkBlocks(this.geometry, blocks)
     const { blockSize } = this.geometry
     return perform(this.transfer('erase', fillRuns(blocks, blockSize, this.file.eraseValue)))
@@ -160,7 +159,7 @@ export class FileDevice implements BlockDevice {
 
   /** fdatasync(2). */
   sync(): Answer {
-    this.checkOpen('sync')
+    checkOpen(this.file, 'sync')
     return perform(this.syncing())
   }
 
@@ -193,7 +192,10 @@ export class FileDevice implements BlockDevice {
         } catch (error) {
           throw fileError(error, request, path, this.locate(position, length))
         }
-        if (moved === 0) throw this.shortError(request, run, length)
+        if (moved === 0) {
+          const asked = { ...this.locate(run.position, run.length), position: run.position }
+          throw shortTransfer(request, path, asked, run.length - length)
+        }
         position += moved
         length -= moved
         if (length > 0) buffers = dropBytes(buffers, moved)
@@ -223,60 +225,6 @@ export class FileDevice implements BlockDevice {
     const { blockSize } = this.geometry
     return { block: Math.floor(position / blockSize), offset: position % blockSize, length }
   }
-
-  private shortError(request: 'read' | 'prog' | 'erase', run: Run, missing: number): DeviceError {
-    const { path } = this.file
-    const at = this.locate(run.position, run.length)
-    const what = `A ${request} of ${run.length} bytes at block ${at.block}, offset ${at.offset}`
-    const moved = run.length - missing
-    const end = moved > 0 ? `ends at byte ${run.position + moved}` : 'is shorter'
-    const why =
-      request === 'read'
-        ? `ended after ${moved}, for ${path} ${end}: it was cut short, or blockCount says more than it holds. Get the whole image.`
-        : `ended after ${moved}: ${path} takes no more.`
-    return new DeviceError('SHORT_TRANSFER', `${what} ${why}`, { request, ...at, path })
-  }
-
-  private checkOpen(request: 'read' | 'prog' | 'erase' | 'sync'): void {
-    if (this.file.closed) {
-      const { path } = this.file
-      throw new DeviceError(
-        'CLOSED',
-        `A ${request} on ${path}, whose device was closed. Open it again.`,
-        { request, path },
-      )
-    }
-  }
-
-  private checkWritable(request: 'prog' | 'erase'): void {
-    this.checkOpen(request)
-    if (this.readOnly) {
-      const { path } = this.file
-      throw new DeviceError(
-        'READ_ONLY',
-        `${path} is open read-only and takes no ${request}. Open it without readOnly to write.`,
-        { request, path },
-      )
-    }
-  }
-}
-
-/** The size of a file that is made, 0 for none. */
-function checkOptions(options: FileDeviceOptions): number {
-  const { create = false, readOnly = false, blockSize = 512, blockCount, sizeBytes } = options
-  // For its checks alone: a mistake should show before a file is made.
-  layOut(options, 0)
-  checkEraseValue(options.eraseValue ?? 0xff)
-  if (!create && sizeBytes === undefined) return 0
-  const misuse = (problem: string) => new MisuseError('INVALID_ARGUMENT', problem)
-  if (!create) throw misuse('sizeBytes is the size of a file to make: give it with create.')
-  if (readOnly) throw misuse('A file is not made read-only: leave out create or readOnly.')
-  const size = sizeBytes ?? (blockCount === undefined ? undefined : blockCount * blockSize)
-  if (size === undefined) throw misuse('With create, give sizeBytes or blockCount for the size.')
-  if (!Number.isSafeInteger(size) || size < 0) {
-    throw misuse(`sizeBytes is ${size}: give a whole number of bytes.`)
-  }
-  return size
 }
 
 /** Makes the name of a new file durable, which syncing the file does not. */

@@ -16,21 +16,44 @@ const FILL_BYTES = 64 * 1024
 /** And how much of it in one call, so that the list of buffers stays short. */
 const FILL_RUN_BYTES = 4 * 1024 * 1024
 
-/** Plans a read or prog: spans that follow each other become one run. */
+/**
+ * Plans a read or prog: spans that follow each other become one run. Where their bytes follow each
+ * other in memory too, they are one buffer of it, which costs the system one step and not one each.
+ */
 export function joinSpans(spans: readonly Span[], blockSize: number): Run[] {
   const runs: Run[] = []
   let last: Run | undefined
+  /** The buffer that is being made longer: it begins as `first`. */
+  let first: Uint8Array | undefined
+  let length = 0
+  const endBuffer = () => {
+    if (first === undefined) return
+    last?.buffers.push(
+      length === first.length ? first : new Uint8Array(first.buffer, first.byteOffset, length),
+    )
+  }
   for (const { block, offset, bytes } of spans) {
     if (bytes.length === 0) continue
     const position = block * blockSize + offset
-    if (last !== undefined && last.position + last.length === position) {
-      last.buffers.push(bytes)
-      last.length += bytes.length
+    const follows = last !== undefined && last.position + last.length === position
+    if (
+      follows &&
+      first?.buffer === bytes.buffer &&
+      first.byteOffset + length === bytes.byteOffset
+    ) {
+      length += bytes.length
     } else {
-      last = { position, length: bytes.length, buffers: [bytes] }
+      endBuffer()
+      first = bytes
+      length = bytes.length
+    }
+    if (last !== undefined && follows) last.length += bytes.length
+    else {
+      last = { position, length: bytes.length, buffers: [] }
       runs.push(last)
     }
   }
+  endBuffer()
   return runs
 }
 

@@ -18,7 +18,8 @@ import {
   MisuseError,
   type Span,
 } from '@caravan/core'
-import { checkEraseValue, type FlatLayout, type FlatOptions, layOut, relay } from '../flat.js'
+import { type FlatLayout, type FlatOptions, layOut, relay } from '../flat.js'
+import { checkOpen, checkWritable, shortTransfer, sizeOfNewFile } from '../flat-file.js'
 import { opfsError } from './errors.js'
 
 export interface OpfsDeviceOptions extends FlatOptions {
@@ -70,7 +71,8 @@ export class OpfsDevice implements BlockDevice {
    */
   static async open(path: string, options: OpfsDeviceOptions = {}): Promise<OpfsDevice> {
     const { readOnly = false, create = false, eraseValue = 0xff } = options
-    const newSizeBytes = checkOptions(path, options)
+    checkPath(path)
+    const newSizeBytes = sizeOfNewFile(options)
     const handle = await openHandle(path, options)
     try {
       let sizeBytes = handle.getSize()
@@ -89,21 +91,21 @@ export class OpfsDevice implements BlockDevice {
 
   /** @throws DeviceError `OUT_OF_RANGE`, `MISALIGNED`, `SHORT_TRANSFER`, `CLOSED`, `IO`. */
   read(spans: readonly Span[]): void {
-    this.checkOpen('read')
+    checkOpen(this.file, 'read')
     checkSpans(this.geometry, 'read', spans)
     for (const span of spans) this.transfer('read', span)
   }
 
   /** @throws DeviceError as {@link read}, and `READ_ONLY`, `NO_SPACE`. */
   prog(spans: readonly Span[]): void {
-    this.checkWritable('prog')
+    checkWritable(this.file, 'prog')
     checkSpans(this.geometry, 'prog', spans)
     for (const span of spans) this.transfer('prog', span)
   }
 
   /** Writes the erase value. @throws DeviceError `OUT_OF_RANGE`, `READ_ONLY`, `CLOSED`, `IO`. */
   erase(blocks: readonly number[]): void {
-    this.checkWritable('erase')
+    checkWritable(this.file, 'erase')
     checkBlocks(this.geometry, blocks)
     const { blockSize } = this.geometry
     const fill = new Uint8Array(Math.min(FILL_BYTES, blockSize)).fill(this.file.eraseValue)
@@ -117,7 +119,7 @@ export class OpfsDevice implements BlockDevice {
 
   /** @throws DeviceError `CLOSED`, `NO_SPACE`, `IO`. */
   sync(): void {
-    this.checkOpen('sync')
+    checkOpen(this.file, 'sync')
     try {
       this.file.handle.flush()
     } catch (error) {
@@ -153,47 +155,12 @@ export class OpfsDevice implements BlockDevice {
       } catch (error) {
         throw opfsError(error, request, this.path, { block, offset, length: bytes.length })
       }
-      if (moved === 0) throw this.shortError(request, { block, offset, bytes }, done)
+      if (moved === 0) {
+        const asked = { block, offset, length: bytes.length, position }
+        throw shortTransfer(request, this.path, asked, done)
+      }
       done += moved
     }
-  }
-
-  private shortError(
-    request: 'read' | 'prog' | 'erase',
-    { block, offset, bytes: { length } }: Span,
-    done: number,
-  ): DeviceError {
-    const { path } = this
-    const why =
-      request === 'read'
-        ? `${path} is shorter: it was cut short, or blockCount says more than it holds. Get the whole image.`
-        : `${path} takes no more.`
-    return new DeviceError(
-      'SHORT_TRANSFER',
-      `A ${request} of ${length} bytes at block ${block}, offset ${offset} ended after ${done}: ${why}`,
-      { request, block, offset, length, path },
-    )
-  }
-
-  private checkOpen(request: 'read' | 'prog' | 'erase' | 'sync'): void {
-    if (!this.file.closed) return
-    const { path } = this
-    throw new DeviceError(
-      'CLOSED',
-      `A ${request} on ${path}, whose device was closed. Open it again.`,
-      { request, path },
-    )
-  }
-
-  private checkWritable(request: 'prog' | 'erase'): void {
-    this.checkOpen(request)
-    if (!this.readOnly) return
-    const { path } = this
-    throw new DeviceError(
-      'READ_ONLY',
-      `${path} is open read-only and takes no ${request}. Open it without readOnly to write.`,
-      { request, path },
-    )
   }
 }
 
@@ -242,24 +209,12 @@ function notInAWorker(path: string): DeviceError {
   )
 }
 
-/** The size of a file that is made, 0 for none. */
-function checkOptions(path: string, options: OpfsDeviceOptions): number {
-  const { create = false, readOnly = false, blockSize = 512, blockCount, sizeBytes } = options
-  const misuse = (problem: string) => new MisuseError('INVALID_ARGUMENT', problem)
+/** @throws MisuseError `INVALID_ARGUMENT`. */
+function checkPath(path: string): void {
   const names = path.split('/').filter((name) => name !== '')
-  if (names.length === 0 || names.some((name) => name === '.' || name === '..')) {
-    throw misuse(`'${path}' is no path of a file here: give a name, or names with slashes between.`)
-  }
-  // For its checks alone: a mistake should show before a file is made.
-  layOut(options, 0)
-  checkEraseValue(options.eraseValue ?? 0xff)
-  if (!create && sizeBytes === undefined) return 0
-  if (!create) throw misuse('sizeBytes is the size of a file to make: give it with create.')
-  if (readOnly) throw misuse('A file is not made read-only: leave out create or readOnly.')
-  const size = sizeBytes ?? (blockCount === undefined ? undefined : blockCount * blockSize)
-  if (size === undefined) throw misuse('With create, give sizeBytes or blockCount for the size.')
-  if (!Number.isSafeInteger(size) || size < 0) {
-    throw misuse(`sizeBytes is ${size}: give a whole number of bytes.`)
-  }
-  return size
+  if (names.length > 0 && !names.some((name) => name === '.' || name === '..')) return
+  throw new MisuseError(
+    'INVALID_ARGUMENT',
+    `'${path}' is no path of a file here: give a name, or names with slashes between.`,
+  )
 }

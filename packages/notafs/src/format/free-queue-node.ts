@@ -7,6 +7,9 @@
 import { FormatError } from '@caravan/core'
 import { type Layout, type Pointer, readU16, readU32, writeU16, writeU32 } from './layout.js'
 
+/** The longest run: its length has 32 bits. */
+export const RUN_SECTORS_MAX = 2 ** 32 - 1
+
 export interface FreeRun {
   readonly start: number
   readonly length: number

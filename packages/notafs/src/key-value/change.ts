@@ -14,9 +14,14 @@ import type { FileValue, Value, View } from '../tree.js'
 
 const encoder = new TextEncoder()
 
-/** The bytes of a value, which are the store's own. */
-export function bytesOf(value: Uint8Array | string): Uint8Array {
-  return typeof value === 'string' ? encoder.encode(value) : value.slice()
+/**
+ * The bytes of a value.
+ *
+ * @param isKept where they are still needed when the caller may change them: then they are a copy.
+ */
+export function bytesOf(value: Uint8Array | string, isKept = true): Uint8Array {
+  if (typeof value === 'string') return encoder.encode(value)
+  return isKept ? value.slice() : value
 }
 
 /** Asked before a change begins. @throws MisuseError `INVALID_ARGUMENT`. */
@@ -187,11 +192,11 @@ interface Batch {
 }
 
 /** Each key's last operation, in the order of the keys' first ones. */
-export function planBatch(operations: Iterable<BatchOperation>): Batch {
+export function planBatch(operations: Iterable<BatchOperation>, isKept: boolean): Batch {
   const wanted = new Map<string, Wanted>()
   for (const operation of operations) {
     const segments = parseKey(operation.key)
-    const data = operation.op === 'set' ? bytesOf(operation.value) : undefined
+    const data = operation.op === 'set' ? bytesOf(operation.value, isKept) : undefined
     wanted.set(segments.join('/'), { segments, data })
   }
   const all = [...wanted.values()]

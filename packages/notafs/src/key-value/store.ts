@@ -40,6 +40,8 @@ type Make<T> = (stage: Stage) => Op<T>
 
 /** How changes are made: each by itself, or as a part of a transaction. */
 export interface StoreHost extends ReaderHost {
+  /** True where a change is not on the device yet when its synchronous call returns. */
+  readonly defersChanges: boolean
   change<T>(make: Make<T>): Promise<T>
   changeSync<T>(make: Make<T>): T
   /** Changes that give back space. */
@@ -64,16 +66,15 @@ export class NotafsKeyValue extends NotafsReader implements KeyValueStore {
   }
 
   async set(key: Key, value: Uint8Array | string): Promise<void> {
-    return this.change(key, this.setting(key, value))
+    return this.change(key, this.setting(key, bytesOf(value)))
   }
 
   setSync(key: Key, value: Uint8Array | string): void {
-    this.changeSync(key, this.setting(key, value))
+    this.changeSync(key, this.setting(key, bytesOf(value, this.host.defersChanges)))
   }
 
-  private setting(key: Key, value: Uint8Array | string): Make<void> {
+  private setting(key: Key, bytes: Uint8Array): Make<void> {
     const segments = parseKey(key)
-    const bytes = bytesOf(value)
     const seconds = this.seconds()
     return (stage) => setValue(stage, segments, bytes, seconds)
   }
@@ -138,7 +139,7 @@ export class NotafsKeyValue extends NotafsReader implements KeyValueStore {
     operations: Iterable<BatchOperation>,
     _options: BatchOptions = {},
   ): Promise<BatchResult> {
-    const batch = planBatch(operations)
+    const batch = planBatch(operations, true)
     const seconds = this.seconds()
     const make = (stage: Stage) => changeMany(stage, batch, seconds)
     await (batch.onlyRemoves ? this.free('/', make) : this.change('/', make))
@@ -146,7 +147,7 @@ export class NotafsKeyValue extends NotafsReader implements KeyValueStore {
   }
 
   batchSync(operations: Iterable<BatchOperation>, _options: BatchOptions = {}): BatchResult {
-    const batch = planBatch(operations)
+    const batch = planBatch(operations, this.host.defersChanges)
     const seconds = this.seconds()
     const make = (stage: Stage) => changeMany(stage, batch, seconds)
     if (batch.onlyRemoves) this.freeSync('/', make)

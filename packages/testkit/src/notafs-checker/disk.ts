@@ -9,7 +9,8 @@ export interface Pointer {
 
 /** What is known of a disk, and what each sector is used for. */
 export interface Disk {
-  readonly image: DataView
+  /** The bytes of a sector. */
+  readonly pageOf: (sector: number) => Uint8Array
   readonly pageSize: number
   readonly sectorCount: number
   readonly idSize: number
@@ -24,22 +25,31 @@ export interface Disk {
   readonly find: Find
 }
 
+/** The bytes of a disk, all in memory or not. */
+export interface NotafsSource {
+  readonly sizeBytes: number
+  read(at: number, length: number): Uint8Array
+}
+
 const MAGIC = [0x4e, 0x4f, 0x54, 0x41, 0x46, 0x53, 0, 0]
+
+/** Bytes after which both sums must be cut: they stay below 2^31 till then. */
+const ADLER_PIECE = 2048
 
 /** RFC 1950, byte by byte. */
 export function adler(bytes: Uint8Array): number {
   let a = 1
   let b = 0
-  for (const byte of bytes) {
-    a = (a + byte) % 65521
-    b = (b + a) % 65521
+  for (let at = 0; at < bytes.length; ) {
+    const end = Math.min(at + ADLER_PIECE, bytes.length)
+    for (; at < end; at++) {
+      a += bytes[at] as number
+      b += a
+    }
+    a %= 65521
+    b %= 65521
   }
   return b * 65536 + a
-}
-
-export function pageOf(disk: Pick<Disk, 'image' | 'pageSize'>, sector: number): Uint8Array {
-  const { buffer, byteOffset } = disk.image
-  return new Uint8Array(buffer, byteOffset + sector * disk.pageSize, disk.pageSize)
 }
 
 export function viewOf(page: Uint8Array): DataView {
@@ -74,32 +84,34 @@ function isSealed(page: Uint8Array, checked: boolean): boolean {
   return adler(copy) === stored
 }
 
-export function readNotafsDisk(bytes: Uint8Array, find: Find): Disk | undefined {
-  const image = viewOf(bytes)
-  if (MAGIC.some((byte, i) => bytes[i] !== byte)) {
+export function readNotafsDisk(source: NotafsSource, find: Find): Disk | undefined {
+  const head = source.read(0, 512)
+  const image = viewOf(head)
+  if (MAGIC.some((byte, i) => head[i] !== byte)) {
     find(0, 'no magic')
     return undefined
   }
   const sectorCount = Number(image.getBigUint64(8, true))
   const pageSize = image.getUint32(16, true)
-  if (pageSize < 512 || sectorCount * pageSize > bytes.length) {
-    find(0, `${sectorCount} sectors of ${pageSize} bytes on ${bytes.length}`)
+  if (pageSize < 512 || sectorCount * pageSize > source.sizeBytes) {
+    find(0, `${sectorCount} sectors of ${pageSize} bytes on ${source.sizeBytes}`)
     return undefined
   }
   const digits = sectorCount < 2 ? 1 : sectorCount.toString(2).length
   const idSize = digits <= 8 ? 1 : digits <= 16 ? 2 : digits <= 32 ? 4 : 8
-  const name = String.fromCharCode(...bytes.subarray(25, 33))
+  const name = String.fromCharCode(...head.subarray(25, 33))
   const checked = name === 'ADLER-32'
   if (!checked && name !== 'NO-CHECK') find(0, `checksum ${name}`)
   if (image.getUint8(24) !== (checked ? 4 : 0)) find(0, 'size of the checksum')
   if (image.getUint32(20, true) !== 4) find(0, 'number of roots')
-  const base = { image, pageSize, sectorCount, idSize, checked, find }
-  if (!isSealed(pageOf(base, 0), checked)) find(0, 'checksum of the header')
+  const pageOf = (sector: number) => source.read(sector * pageSize, pageSize)
+  const base = { pageOf, pageSize, sectorCount, idSize, checked, find }
+  if (!isSealed(pageOf(0), checked)) find(0, 'checksum of the header')
   const uid = image.getBigUint64(33, true)
 
   const candidates: { generation: number; sector: number; reserved: number[] }[] = []
   for (let sector = 1; sector <= 4; sector++) {
-    const page = pageOf(base, sector)
+    const page = pageOf(sector)
     if (!isSealed(page, checked)) {
       find(sector, 'checksum of a root')
       continue
@@ -118,7 +130,7 @@ export function readNotafsDisk(bytes: Uint8Array, find: Find): Disk | undefined 
       continue
     }
     slots.forEach((slot, i) => {
-      const leafPage = pageOf(base, slot)
+      const leafPage = pageOf(slot)
       const leaf = viewOf(leafPage)
       const isLeaf =
         isSealed(leafPage, checked) &&
@@ -134,7 +146,7 @@ export function readNotafsDisk(bytes: Uint8Array, find: Find): Disk | undefined 
     find(1, 'no generation')
     return undefined
   }
-  const view = viewOf(pageOf(base, newest.sector))
+  const view = viewOf(pageOf(newest.sector))
   const size = pointerSize(base)
   const uses = new Map<number, string>([[0, 'header']])
   for (let sector = 1; sector <= 4; sector++) uses.set(sector, 'root')

@@ -44,22 +44,36 @@ export function checkSpace(disk: Disk): void {
   if (disk.queue.id !== 0) readQueue(disk, disk.queue, runs, 256)
   if (freeStart < 13 || freeStart > sectorCount) find(0, `free start ${freeStart}`)
   runs.push([freeStart, sectorCount - freeStart])
-  const free = new Set<number>()
+  let freeCount = 0
+  const free: [number, number][] = []
   for (const [start, length] of runs) {
     if (start < 5 || start + length > sectorCount || (length < 1 && start !== freeStart)) {
       find(start, `a free run of ${length}`)
-      continue
-    }
-    for (let sector = start; sector < start + length; sector++) {
-      if (free.has(sector)) find(sector, 'free twice')
-      free.add(sector)
-      const use = uses.get(sector)
-      if (use !== undefined) find(sector, `free, and used as ${use}`)
+    } else if (length > 0) free.push([start, length])
+  }
+  free.sort(([a], [b]) => a - b)
+  const used = [...uses.keys()].sort((a, b) => a - b)
+  let nextUsed = 0
+  /** All before this sector are known to be used or free. */
+  let end = 0
+  const passUsed = (until: number) => {
+    for (; nextUsed < used.length && (used[nextUsed] as number) < until; nextUsed++) {
+      const sector = used[nextUsed] as number
+      if (sector < end) find(sector, `free, and used as ${uses.get(sector)}`)
+      else if (sector > end) find(end, `neither used nor free, up to ${sector - 1}`)
+      end = Math.max(end, sector + 1)
     }
   }
-  for (let sector = 0; sector < sectorCount; sector++) {
-    if (!free.has(sector) && !uses.has(sector)) find(sector, 'neither used nor free')
+  for (const [start, length] of free) {
+    passUsed(start)
+    if (start > end) find(end, `neither used nor free, up to ${start - 1}`)
+    if (start < end) find(start, 'free twice')
+    end = Math.max(end, start + length)
+    freeCount += length
+    passUsed(end)
   }
-  if (disk.freeSectors !== free.size)
-    find(0, `${disk.freeSectors} free sectors said, ${free.size} are`)
+  passUsed(sectorCount)
+  if (end < sectorCount) find(end, `neither used nor free, up to ${sectorCount - 1}`)
+  if (disk.freeSectors !== freeCount)
+    find(0, `${disk.freeSectors} free sectors said, ${freeCount} are`)
 }

@@ -1,7 +1,7 @@
 /** The directory payload and the files under it. */
 
 import type { NotafsTreeNode } from '../notafs-checker.js'
-import { adler, type Disk, type Pointer, pageOf, pointerSize, readPointer, viewOf } from './disk.js'
+import { adler, type Disk, type Pointer, pointerSize, readPointer, viewOf } from './disk.js'
 
 /** Takes note of a page that a pointer leads to. @returns `undefined` where it cannot be followed. */
 export function follow(disk: Disk, { id, sum }: Pointer, use: string): Uint8Array | undefined {
@@ -16,7 +16,7 @@ export function follow(disk: Disk, { id, sum }: Pointer, use: string): Uint8Arra
     return undefined
   }
   uses.set(id, use)
-  const page = pageOf(disk, id)
+  const page = disk.pageOf(id)
   if (disk.checked && adler(page) !== sum) {
     find(id, `checksum of a page of ${use}`)
     return undefined
