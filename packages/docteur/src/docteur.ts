@@ -5,13 +5,7 @@
  * Readers run side by side: nothing is ever written.
  */
 
-import {
-  type BlockDevice,
-  MisuseError,
-  type Op,
-  run,
-  runSync,
-} from '@caravan/core'
+import { type BlockDevice, MisuseError, type Op, run, runSync } from '@caravan/core'
 import {
   type FaceOptions,
   FileSystem,
@@ -32,7 +26,7 @@ import { DocteurKeyValue } from './key-value.js'
 import { type MountedCommit, mountCommit } from './mounted-commit.js'
 import { FilesInPackOrder, type GitFile } from './pack-order.js'
 import { notDirectory, resolvePath, treeOfEntry } from './resolve.js'
-import type { Entry } from './tree.js'
+import { type Entry, entryFor } from './tree.js'
 import { type GitEntry, gitEntry, Walk, walkedEntry } from './walk.js'
 
 export interface DocteurOptions extends ImageOptions, Pick<FaceOptions, 'now'> {}
@@ -274,9 +268,7 @@ const PIECE_BYTES = 65_536
 /** An object as if a tree named it. @throws MisuseError for what is no id. */
 function entryOf(image: Image, id: string): Entry {
   const bytes = hexToId(id, image.header.idSize)
-  if (bytes !== undefined) {
-    return { name: id, mode: 0o100644, type: 'file', id: bytes, offset: -1, size: -1 }
-  }
+  if (bytes !== undefined) return entryFor(id, 0o100644, bytes)
   throw new MisuseError(
     'INVALID_ARGUMENT',
     `'${id}' is no id: give ${2 * image.header.idSize} hexadecimal digits.`,

@@ -18,7 +18,7 @@ export interface GitFile extends GitEntry {
   readonly bytes: Uint8Array
 }
 
-const FILES_AT_ONCE = 32_768
+const FILES_AT_ONCE = 1024
 
 interface Found {
   /** From the root, a byte string. */
@@ -44,7 +44,7 @@ export class FilesInPackOrder {
     if (found === undefined) return undefined
     const { path, entry } = found
     const bytes = yield* copyBlob(this.mounted.image, entry, this.isBaseOfNext(entry.offset))
-    return { ...gitEntry(path, entry), bytes }
+    return Object.assign(gitEntry(path, entry), { bytes })
   }
 
   private *findMore(): Op<void> {

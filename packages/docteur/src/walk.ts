@@ -3,7 +3,6 @@
 import { byteStringToBytes, byteStringToText, FormatError, type Op } from '@caravan/core'
 import type { EntryType, Path } from '@caravan/fs'
 import { ENTRY_TYPES } from './engine.js'
-import { idToHex } from './format/object-id.js'
 import type { MountedCommit } from './mounted-commit.js'
 import { resolvePath, treeOfEntry } from './resolve.js'
 import type { Entry } from './tree.js'
@@ -23,13 +22,13 @@ export interface GitEntry {
 }
 
 /** @param path from the root, a byte string. */
-export function gitEntry(path: string, { type, mode, id }: Entry): GitEntry {
+export function gitEntry(path: string, { type, mode, idHex }: Entry): GitEntry {
   return {
     path: byteStringToText(path),
     pathBytes: byteStringToBytes(path),
     type: ENTRY_TYPES[type],
     mode,
-    id: idToHex(id),
+    id: idHex,
   }
 }
 
@@ -66,7 +65,8 @@ export class Walk {
     try {
       const { entries } = yield* treeOfEntry(this.mounted.image, entry)
       const sorted = [...entries].sort((a, b) => (a.name < b.name ? 1 : -1))
-      for (const below of sorted) this.pending.push({ path: `${above}/${below.name}`, entry: below })
+      for (const below of sorted)
+        this.pending.push({ path: `${above}/${below.name}`, entry: below })
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
       return { ...next, error }

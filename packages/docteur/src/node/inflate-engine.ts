@@ -63,7 +63,8 @@ export class InflateEngine {
     const engine = new InflateEngine(handle, left)
     const sample = engine.inflate(SAMPLE, SAMPLE_TEXT.length)
     const isRight =
-      sample?.inputBytes === SAMPLE.length && Buffer.from(sample.bytes).equals(Buffer.from(SAMPLE_TEXT))
+      sample?.inputBytes === SAMPLE.length &&
+      Buffer.from(sample.bytes).equals(Buffer.from(SAMPLE_TEXT))
     return isRight ? engine : undefined
   }
 
