@@ -109,7 +109,7 @@ async function measureTrees(): Promise<string> {
   const isNarrowed = [group, subject, configuration].some((each) => each !== undefined)
   if (isNarrowed || !'docteur'.includes(filter)) return ''
   progress('docteur, beside git and isomorphic-git')
-  const { rows, memory } = await measureGitTrees(quick ? 1000 : 10_000, quick ? 3 : 12)
+  const { rows, memory } = await measureGitTrees(quick ? 1000 : 10_000, quick ? 1 : 3)
   return gitTreeTable(rows, memory)
 }
 
