@@ -36,7 +36,10 @@ export interface WalkedEntry extends Entry {
  *
  * @throws FsError where nothing is at the path. What fails further below is the entry's `error`.
  */
-export async function* walkEntries(tree: ImageTree, path: Uint8Array): AsyncGenerator<WalkedEntry> {
+export async function* walkEntries(
+  tree: Pick<ImageTree, 'walk'>,
+  path: Uint8Array,
+): AsyncGenerator<WalkedEntry> {
   /** The directories that the walk is in. A damaged image may have a name with a slash in it. */
   const above: { readonly path: Uint8Array; readonly unreachable: FormatError | undefined }[] = []
   for await (const entry of tree.walk(path)) {

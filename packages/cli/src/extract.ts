@@ -15,13 +15,22 @@ import { chmod, mkdir, stat } from 'node:fs/promises'
 import type { Context } from './context.js'
 import { UNREACHABLE_NAME, type WalkedEntry, walkEntries } from './entries.js'
 import { checkInterrupted, HostError, isErrno } from './errors.js'
+import type { ImageTree } from './formats/format.js'
 import { gitNameProblem } from './git-names.js'
 import { lookAt, makeHostLink, writeHostFile } from './host-files.js'
 import { escapeHostName, hostNameProblem } from './host-names.js'
 import { decodeLenient, harmlessName } from './names.js'
-import type { Image } from './open-image.js'
 import { Progress } from './progress.js'
 import { failOn } from './verb.js'
+
+/** Where the entries come from. */
+export interface ExtractedImage {
+  /** For messages. */
+  readonly name: string
+  readonly tree: Pick<ImageTree, 'walk' | 'read'>
+  /** True where no file in it can rightly be named `.git`. */
+  readonly refusesGitNames?: boolean
+}
 
 interface ExtractEntriesOptions {
   readonly force: boolean
@@ -50,7 +59,7 @@ interface Extracted {
  */
 export async function extractEntries(
   context: Context,
-  image: Image,
+  image: ExtractedImage,
   target: string,
   path: Uint8Array,
   options: ExtractEntriesOptions,
@@ -89,7 +98,7 @@ class Extraction {
 
   constructor(
     private readonly context: Context,
-    private readonly image: Image,
+    private readonly image: ExtractedImage,
     private readonly options: ExtractEntriesOptions,
     private readonly entries: readonly WalkedEntry[],
   ) {
@@ -147,7 +156,7 @@ class Extraction {
 
   /** @throws HostError where this computer cannot hold the name. */
   private choosePath({ name, type }: WalkedEntry, parent: Buffer): Buffer {
-    const isGits = this.image.mounted.refusesGitNames === true
+    const isGits = this.image.refusesGitNames === true
     const problemOf = (bytes: Uint8Array) =>
       hostNameProblem(bytes) ?? (isGits ? gitNameProblem(bytes, type === 'symlink') : undefined)
     const isTaken = hostNameProblem(name) === undefined && problemOf(name) !== undefined

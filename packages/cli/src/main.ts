@@ -21,6 +21,7 @@ import { addConvert } from './verbs/convert.js'
 import { addCp } from './verbs/cp.js'
 import { addCreate } from './verbs/create.js'
 import { addDf } from './verbs/df.js'
+import { addDump } from './verbs/dump.js'
 import { addExtract } from './verbs/extract.js'
 import { addFormat } from './verbs/format.js'
 import { addGet } from './verbs/get.js'
@@ -35,6 +36,7 @@ import { addMap } from './verbs/map.js'
 import { addMkdir } from './verbs/mkdir.js'
 import { addMv } from './verbs/mv.js'
 import { addPut } from './verbs/put.js'
+import { addRecover } from './verbs/recover.js'
 import { addRepair } from './verbs/repair.js'
 import { addRm } from './verbs/rm.js'
 import { addStat } from './verbs/stat.js'
@@ -86,13 +88,15 @@ const FORMAT_VERBS = [
   ['check', addCheck],
   ['repair', addRepair],
   ['log', addLog],
+  ['dump', addDump],
+  ['recover', addRecover],
 ] as const
 
 /**
  * Runs one command.
  *
  * @param argv the arguments, without the names of the interpreter and the program.
- * @returns the exit code: 0 done, 1 something failed, 2 wrong use, 130 interrupted.
+ * @returns the exit code: 0 done, 1 something failed, 2 wrong use, 3 nothing to check, 130 interrupted.
  */
 export async function main(argv: readonly string[], options: MainOptions): Promise<number> {
   const { stdin, stdout, stderr, env = {}, formats = FORMATS } = options
@@ -113,7 +117,7 @@ export async function main(argv: readonly string[], options: MainOptions): Promi
     checkHelpArgument(program, argv)
     await program.parseAsync(argv, { from: 'user' })
     await out.flush()
-    return report.failed ? EXIT.failed : EXIT.done
+    return report.failed ? report.failureCode : EXIT.done
   } catch (error) {
     return await finish(error, context, verbOf(program, argv))
   }
@@ -182,7 +186,7 @@ Examples:
 async function finish(error: unknown, context: Context, verb: string | undefined): Promise<number> {
   const { report } = context
   const advice = `\`caravan help${verb === undefined ? '' : ` ${verb}`}\` shows the use.`
-  if (error instanceof OutputClosed) return report.failed ? EXIT.failed : EXIT.done
+  if (error instanceof OutputClosed) return report.failed ? report.failureCode : EXIT.done
   if (error instanceof Interrupted) {
     report.tell('interrupted.')
     return EXIT.interrupted
@@ -193,7 +197,9 @@ async function finish(error: unknown, context: Context, verb: string | undefined
     if (error.code !== 'commander.help') report.tell(advice)
     return EXIT.wrongUse
   }
-  const code = await flushed(context, exitCodeOf(error), error)
+  const known = exitCodeOf(error)
+  const ownCode = known === EXIT.failed ? report.failureCode : known
+  const code = await flushed(context, ownCode, error)
   report.fail([], error)
   if (code === EXIT.wrongUse) report.tell(advice)
   return code
@@ -206,6 +212,6 @@ async function flushed({ out, report }: Context, code: number, known?: unknown):
     return code
   } catch (error) {
     if (error !== known && !(error instanceof OutputClosed)) report.fail([], error)
-    return report.failed ? EXIT.failed : code
+    return report.failed ? report.failureCode : code
   }
 }

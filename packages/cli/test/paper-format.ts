@@ -59,7 +59,7 @@ export const paper: ImageFormat = {
     const findings =
       torn === -1
         ? []
-        : ([{ severity: 'error', code: 'TORN', message: 'it is torn', block: torn >> 8 }] as const)
+        : ([{ severity: 'error', code: 'TORN', what: 'It is torn.', block: torn >> 8 }] as const)
     return { findings, summary: '1 sheet' }
   },
 

@@ -29,6 +29,7 @@ export {
   MisuseError,
   type MisuseErrorCode,
 } from './errors.js'
+export type { Finding, Severity } from './finding.js'
 export { BlockHasher } from './key-value/block-hasher.js'
 export {
   isKeyValueError,

@@ -1,6 +1,9 @@
 export { chamelonEntries } from './chamelon/convert.js'
 export type { ChamelonProblem } from './chamelon/recovery.js'
 export { type ChamelonOptions, ChamelonVolume } from './chamelon/volume.js'
+export type { CheckOptions, CheckReport } from './check/check.js'
+export { check, checkSync } from './check/face.js'
+export { FINDING_MEANINGS, type FindingCode, type LittlefsFinding } from './check/findings.js'
 export { FileHandle, type SeekOrigin } from './file-handle.js'
 export type { Crc32 } from './format/crc32.js'
 export type { TimeDialect } from './format/time-attribute.js'
@@ -14,6 +17,16 @@ export {
 } from './image.js'
 export type { ExtractedEntry, ImageEntry } from './image-entry.js'
 export type { ImagePlan, PlanProblem } from './image-plan.js'
+export type { LoggedChange, LoggedCommit } from './inspect/commit-log.js'
+export type { DumpedBlock, DumpedCommit, DumpedLog, DumpedTag } from './inspect/dump.js'
+export {
+  commitLog,
+  commitLogSync,
+  type DumpOptions,
+  dump,
+  dumpSync,
+  type InspectOptions,
+} from './inspect/face.js'
 export { type KeyValueOptions, LittleFSKeyValue } from './key-value/key-value.js'
 export type { KeyValueTimes } from './key-value/time.js'
 export { LittleFS, type LittleFSOptions } from './littlefs.js'
@@ -26,11 +39,23 @@ export {
   type WalkEntry,
 } from './read.js'
 export type { FilesystemInfo, ReaddirOptions as ReferenceReaddirOptions } from './read-face.js'
+export { type LocatedFilesystem, locate } from './recover/locate.js'
+export { type RecoveredFile, type RecoverOptions, recover } from './recover/recover.js'
 export {
   type MkdirOptions as ReferenceMkdirOptions,
   ReferenceFS,
   type RmOptions as ReferenceRmOptions,
 } from './reference-fs.js'
+export {
+  planRepair,
+  type RepairOptions,
+  type RepairReport,
+  repair,
+  type SalvagedImage,
+  salvage,
+} from './repair/face.js'
+export type { DanglingChoice, RepairStep } from './repair/repair.js'
+export type { SalvageProblem } from './repair/salvage.js'
 export type { BlockUse } from './traverse.js'
 export type { DiskVersion } from './volume.js'
 export type { OpenOptions } from './write.js'

@@ -3,7 +3,7 @@
  * and beside it what littlefs alone has, each as a promise and as `...Sync`.
  */
 
-import { type BlockDevice, run, runSync } from '@caravan/core'
+import { type BlockDevice, type Op, run, runSync } from '@caravan/core'
 import {
   type FaceOptions,
   FileSystem,
@@ -13,8 +13,10 @@ import {
 } from '@caravan/fs'
 import { LittlefsEngine } from './engine.js'
 import type { FileHandle } from './file-handle.js'
+import { crc32 as portableCrc32 } from './format/crc32.js'
 import type { FormatOptions } from './format-volume.js'
 import type { ImageEntry } from './image-entry.js'
+import { type Overlay, planState, StateDevice } from './inspect/state-device.js'
 import type { KeyValueOptions, LittleFSKeyValue } from './key-value/key-value.js'
 import type { MountOptions, TimesOption } from './mount.js'
 import { mountOn, viewOf } from './mounting.js'
@@ -34,6 +36,11 @@ export interface LittleFSOptions extends MountOptions, FaceOptions {
    * none. Default `'auto'`.
    */
   readonly times?: TimesOption
+  /**
+   * The number of a commit, as `commitLog` lists them: the image is shown as it was right after it, as
+   * far as its blocks still hold that, and is only read. Default: as it is.
+   */
+  readonly at?: number
 }
 
 export class LittleFS extends FileSystem {
@@ -57,18 +64,22 @@ export class LittleFS extends FileSystem {
    * Mounts a device. Nothing is written before the first change.
    *
    * @throws FormatError `NOT_LITTLEFS`, `CORRUPT_PAIR`, `TAIL_CYCLE`, `UNSUPPORTED_VERSION`,
-   *   `UNSUPPORTED_LIMIT`, `WRONG_GEOMETRY`; DeviceError what the device cannot do.
+   *   `UNSUPPORTED_LIMIT`, `WRONG_GEOMETRY`, `NO_SUCH_STATE`; DeviceError what the device cannot do.
    */
   static async mount(device: BlockDevice, options: LittleFSOptions = {}): Promise<LittleFS> {
     const blockSize = options.blockSize ?? (await run(findBlockSize(device.geometry), device))
-    const view = viewOf(device, blockSize, options)
+    const whole = viewOf(device, blockSize, options)
+    const overlay = options.at === undefined ? undefined : await run(stateOf(whole, options), whole)
+    const view = overlay === undefined ? whole : new StateDevice(whole, overlay)
     return new LittleFS(view, await run(mountOn(view, options, timesOf(options)), view), options)
   }
 
   /** @throws as {@link LittleFS.mount}; MisuseError where the device answers with promises. */
   static mountSync(device: BlockDevice, options: LittleFSOptions = {}): LittleFS {
     const blockSize = options.blockSize ?? runSync(findBlockSize(device.geometry), device)
-    const view = viewOf(device, blockSize, options)
+    const whole = viewOf(device, blockSize, options)
+    const overlay = options.at === undefined ? undefined : runSync(stateOf(whole, options), whole)
+    const view = overlay === undefined ? whole : new StateDevice(whole, overlay)
     return new LittleFS(view, runSync(mountOn(view, options, timesOf(options)), view), options)
   }
 
@@ -278,6 +289,10 @@ export class LittleFS extends FileSystem {
   private resolved(path: PathLike): Path {
     return this.mount.context.parse(path)
   }
+}
+
+function stateOf({ geometry }: BlockDevice, { at = 0, crc32 }: LittleFSOptions): Op<Overlay> {
+  return planState(geometry, at, crc32 ?? portableCrc32)
 }
 
 function timesOf({ times = 'auto', now = Date.now }: LittleFSOptions) {

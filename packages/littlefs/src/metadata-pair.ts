@@ -173,7 +173,7 @@ export function* readMetadataPair(
     offset: 0,
     bytes: new Uint8Array(blockSize),
   })) as [Span, Span]
-  const readable = yield* readHalves(halves)
+  const readable = yield* readWhatCan(halves)
   const [first, second] = halves
   const secondIsNewer =
     readable[1] &&
@@ -193,21 +193,23 @@ export function* readMetadataPair(
   )
 }
 
-/** Which of the halves could be read. A bad block costs its half only. */
-function* readHalves(halves: readonly [Span, Span]): Op<[boolean, boolean]> {
+/** Which of the spans could be read. A bad block costs its own only. */
+export function* readWhatCan(spans: readonly Span[]): Op<boolean[]> {
+  if (spans.length === 0) return []
   try {
-    yield { kind: 'read', spans: halves }
-    return [true, true]
+    yield { kind: 'read', spans }
+    return spans.map(() => true)
   } catch (error) {
     if (!isBadBlock(error)) throw error
   }
-  const readable: [boolean, boolean] = [true, true]
-  for (const i of [0, 1]) {
+  const readable: boolean[] = []
+  for (const span of spans) {
     try {
-      yield { kind: 'read', spans: [halves[i] as Span] }
+      yield { kind: 'read', spans: [span] }
+      readable.push(true)
     } catch (error) {
       if (!isBadBlock(error)) throw error
-      readable[i] = false
+      readable.push(false)
     }
   }
   return readable

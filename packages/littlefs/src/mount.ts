@@ -91,6 +91,35 @@ export function* mountVolume(
   options: MountOptions = {},
   timeOptions: TimeOptions = NO_TIMES,
 ): Op<Volume> {
+  return yield* mountBy(geometry, options, timeOptions, false)
+}
+
+/**
+ * Mounts what a device would refuse, to read what there is: read-only, whatever the limits and the block
+ * count say, and as far as the list of pairs can be followed. Where that breaks off no global state is
+ * believed.
+ *
+ * @throws FormatError `NOT_LITTLEFS`, `CORRUPT_PAIR` of the superblock's, `UNSUPPORTED_VERSION`,
+ *   `WRONG_GEOMETRY` of the block size.
+ */
+export function* mountForSalvage(
+  geometry: Geometry,
+  { crc32 }: Pick<MountOptions, 'crc32'>,
+): Op<Volume> {
+  const options = {
+    nameMax: NAME_MAX_LIMIT,
+    readOnly: true,
+    ...(crc32 === undefined ? {} : { crc32 }),
+  }
+  return yield* mountBy(geometry, options, NO_TIMES, true)
+}
+
+function* mountBy(
+  geometry: Geometry,
+  options: MountOptions,
+  timeOptions: TimeOptions,
+  isSalvage: boolean,
+): Op<Volume> {
   checkTimes(timeOptions.times)
   const limits = driverLimits(options)
   const crc32 = options.crc32 ?? portableCrc32
@@ -107,6 +136,8 @@ export function* mountVolume(
   // Until the superblock says otherwise, the pairs may lie anywhere on the device.
   let blockCount = geometry.blockCount
   let superblock: Superblock | undefined
+  // What of it is believed: all, but where what can be read shall be.
+  let stands: Superblock | undefined
   let root: BlockPair = FIRST_PAIR
   let rootRevision = 0
   let seed = 0
@@ -116,14 +147,23 @@ export function* mountVolume(
 
   let next: BlockPair | undefined = FIRST_PAIR
   while (next !== undefined) {
-    const pair: MetadataPair = yield* readMetadataPair(next, blockSize, blockCount, rules)
-    const found = superblockOf(pair)
+    let pair: MetadataPair
+    try {
+      pair = yield* readMetadataPair(next, blockSize, blockCount, rules)
+    } catch (error) {
+      if (!isSalvage || superblock === undefined || !(error instanceof FormatError)) throw error
+      globalState = ZERO_STATE
+      break
+    }
+    const stated = superblockOf(pair)
+    const found = stated && isSalvage ? believable(stated, geometry.blockCount) : stated
     if (found !== undefined) {
       checkSuperblock(found, blockSize, options, limits)
       if (superblock === undefined && hasChamelonLimits(found)) {
         yield* refuseChamelon(blockSize, geometry.blockCount)
       }
-      superblock = found
+      superblock = stated
+      stands = found
       blockCount = found.blockCount
       root = pair.blocks
       rootRevision = pair.summary.revision
@@ -135,22 +175,28 @@ export function* mountVolume(
     seed = Math.imul(seed, 31) ^ pair.summary.crcFold
     walked.push(pair)
     next = pair.summary.tail
-    if (next !== undefined) cycle.check(next)
+    try {
+      if (next !== undefined) cycle.check(next)
+    } catch (error) {
+      if (!isSalvage) throw error
+      globalState = ZERO_STATE
+      break
+    }
   }
-  if (superblock === undefined) throw noSuperblock(0)
+  if (superblock === undefined || stands === undefined) throw noSuperblock(0)
 
   const volume = new Volume({
     layout: { blockSize, blockCount, heldBlockCount: geometry.blockCount, readSize, progSize },
-    limits: effectiveLimits(superblock, limits),
+    limits: effectiveLimits(stands, limits),
     superblock,
     root,
     globalState,
     rootRevision,
     seed,
     crc32,
-    times: timeKeeper(timeOptions, walked, effectiveLimits(superblock, limits).attrMax),
+    times: timeKeeper(timeOptions, walked, effectiveLimits(stands, limits).attrMax),
     readOnly: options.readOnly ?? false,
-    ...writerSettings(options, blockSize, effectiveLimits(superblock, limits)),
+    ...writerSettings(options, blockSize, effectiveLimits(stands, limits)),
     memoryBudget: options.memoryBudget ?? MEMORY_BUDGET_DEFAULT_BYTES,
   })
   for (const pair of walked) {
@@ -159,6 +205,18 @@ export function* mountVolume(
   }
   volume.trimCaches()
   return volume
+}
+
+/** What can be read does not depend on limits, nor on how many blocks there should be. */
+function believable(superblock: Superblock, heldBlockCount: number): Superblock {
+  return {
+    ...superblock,
+    minorVersion: Math.min(superblock.minorVersion, 1),
+    nameMax: 0,
+    fileMax: Math.min(superblock.fileMax, FILE_MAX_DEFAULT),
+    attrMax: Math.min(superblock.attrMax, ATTR_MAX_DEFAULT),
+    blockCount: heldBlockCount,
+  }
 }
 
 /** Read as littlefs it would show part of what it holds, and changed it would lose the rest. */

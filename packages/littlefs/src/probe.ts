@@ -17,6 +17,7 @@ import {
   MAGIC,
   MAGIC_OFFSET_BYTES,
   SUPERBLOCK_SIZE_BYTES,
+  type Superblock,
 } from './format/superblock.js'
 import {
   FIRST_PREVIOUS_TAG,
@@ -29,7 +30,7 @@ import {
 import { isBadBlock } from './metadata-pair.js'
 
 /** What is read to decode the start of a superblock's log. */
-const HEAD_SIZE_BYTES = 128
+export const HEAD_SIZE_BYTES = 128
 
 /** How far the second superblock is looked for: the largest block there is. */
 const SEARCH_END_BYTES = 16 * 1024 * 1024
@@ -76,6 +77,11 @@ function* isSound(geometry: Geometry, start: number, blockSize: number): Op<bool
 
 /** The block size that a superblock at that place says. */
 function blockSizeAt(bytes: Uint8Array, at: number): number | undefined {
+  return superblockAt(bytes, at)?.blockSize
+}
+
+/** What stands at a place that may be a superblock's, whether its CRC is good or not. */
+export function superblockAt(bytes: Uint8Array, at: number): Superblock | undefined {
   const magicEnd = at + MAGIC_OFFSET_BYTES + MAGIC.length
   if (magicEnd > bytes.length) return undefined
   if (byteString(bytes, at + MAGIC_OFFSET_BYTES, magicEnd) !== MAGIC) return undefined
@@ -85,8 +91,8 @@ function blockSizeAt(bytes: Uint8Array, at: number): number | undefined {
     if (!tagIsValid(tag)) return undefined
     const data = tagAt + 4
     if (tagType(tag) === TagType.INLINE_STRUCT && data + SUPERBLOCK_SIZE_BYTES <= bytes.length) {
-      const { blockSize } = decodeSuperblock(bytes.subarray(data, data + SUPERBLOCK_SIZE_BYTES))
-      return blockSize >= BLOCK_SIZE_MIN_BYTES ? blockSize : undefined
+      const superblock = decodeSuperblock(bytes.subarray(data, data + SUPERBLOCK_SIZE_BYTES))
+      return superblock.blockSize >= BLOCK_SIZE_MIN_BYTES ? superblock : undefined
     }
     previous = tag
     tagAt = data + tagDataLength(tag)
@@ -95,7 +101,7 @@ function blockSizeAt(bytes: Uint8Array, at: number): number | undefined {
 }
 
 /** Bytes of a device by their place on it, whatever its blocks and read units are. */
-function* readBytes(geometry: Geometry, start: number, length: number): Op<Uint8Array> {
+export function* readBytes(geometry: Geometry, start: number, length: number): Op<Uint8Array> {
   const { blockSize, readSize } = geometry
   const first = start - (start % readSize)
   const bytes = new Uint8Array(Math.ceil((start + length - first) / readSize) * readSize)

@@ -89,7 +89,8 @@ export function* readFile(volume: Volume, path: AnyPath): Op<Uint8Array> {
   return yield* readWhole(volume, yield* requireFile(volume, path))
 }
 
-function* readWhole(volume: Volume, entry: Entry): Op<Uint8Array> {
+/** The whole content of a file. */
+export function* readWhole(volume: Volume, entry: Entry): Op<Uint8Array> {
   const version = versionOf(volume.layout, entry)
   // A size that cannot be is told before there is a buffer of that size.
   yield* version.readAt(0, new Uint8Array(Math.min(1, version.size)))

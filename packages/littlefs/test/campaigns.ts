@@ -1,5 +1,7 @@
 /** The campaigns of littlefs: what `npm run soak` tries for as long as it is told. */
 
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { KeyValueError } from '@caravan/core'
 import {
   BAD_BLOCK_WAYS,
@@ -12,6 +14,7 @@ import {
   shrinkList,
   shrinkListAsync,
 } from '@caravan/testkit'
+import { checkDamage } from './check-run.js'
 import { type ConcurrentEnd, runConcurrently } from './concurrency-run.js'
 import { KIND_NAMES, kindOf, type Place, places } from './crash-kinds.js'
 import {
@@ -34,6 +37,7 @@ import {
   runModel,
   type Setup,
 } from './model-run.js'
+import { repairDamage } from './repair-run.js'
 import { type WearResult, type WearSetup, type WearWrite, wearOut } from './wear-run.js'
 
 const PREPARED = 15
@@ -42,7 +46,8 @@ const MODEL_STEPS = 100
 const BATCHES = 8
 const LIFE_CUTS = 12
 
-export function campaigns(): Campaign[] {
+export function campaigns(root: string): Campaign[] {
+  const golden = pathToFileURL(join(root, 'golden', 'littlefs', '/'))
   return [
     {
       name: 'littlefs-power-cuts',
@@ -116,7 +121,35 @@ export function campaigns(): Campaign[] {
       weight: 1,
       run: deviceErrors,
     },
+    {
+      name: 'littlefs-check',
+      what: 'golden images damaged at random: check against the independent checker and the mount',
+      weight: 1,
+      run: (seed) => checkDamaged(seed, golden),
+    },
+    {
+      name: 'littlefs-repair',
+      what: 'golden images damaged at random, repaired in place and into a new image, cut meanwhile',
+      weight: 1,
+      run: (seed) => repairDamaged(seed, golden),
+    },
   ]
+}
+
+function checkDamaged(seed: number, golden: URL): CaseReport {
+  const counts = { images: 0, clean: 0 }
+  const failure = checkDamage(seed, golden, counts)
+  return { counts: { 'damaged images checked': counts.images }, failure }
+}
+
+async function repairDamaged(seed: number, golden: URL): Promise<CaseReport> {
+  const counts = { images: 0, mended: 0, states: 0 }
+  const failure = await repairDamage(seed, golden, counts)
+  const { images, mended, states } = counts
+  return {
+    counts: { 'damaged images repaired': images, 'of them whole': mended, 'repairs cut': states },
+    failure,
+  }
 }
 
 function powerCuts(seed: number, options: CutStoryOptions): CaseReport {

@@ -11,6 +11,10 @@ export interface Manifest {
   readonly group: string
   readonly blockSize: number
   readonly blockCount: number
+  /** What the reference was told on mounting; 0: taken from the superblock. */
+  readonly mountBlockCount: number
+  /** What mounting answered. */
+  readonly expect: string
   readonly diskVersion: '2.0' | '2.1'
   readonly readSize: number
   readonly progSize: number
@@ -31,10 +35,10 @@ export interface ManifestEntry {
   readonly attrs: Readonly<Record<string, string>>
 }
 
-const folder = new URL('../../../golden/littlefs/', import.meta.url)
+export const goldenFolder = new URL('../../../golden/littlefs/', import.meta.url)
 
 /** Every case that is one image, in order of names. */
-export const goldenNames: readonly string[] = readdirSync(folder)
+export const goldenNames: readonly string[] = readdirSync(goldenFolder)
   .filter((file) => file.endsWith('.img.gz'))
   .map((file) => file.slice(0, -'.img.gz'.length))
 
@@ -42,12 +46,12 @@ export const goldenNames: readonly string[] = readdirSync(folder)
 export const cleanNames = goldenNames.filter((name) => !name.startsWith('corrupt'))
 
 export function manifestOf(name: string): Manifest {
-  return JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8'))
+  return JSON.parse(readFileSync(new URL(`${name}.json`, goldenFolder), 'utf8'))
 }
 
 /** A copy that the caller may write to. */
 export function imageOf(name: string): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(gunzipSync(readFileSync(new URL(`${name}.img.gz`, folder))))
+  return new Uint8Array(gunzipSync(readFileSync(new URL(`${name}.img.gz`, goldenFolder))))
 }
 
 /** The bytes of one block. */

@@ -4,5 +4,5 @@ import { Option } from 'commander'
 
 export const AT_OPTION: Option = new Option(
   '--at <state>',
-  'an older state: a commit in the image (an id, 4 digits or more; HEAD~2), a generation of notafs',
+  'an older state: a number that `caravan log` shows (littlefs, notafs), a commit (docteur: an id, 4 digits or more; HEAD~2)',
 )

@@ -1,11 +1,19 @@
 /** Images of docteur: a Git tree in one file, read-only. */
 
-import { type BlockDevice, byteStringToText, FormatError, FsError } from '@caravan/core'
+import {
+  type BlockDevice,
+  byteStringToText,
+  type Finding,
+  FormatError,
+  FsError,
+  type Severity,
+} from '@caravan/core'
 import {
   type Commit,
   Docteur,
   type DocteurInfo,
   type GitEntry,
+  type VerifyFinding,
   verifyImage,
 } from '@caravan/docteur'
 import { nodePlatform } from '@caravan/docteur/node'
@@ -55,8 +63,8 @@ export const docteur: ImageFormat = {
     const report = await verifyImage(device, { platform: nodePlatform })
     return {
       findings: [
-        ...report.damage.map((finding) => ({ severity: 'error' as const, ...finding })),
-        ...report.notices.map((finding) => ({ severity: 'warning' as const, ...finding })),
+        ...report.damage.map((each) => reported('error', each)),
+        ...report.notices.map((each) => reported('warning', each)),
       ],
       summary: formatCount(report.objectCount, 'object'),
     }
@@ -71,6 +79,10 @@ export const docteur: ImageFormat = {
     await fs.unmount()
     return states
   },
+}
+
+function reported(severity: Severity, { message, ...rest }: VerifyFinding): Finding {
+  return { severity, ...rest, what: message }
 }
 
 function mount(device: BlockDevice, options: ImageOptions): Promise<Docteur> {

@@ -6,7 +6,7 @@
  * ../../README.md, "Adding a format", goes through it.
  */
 
-import type { BlockDevice, CaravanError, KeyValueStore } from '@caravan/core'
+import type { BlockDevice, CaravanError, Finding, KeyValueStore } from '@caravan/core'
 import type { FileSystem } from '@caravan/fs'
 import type { Option } from 'commander'
 import type { Colour } from '../style.js'
@@ -57,23 +57,34 @@ export interface ImageFormat {
    * @throws DeviceError; Interrupted.
    */
   check?(device: BlockDevice, options: ImageOptions, signal: AbortSignal): Promise<CheckReport>
+  /** What {@link repair} would do. Default: something about each finding of {@link check}. */
+  planRepair?(device: BlockDevice, options: ImageOptions): Promise<RepairReport>
   /** Mends what {@link check} finds, as far as that can be, and says what was lost with it. */
   repair?(device: BlockDevice, options: ImageOptions, signal: AbortSignal): Promise<RepairReport>
-  /** The older states of it that are still whole, the newest first. */
-  log?(device: BlockDevice, options: ImageOptions): Promise<readonly LoggedState[]>
+  /** Everything that can be read of it in a new image. */
+  salvage?(device: BlockDevice, options: ImageOptions): Promise<SalvageReport>
+  /** What a mount does not show: removed files, earlier versions, lost directories. */
+  recover?(device: BlockDevice, options: ImageOptions): Promise<readonly RecoveredFile[]>
+  /** Where in a raw dump images of it may begin, in bytes. Reads all of it. */
+  locate?(device: BlockDevice): Promise<readonly number[]>
+  /** Options of its own for the verb that mends. */
+  readonly repairOptions?: readonly Option[]
+  /** The older states of it that can still be seen, the newest first. */
+  log?(
+    device: BlockDevice,
+    options: ImageOptions,
+    path: Uint8Array | undefined,
+  ): Promise<readonly LoggedState[]>
+  /** True where {@link log} can be asked for one file or directory. */
+  readonly logsPaths?: boolean
+  /** Blocks decoded as what they are, all where none are named. Works on what does not mount. */
+  dump?(
+    device: BlockDevice,
+    options: ImageOptions,
+    blocks: readonly number[] | undefined,
+  ): AsyncIterable<DumpedBlock>
   /** How one is made; a string says how else, where `format` and `create` cannot. */
   readonly making: Making | string
-}
-
-/** Something that is not as it should be. */
-export interface Finding {
-  /** A warning is no damage: space that is lost, a state that a power cut left. */
-  readonly severity: 'error' | 'warning'
-  /** Stable, as the codes of errors are. */
-  readonly code: string
-  readonly message: string
-  readonly path?: string
-  readonly block?: number
 }
 
 export interface CheckReport {
@@ -85,14 +96,63 @@ export interface CheckReport {
 export interface RepairReport {
   /** What was done, and what is lost by it; empty where there was nothing to do. */
   readonly changes: readonly string[]
+  /** What could not be mended, where a format says so. */
+  readonly left?: readonly Finding[]
 }
 
-interface LoggedState {
+export interface SalvageReport {
+  readonly bytes: Uint8Array
+  /** What is in it: `12 files and directories`. */
+  readonly summary: string
+  /** What is left out, or has another name. */
+  readonly problems: readonly {
+    readonly path: string
+    readonly what: string
+    readonly isLost: boolean
+  }[]
+}
+
+/** A state of a file that a mount does not show. */
+export interface RecoveredFile {
+  /** From the root. */
+  readonly path: Uint8Array
+  /** Why it is not shown: `removed`, `earlier`... */
+  readonly why: string
+  readonly left: 'whole' | 'partial' | 'nothing'
+  /** Bytes that it had. */
+  readonly size: number
+  readonly sizeLeft: number
+  /** Where it was found: `block 7, revision 3`. */
+  readonly place: string
+  readonly attributes: ReadonlyMap<number, Uint8Array>
+  /** What `--json` prints of it besides. */
+  readonly details: Readonly<Record<string, unknown>>
+  /** Zeros stand for what is lost. */
+  content(): Promise<Uint8Array>
+}
+
+/** A block as `dump` shows it. */
+export interface DumpedBlock {
+  readonly block: number
+  /** What it is, in a line. */
+  readonly title: string
+  /** What is in it, decoded. */
+  readonly lines: readonly string[]
+  /** True where it holds nothing that is of use: not shown where no blocks are named. */
+  readonly isFree: boolean
+  readonly bytes: Uint8Array
+  /** What `--json` prints of it besides its number. */
+  readonly json: Readonly<Record<string, unknown>>
+}
+
+export interface LoggedState {
   /** As `--at` takes it. */
   readonly id: string
   readonly time?: Date
   /** What is known of it: `12 files, 3 pages since the one before`. */
   readonly note: string
+  /** What `--json` prints of it besides. */
+  readonly details?: Readonly<Record<string, unknown>>
 }
 
 export interface OpenStore {

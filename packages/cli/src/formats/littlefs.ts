@@ -2,15 +2,19 @@
 
 import { createHash } from 'node:crypto'
 import type { BlockDevice } from '@caravan/core'
-import { type BlockUse as BlockUseFound, ChamelonVolume, LittleFS } from '@caravan/littlefs'
+import { type BlockUse as BlockUseFound, ChamelonVolume, check, LittleFS } from '@caravan/littlefs'
+import { UsageError } from '../errors.js'
 import { given } from '../geometry.js'
 import { enginePath } from '../paths.js'
+import { formatCount } from '../sizes.js'
 import { typeAt } from '../targets.js'
+import { AT_OPTION } from './at-option.js'
 import type {
   AttributeCalls,
   BlockLook,
   BlockMapCalls,
   BlockUse,
+  CheckReport,
   ImageFormat,
   ImageOptions,
   MountedImage,
@@ -18,8 +22,17 @@ import type {
   OpenStore,
 } from './format.js'
 import { describeLittlefs } from './littlefs-description.js'
+import { dumpLittlefs, logLittlefs } from './littlefs-inspection.js'
 import { LITTLEFS_HOLDS, littlefsEntry, littlefsMaking } from './littlefs-making.js'
 import { LITTLEFS_WRITER_OPTIONS, type WriterOptions, writerOf } from './littlefs-options.js'
+import {
+  DANGLING_OPTION,
+  locateLittlefs,
+  planLittlefsRepair,
+  recoverLittlefs,
+  repairLittlefs,
+  salvageLittlefs,
+} from './littlefs-repair.js'
 import { LittlefsTree } from './littlefs-tree.js'
 import { readBytes } from './read-bytes.js'
 
@@ -40,7 +53,17 @@ export const littlefs: ImageFormat = {
   title: 'littlefs 2.0 and 2.1',
   mark: 'littlefs superblock',
   advice: '--block-size sets the size of its blocks',
+  openOptions: [AT_OPTION],
   writerOptions: LITTLEFS_WRITER_OPTIONS,
+  logsPaths: true,
+  log: logLittlefs,
+  dump: dumpLittlefs,
+  planRepair: planLittlefsRepair,
+  repair: repairLittlefs,
+  salvage: salvageLittlefs,
+  recover: recoverLittlefs,
+  locate: locateLittlefs,
+  repairOptions: [DANGLING_OPTION],
   making: littlefsMaking,
 
   async recognise(device) {
@@ -48,6 +71,17 @@ export const littlefs: ImageFormat = {
   },
 
   search: (device) => LittleFS.recognises(device),
+
+  async check(device, { blockSize, blockCount }): Promise<CheckReport> {
+    const { findings, ...counts } = await check(device, given({ blockSize, blockCount }))
+    const { pairCount, directoryCount, fileCount } = counts
+    const summary = [
+      formatCount(pairCount, 'metadata pair'),
+      formatCount(directoryCount, 'directory'),
+      formatCount(fileCount, 'file'),
+    ]
+    return { findings, summary: summary.join(', ') }
+  },
 
   async open(device, options, writable) {
     return new LittlefsImage(await mount(device, options, writable))
@@ -64,14 +98,32 @@ export const littlefs: ImageFormat = {
   },
 }
 
-function mount(device: BlockDevice, options: ImageOptions, writable: boolean): Promise<LittleFS> {
-  const { blockSize, blockCount } = options
+interface LittlefsOptions extends ImageOptions {
+  readonly at?: string
+}
+
+function mount(
+  device: BlockDevice,
+  options: LittlefsOptions,
+  writable: boolean,
+): Promise<LittleFS> {
+  const { at, blockSize, blockCount } = options
+  if (at !== undefined && writable) {
+    throw new UsageError('--at shows an older state, which stays as it is. Leave it out to write.')
+  }
   return LittleFS.mount(device, {
     readOnly: !writable,
     nameMax: NAME_MAX,
     ...(writable ? writerOf(options as WriterOptions) : {}),
-    ...given({ blockSize, blockCount }),
+    ...given({ blockSize, blockCount, at: at === undefined ? undefined : asState(at) }),
   })
+}
+
+/** @throws UsageError. */
+function asState(at: string): number {
+  const number = Number(at)
+  if (Number.isSafeInteger(number) && number >= 1) return number
+  throw new UsageError(`--at ${at}: the states of a littlefs go by number. caravan log lists them.`)
 }
 
 const LOOKS: Readonly<Record<string, BlockLook>> = {

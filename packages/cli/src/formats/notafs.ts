@@ -1,7 +1,7 @@
 /** notafs: copy-on-write pages with checksums; every change whole or not at all. */
 
 import { createHash } from 'node:crypto'
-import { type BlockDevice, FormatError } from '@caravan/core'
+import { type BlockDevice, type Finding, FormatError } from '@caravan/core'
 import { type CheckFinding, NotaFS, type PageUse } from '@caravan/notafs'
 import { UsageError } from '../errors.js'
 import { enginePath } from '../paths.js'
@@ -13,7 +13,6 @@ import type {
   BlockUse,
   CheckReport,
   Description,
-  Finding,
   ImageFormat,
   ImageOptions,
   MountedImage,
@@ -56,7 +55,7 @@ export const notafs: ImageFormat = {
       const finding: Finding = {
         severity: 'error',
         code,
-        message,
+        what: message,
         ...(block === undefined ? {} : { block }),
       }
       return { findings: [finding], summary: 'a disk that does not mount' }
@@ -109,7 +108,7 @@ function reported({ code, page, path, message }: CheckFinding): Finding {
   return {
     severity: WARNINGS.has(code) ? 'warning' : 'error',
     code,
-    message,
+    what: message,
     block: page,
     ...(path === undefined ? {} : { path }),
   }

@@ -43,8 +43,9 @@ function openingOptions({ openOptions = [] }: ImageFormat): readonly Option[] {
   return openOptions
 }
 
-function changingOptions({ openOptions = [], writerOptions = [] }: ImageFormat): readonly Option[] {
-  return [...openOptions, ...writerOptions]
+function changingOptions(format: ImageFormat): readonly Option[] {
+  const { openOptions = [], writerOptions = [], repairOptions = [] } = format
+  return [...openOptions, ...writerOptions, ...repairOptions]
 }
 
 /** Of what was given, that which says how an image is written. */

@@ -1,65 +1,95 @@
 /** `caravan check`: everything in an image is looked at. */
 
-import type { Command } from 'commander'
+import type { Finding, Severity } from '@caravan/core'
+import { type Command, Option } from 'commander'
 import type { Context } from '../context.js'
-import type { Finding, ImageOptions } from '../formats/format.js'
+import { Interrupted, OutputClosed, UsageError } from '../errors.js'
+import { findingTable } from '../finding-table.js'
+import type { CheckReport, ImageOptions } from '../formats/format.js'
 import { usePart } from '../open-image.js'
+import { EXIT } from '../report.js'
 import { formatCount } from '../sizes.js'
 import { failOn, imageVerb, JSON_OPTION, lacks, withHelp } from '../verb.js'
 
 interface CheckOptions extends ImageOptions {
   readonly json?: boolean
   readonly quiet?: boolean
+  readonly severity: Severity
 }
 
+/** From what must be mended to what is only a trace. */
+const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note']
+
 const CHECK_HELP = `
-IMAGE is only read. Exit codes: 0 sound (warnings may be told), 1 damaged, 2 wrong use.`
+IMAGE is only read, and need not mount. Each finding has a code; docs/findings.md says
+what those of littlefs mean, how they come about, and what to do.
+
+Severities: error (something is lost, or will be), warning (a state that a power cut left,
+or what some devices refuse), note (a trace without consequence).
+
+Exit codes: 0 nothing found, 1 findings, 2 wrong use, 3 IMAGE cannot be read.`
 
 export function addCheck(program: Command, context: Context): void {
   const command = imageVerb(program, context, 'check', 'look for damage')
     .description('Looks at everything in an image, and tells what is not as it should be.')
     .argument('<image>', 'the image, or - for standard input')
     .option('-q, --quiet', 'nothing but the exit code')
+    .addOption(
+      new Option('--severity <level>', 'leave out what is less')
+        .choices(SEVERITIES)
+        .default('note'),
+    )
     .option(...JSON_OPTION)
     .action((name: string, options: CheckOptions) => check(context, name, options))
-  withHelp(command, ['caravan check disk.img', 'caravan check --json disk.img'], CHECK_HELP)
+  const examples = [
+    'caravan check flash.img',
+    'caravan check --json flash.img',
+    'caravan check --severity error flash.img && caravan extract flash.img out',
+  ]
+  withHelp(command, examples, CHECK_HELP)
 }
 
 async function check(context: Context, name: string, options: CheckOptions): Promise<void> {
-  const { out, report, signal } = context
-  const { json = false, quiet = false } = options
+  const { out, signal } = context
   try {
     await usePart(name, options, context, false, async (part, format) => {
       if (format.check === undefined) return lacks({ name, format }, 'has no check')
-      const { findings, summary } = await format.check(part, options, signal)
-      const damage = findings.filter(({ severity }) => severity === 'error')
-      if (damage.length > 0) report.failed = true
-      if (quiet) return
-      if (json) {
-        const sound = damage.length === 0
-        return out.line(
-          JSON.stringify({ format: format.name, sound, findings, summary }, undefined, 2),
-        )
-      }
-      for (const finding of findings) await out.line(inWords(finding))
-      await out.line(damage.length === 0 ? `sound: ${summary}` : damageInWords(damage, summary))
+      const report = await format.check(part, options, signal)
+      await tell(context, format.name, report, options)
     })
     await out.flush()
   } catch (error) {
+    const isAnswer =
+      error instanceof Interrupted || error instanceof OutputClosed || error instanceof UsageError
+    if (!isAnswer) context.report.failureCode = EXIT.unreadable
     await failOn(context, name, error)
   }
 }
 
-/** `warning: block 12: /a/b: what is wrong`. */
-function inWords({ severity, block, path, message }: Finding): string {
-  return [
-    severity,
-    ...(block === undefined ? [] : [`block ${block}`]),
-    ...(path === undefined ? [] : [path]),
-    message,
-  ].join(': ')
+async function tell(
+  { out, report, style }: Context,
+  format: string,
+  { findings: all, summary }: CheckReport,
+  { json = false, quiet = false, severity }: CheckOptions,
+): Promise<void> {
+  const told = SEVERITIES.slice(0, SEVERITIES.indexOf(severity) + 1)
+  const findings = all.filter((finding) => told.includes(finding.severity))
+  if (findings.length > 0) report.failed = true
+  if (quiet) return
+  const sound = !findings.some((finding) => finding.severity === 'error')
+  if (json) {
+    return out.line(JSON.stringify({ format, sound, findings, summary }, undefined, 2))
+  }
+  for (const line of findingTable(findings, style)) await out.line(line)
+  await out.line(inSummary(findings, sound, summary))
 }
 
-function damageInWords(damage: readonly Finding[], summary: string): string {
-  return `damaged: ${formatCount(damage.length, 'error')} in ${summary}`
+/** `damaged: 1 error, 2 warnings in 12 files`; `sound: 12 files`. */
+function inSummary(findings: readonly Finding[], sound: boolean, summary: string): string {
+  const counts = SEVERITIES.flatMap((severity) => {
+    const count = findings.filter((finding) => finding.severity === severity).length
+    return count === 0 ? [] : [formatCount(count, severity)]
+  })
+  const found = counts.length === 0 ? '' : `${counts.join(', ')} in `
+  return `${sound ? 'sound' : 'damaged'}: ${found}${summary}`
 }

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
-import { extractEntries } from '../extract.js'
+import { type ExtractedImage, extractEntries } from '../extract.js'
 import type { ImageOptions } from '../formats/format.js'
 import type { Image } from '../open-image.js'
 import { parsePath } from '../paths.js'
@@ -67,7 +67,7 @@ async function extract(
   const options = { force, escapeNames, showProgress: !quiet }
   const { files, directories, links, sizeBytes, leftOut } = await extractEntries(
     context,
-    image,
+    extractedOf(image),
     dir,
     path,
     options,
@@ -81,4 +81,8 @@ async function extract(
   await context.out.line(`${counts.join(' and ')}, ${formatSize(sizeBytes)}, in ${dir}`)
   await context.out.flush()
   if (leftOut > 0) context.report.tell(`${formatCount(leftOut, 'entry')} left out.`)
+}
+
+function extractedOf({ name, tree, mounted }: Image): ExtractedImage {
+  return { name, tree, refusesGitNames: mounted.refusesGitNames === true }
 }
