@@ -2,83 +2,86 @@
  * Reading an image of docteur beside git and isomorphic-git, which read the same PACK: a part of
  * `npm run bench`.
  *
- * Git's figures include the start of its process, as a program that asks it has to wait for it. All
- * times are the shortest of several turns, taken in turns, so that what else the machine does
- * disturbs all alike. The cold read is a process of its own.
+ * 1. All times are processor time, the shortest of several turns, taken in turns, so that what else
+ *    the machine does disturbs all alike and little.
+ * 2. Git's are of whole processes, as a program that asks it has to wait for them. Ours are told
+ *    twice: once compiled, and the first time in a process that has just started; Node's own start
+ *    is in neither.
  */
 
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
-import fs, { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import fs, { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { FileDevice } from '@caravan/device/node'
 import { Docteur } from '@caravan/docteur'
-import { makeImage, nodePlatform } from '@caravan/docteur/node'
+import { makeImage } from '@caravan/docteur/node'
 import isomorphicGit from 'isomorphic-git'
+import { importSimilarFiles } from './similar-files.js'
 
+export type ReadingWork = 'all' | 'random' | 'first'
+
+/** What a worker tells. */
+export interface Reading {
+  /** Processor time of each time. */
+  readonly ms: readonly number[]
+  /** How large the process was before, and after the first time. */
+  readonly startedBytes: number
+  readonly readBytes: number
+}
+
+/** All in milliseconds. */
 export interface GitTreeRow {
   readonly repository: string
   readonly work: string
-  readonly ms: number
-  /** Of `git cat-file --batch`, or what does the same work of git's. */
-  readonly gitMs: number | undefined
+  /** Once compiled. */
+  readonly warmMs: number
+  /** The first time in a process. */
+  readonly coldMs: number
+  /** Of `git cat-file --batch`. */
+  readonly gitMs: number
   readonly otherMs: Readonly<Record<string, number>>
 }
 
 interface GitTreeMemory {
   readonly repository: string
-  /** What reading every blob added to the heap and to array buffers, and the process at its largest. */
-  readonly addedBytes: number
-  readonly processBytes: number
+  /** The process at its largest, before it read every blob and after. */
+  readonly startedBytes: number
+  readonly readBytes: number
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
-interface Subject {
-  readonly name: string
-  readonly source: string
-}
+/** So often each turn, for the compiler to have seen enough. */
+const TIMES: Readonly<Record<ReadingWork, number>> = { all: 8, random: 10, first: 30 }
 
-/** A repository of so many files that are alike but for some lines. */
-function makeSimilarFiles(folder: string, count: number): void {
-  let state = 7
-  const random = (below: number) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
-    return Math.floor((state / 0x80000000) * below)
-  }
-  const words = Array.from({ length: 2000 }, () =>
-    Array.from({ length: 3 + random(8) }, () => String.fromCharCode(97 + random(26))).join(''),
-  )
-  const line = () => Array.from({ length: 6 + random(8) }, () => words[random(2000)]).join(' ')
-  const bases = Array.from({ length: 40 }, () => Array.from({ length: 60 }, line))
-  mkdirSync(folder)
-  for (let i = 0; i < count; i++) {
-    const directory = join(folder, `d${i % 100}`, `s${Math.floor(i / 100) % 10}`)
-    mkdirSync(directory, { recursive: true })
-    const lines = [...(bases[i % 40] as string[])]
-    for (let k = 0; k < 4; k++) lines[random(60)] = line()
-    writeFileSync(join(directory, `f${i}.txt`), `${lines.join('\n')}\n`)
-  }
-  const by = ['-c', 'user.name=bench', '-c', 'user.email=bench@example.org', '-c', 'gc.auto=0']
-  git(folder, ['init', '--quiet'])
-  git(folder, ['add', '--all'])
-  git(folder, [...by, 'commit', '--quiet', '-m', 'similar files'])
-}
-
-function git(folder: string, args: readonly string[], input?: string): SpawnSyncReturns<Buffer> {
-  const sink = fs.openSync('/dev/null', 'w')
+export async function measureGitTrees(
+  fileCount: number,
+  turns: number,
+): Promise<{ rows: GitTreeRow[]; memory: GitTreeMemory[] }> {
+  const folder = mkdtempSync(join(tmpdir(), 'caravan-bench-'))
   try {
-    const isQuiet = input !== undefined || args[0] === 'archive'
-    const ended = spawnSync('git', ['-C', folder, ...args], {
-      maxBuffer: 2 ** 30,
-      stdio: ['pipe', isQuiet ? sink : 'pipe', 'pipe'],
-      ...(input === undefined ? {} : { input }),
-    })
-    if (ended.status !== 0) throw new RangeError(`git ${args[0]}: ${ended.stderr}`)
-    return ended
+    const similar = join(folder, 'similar')
+    importSimilarFiles(similar, fileCount)
+    const subjects = [
+      { name: `${fileCount} similar files`, source: similar },
+      { name: 'this project', source: root },
+    ]
+    const rows: GitTreeRow[] = []
+    const memory: GitTreeMemory[] = []
+    for (const [i, { name, source }] of subjects.entries()) {
+      const image = join(folder, `${i}.img`)
+      await makeImage(source, image)
+      const bare = join(folder, `${i}.git`)
+      unpack(image, bare)
+      const measured = await measureSubject(name, image, bare, turns)
+      rows.push(...measured.rows)
+      memory.push({ repository: name, ...measured.memory })
+    }
+    return { rows, memory }
   } finally {
-    fs.closeSync(sink)
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 
@@ -99,150 +102,114 @@ function unpack(image: string, folder: string): void {
 }
 
 function mount(image: string): Docteur {
-  return Docteur.mountSync(FileDevice.openSync(image, { readOnly: true }), {
-    platform: nodePlatform,
-  })
+  return Docteur.mountSync(FileDevice.openSync(image, { readOnly: true }))
 }
 
-/** Reads every file by its path. @returns their bytes, counted. */
-function readAll(image: string): number {
-  const tree = mount(image)
-  let count = 0
-  for (const { path, type } of tree.walkSync()) {
-    if (type === 'file') count += tree.readFileSync(path).length
-  }
-  return count
-}
-
-export async function measureGitTrees(
-  fileCount: number,
-  turns: number,
-): Promise<{ rows: GitTreeRow[]; memory: GitTreeMemory[] }> {
-  const folder = mkdtempSync(join(tmpdir(), 'caravan-bench-'))
-  try {
-    const similar = join(folder, 'similar')
-    makeSimilarFiles(similar, fileCount)
-    const subjects: Subject[] = [
-      { name: `${fileCount} similar files`, source: similar },
-      { name: 'this project', source: root },
-    ]
-    const rows: GitTreeRow[] = []
-    const memory: GitTreeMemory[] = []
-    for (const [i, subject] of subjects.entries()) {
-      const image = join(folder, `${i}.img`)
-      await makeImage(subject.source, image)
-      const bare = join(folder, `${i}.git`)
-      unpack(image, bare)
-      rows.push(...(await measureSubject(subject.name, image, bare, turns)))
-      memory.push({ repository: subject.name, ...memoryOf(image) })
-    }
-    return { rows, memory }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
+/** A prime, as in the worker: both read the same paths. */
+const STEP = 7919
 
 async function measureSubject(
   repository: string,
   image: string,
   bare: string,
   turns: number,
-): Promise<GitTreeRow[]> {
+): Promise<{ rows: GitTreeRow[]; memory: Omit<GitTreeMemory, 'repository'> }> {
   const entries = [...mount(image).walkSync()].filter(({ type }) => type === 'file')
   const ids = entries.map(({ id }) => id)
-  const some = Array.from(
+  const asked = Array.from(
     { length: 1000 },
-    (_, i) => entries[(i * 7919) % entries.length]?.path ?? '',
+    (_, i) => `HEAD:${entries[(i * STEP) % entries.length]?.path.slice(1)}`,
   )
-  const asked = some.map((path) => `HEAD:${path.slice(1)}`)
-  const [first = ''] = some
-  const lines = (list: readonly string[]) => `${list.join('\n')}\n`
-  const times = shortest(turns, {
-    all: () => readAll(image),
-    gitAll: () => git(bare, ['cat-file', '--batch'], lines(ids)),
-    archive: () => git(bare, ['archive', 'HEAD']),
-    random: () => {
-      const tree = mount(image)
-      for (const path of some) tree.readFileSync(path)
-    },
-    gitRandom: () => git(bare, ['cat-file', '--batch'], lines(asked)),
-    first: () => mount(image).readFileSync(first),
-    gitFirst: () => git(bare, ['cat-file', '--batch'], lines([`HEAD:${first.slice(1)}`])),
+  const inputs: Readonly<Record<ReadingWork, readonly string[]>> = {
+    all: ids,
+    random: asked,
+    first: [`HEAD:${entries[0]?.path.slice(1)}`],
+  }
+  const own: Record<ReadingWork, Reading[]> = { all: [], random: [], first: [] }
+  const gits: Record<ReadingWork, number[]> = { all: [], random: [], first: [] }
+  const archives: number[] = []
+  for (let turn = 0; turn < turns; turn++) {
+    for (const work of ['all', 'random', 'first'] as const) {
+      own[work].push(readInWorker(work, image))
+      gits[work].push(git(bare, ['cat-file', '--batch'], `${inputs[work].join('\n')}\n`))
+    }
+    archives.push(git(bare, ['archive', 'HEAD']))
+  }
+  const row = (work: ReadingWork, name: string, otherMs: Record<string, number>): GitTreeRow => ({
+    repository,
+    work: name,
+    warmMs: Math.min(...own[work].flatMap(({ ms }) => ms)),
+    coldMs: Math.min(...own[work].map(({ ms }) => ms[0] as number)),
+    gitMs: Math.min(...gits[work]),
+    otherMs,
   })
-  const other = await isomorphic(bare, ids)
-  return [
-    {
-      repository,
-      work: 'read every blob',
-      ms: times.all,
-      gitMs: times.gitAll,
-      otherMs: { 'git archive': times.archive, 'isomorphic-git by oid': other },
-    },
-    {
-      repository,
-      work: '1000 random paths',
-      ms: times.random,
-      gitMs: times.gitRandom,
-      otherMs: {},
-    },
-    { repository, work: 'open, first file', ms: times.first, gitMs: times.gitFirst, otherMs: {} },
+  const rows = [
+    row('all', 'read every blob', {
+      'git archive': Math.min(...archives),
+      'isomorphic-git by oid': await isomorphic(bare, ids),
+    }),
+    row('random', '1000 random paths', {}),
+    row('first', 'open, first file', {}),
   ]
+  const largest = (key: 'startedBytes' | 'readBytes') =>
+    Math.max(...own.all.map((reading) => reading[key]))
+  return {
+    rows,
+    memory: { startedBytes: largest('startedBytes'), readBytes: largest('readBytes') },
+  }
+}
+
+function readInWorker(work: ReadingWork, image: string): Reading {
+  const worker = fileURLToPath(new URL('git-trees-worker.js', import.meta.url))
+  const args = [worker, work, image, `${TIMES[work]}`]
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  if (status !== 0) throw new RangeError(stderr)
+  return JSON.parse(stdout) as Reading
+}
+
+/** Runs git, what it prints thrown away. @returns its processor time, in milliseconds. */
+function git(folder: string, args: readonly string[], input = ''): number {
+  // Nothing in Node tells the processor time of a child; bash does, to the millisecond.
+  const script = 'TIMEFORMAT="%U %S"; time git "$@" > /dev/null'
+  const { status, stderr } = spawnSync('bash', ['-c', script, 'git', '-C', folder, ...args], {
+    input,
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new RangeError(`git ${args[0]}: ${stderr}`)
+  const [user = 0, system = 0] = (stderr.trim().split('\n').at(-1) ?? '').split(' ').map(Number)
+  return (user + system) * 1000
 }
 
 /** It takes longer than all others together: measured once, on some, and told for all. */
-const ISOMORPHIC_COUNT = 500
+const ISOMORPHIC_COUNT = 100
 
 async function isomorphic(bare: string, ids: readonly string[]): Promise<number> {
-  const begin = performance.now()
   const cache = {}
   const some = ids.filter((_, i) => i % Math.ceil(ids.length / ISOMORPHIC_COUNT) === 0)
+  const begin = process.cpuUsage()
   for (const oid of some) await isomorphicGit.readBlob({ fs, gitdir: bare, oid, cache })
-  return ((performance.now() - begin) * ids.length) / some.length
-}
-
-function shortest<Name extends string>(
-  turns: number,
-  works: Readonly<Record<Name, () => unknown>>,
-): Record<Name, number> {
-  const times = {} as Record<Name, number>
-  for (let turn = 0; turn < turns; turn++) {
-    for (const [name, work] of Object.entries(works) as [Name, () => unknown][]) {
-      const begin = performance.now()
-      work()
-      const ms = performance.now() - begin
-      times[name] = Math.min(times[name] ?? ms, ms)
-    }
-  }
-  return times
-}
-
-/** In a process of its own, since none other shows how large it was. */
-function memoryOf(image: string): Pick<GitTreeMemory, 'addedBytes' | 'processBytes'> {
-  const worker = fileURLToPath(new URL('git-trees-memory.js', import.meta.url))
-  const { stdout, stderr, status } = spawnSync(process.execPath, [worker, image], {
-    encoding: 'utf8',
-  })
-  if (status !== 0) throw new RangeError(stderr)
-  return JSON.parse(stdout) as Pick<GitTreeMemory, 'addedBytes' | 'processBytes'>
+  const { user, system } = process.cpuUsage(begin)
+  return (((user + system) / 1000) * ids.length) / some.length
 }
 
 export function gitTreeTable(
   rows: readonly GitTreeRow[],
   memory: readonly GitTreeMemory[],
 ): string {
-  const ms = (value: number | undefined) =>
-    value === undefined ? '' : `${value.toPrecision(3)} ms`
-  const head = `${'docteur'.padEnd(42)}${'caravan'.padStart(12)}${'git'.padStart(12)}${'x git'.padStart(8)}`
-  const lines = rows.map(({ repository, work, ms: own, gitMs, otherMs }) => {
+  const ms = (value: number) => `${value.toPrecision(3)} ms`
+  const times = (value: number, gitMs: number) => `${(value / gitMs).toFixed(2)} x`
+  const line = (name: string, ...cells: readonly string[]) =>
+    `${name.padEnd(42)}${cells.map((cell) => cell.padStart(11)).join('')}`
+  const head = line('docteur: processor time', 'git', 'caravan', '', 'just started', '')
+  const lines = rows.map(({ repository, work, warmMs, coldMs, gitMs, otherMs }) => {
+    const cells = [ms(gitMs), ms(warmMs), times(warmMs, gitMs), ms(coldMs), times(coldMs, gitMs)]
     const others = Object.entries(otherMs).map(([name, value]) => `${name} ${ms(value)}`)
-    const times = gitMs === undefined ? '' : (own / gitMs).toFixed(2)
-    const name = `${work}, ${repository}`.padEnd(42)
-    return `${name}${ms(own).padStart(12)}${ms(gitMs).padStart(12)}${times.padStart(8)}  ${others.join(', ')}`.trimEnd()
+    return `${line(`${work}, ${repository}`, ...cells)}  ${others.join(', ')}`.trimEnd()
   })
-  const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`
+  const mb = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`
   const memoryLines = memory.map(
-    ({ repository, addedBytes, processBytes }) =>
-      `${`memory, every blob read once, ${repository}`.padEnd(52)}${mib(addedBytes)} of heap and buffers; the process ${mib(processBytes)} at its largest`,
+    ({ repository, startedBytes, readBytes }) =>
+      `memory, every blob read once, ${repository}: the process ${mb(readBytes)} at its largest, ${mb(startedBytes)} before`,
   )
   return `${[head, ...lines, ...memoryLines].join('\n')}\n`
 }

@@ -125,7 +125,7 @@ async function measureTrees(): Promise<string> {
   if (!isPartWanted('docteur')) return ''
   const { quick } = options
   progress('docteur, beside git and isomorphic-git')
-  const { rows, memory } = await measureGitTrees(quick ? 1000 : 10_000, quick ? 3 : 12)
+  const { rows, memory } = await measureGitTrees(quick ? 1000 : 10_000, quick ? 1 : 3)
   return gitTreeTable(rows, memory)
 }
 

@@ -18,6 +18,8 @@ import { delimiter, join } from 'node:path'
 export const systemPrograms = [
   program('git', 'git', 'git'),
   program('chromium', 'chromium', 'chromium'),
+  program('openssl', 'openssl', 'openssl'),
+  program('sshd', 'openssh-server', 'sshd'),
 ]
 
 /** @returns {SystemProgram} */

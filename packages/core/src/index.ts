@@ -30,6 +30,7 @@ export {
   type MisuseErrorCode,
 } from './errors.js'
 export type { Finding, Severity } from './finding.js'
+export { BlockHasher } from './key-value/block-hasher.js'
 export {
   isKeyValueError,
   KeyValueError,
@@ -51,6 +52,13 @@ export {
   segmentToBytes,
   segmentToText,
 } from './key-value/key.js'
+export { checkRange } from './key-value/range.js'
+export {
+  ReadOnlyStore,
+  type ReadOnlyWords,
+  type ReadRunner,
+  type StoredEntry,
+} from './key-value/read-only-store.js'
 export { sha256 } from './key-value/sha256.js'
 export type {
   AllocateOptions,

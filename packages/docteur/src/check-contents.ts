@@ -5,12 +5,7 @@ import type { Commit } from './format/commit.js'
 import { decodeCommit } from './format/commit.js'
 import { hexToId, idToHex } from './format/object-id.js'
 import type { ObjectKind } from './format/pack-entry.js'
-import {
-  compareTreeEntries,
-  decodeTree,
-  KNOWN_MODES,
-  type TreeEntry,
-} from './format/tree-object.js'
+import { compareTreeEntries, decodeTree, KNOWN_MODES, TreeEntry } from './format/tree-object.js'
 import type { Image } from './image.js'
 import type { Findings } from './verify.js'
 
@@ -82,7 +77,7 @@ class Checker {
     let entries: readonly TreeEntry[]
     try {
       const { bytes } = yield* this.image.pack.readObject(offset)
-      entries = decodeTree(bytes, this.image.header.idSize, hex)
+      entries = decodeTree(bytes, this.image.header.idSize, hex, TreeEntry)
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
       this.findings.addError(error, path)

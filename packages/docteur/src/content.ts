@@ -21,11 +21,12 @@ export function* sizeOf(image: Image, entry: Entry): Op<number> {
 /**
  * The whole content. Others may hold the same bytes: they are not to be changed.
  *
+ * @param keeps true where it is known to be asked for again.
  * @throws FormatError for what is damaged, or no blob; `OBJECT_TOO_LARGE`.
  */
-export function* readBlob(image: Image, entry: Entry): Op<Uint8Array> {
+export function* readBlob(image: Image, entry: Entry, keeps = false): Op<Uint8Array> {
   const offset = entry.offset === -1 ? yield* offsetOf(image, entry) : entry.offset
-  const object = image.pack.peek(offset) ?? (yield* image.pack.readObject(offset))
+  const object = image.pack.peek(offset) ?? (yield* image.pack.readObject(offset, keeps))
   if (image.options.checkContent === true) image.checkId(object, entry.id, 'blob')
   else if (object.kind !== 'blob') throw image.wrongKind(entry.id, object.kind, 'blob')
   return object.bytes
@@ -83,10 +84,11 @@ function* checkLarge(image: Image, entry: Entry, blob: LargeBlob): Op<void> {
 /**
  * The whole content as bytes of the caller's own.
  *
+ * @param keeps as for {@link readBlob}.
  * @throws as {@link readBlob}.
  */
-export function* copyBlob(image: Image, entry: Entry): Op<Uint8Array> {
-  const bytes = yield* readBlob(image, entry)
+export function* copyBlob(image: Image, entry: Entry, keeps = false): Op<Uint8Array> {
+  const bytes = yield* readBlob(image, entry, keeps)
   // What is kept is everybody's: it is given out as a copy.
   return image.pack.peek(entry.offset)?.bytes === bytes ? bytes.slice() : bytes
 }

@@ -5,38 +5,29 @@
  * Readers run side by side: nothing is ever written.
  */
 
+import { type BlockDevice, MisuseError, type Op, run, runSync } from '@caravan/core'
 import {
-  type BlockDevice,
-  byteStringToBytes,
-  byteStringToText,
-  FormatError,
-  MisuseError,
-  type Op,
-  run,
-  runSync,
-} from '@caravan/core'
-import {
-  type EntryType,
   type FaceOptions,
   FileSystem,
   Mount,
-  type Path,
   type PathLike,
   type UnmountOptions,
 } from '@caravan/fs'
 import { Cache } from './cache.js'
 import { offsetOf, openContent, sizeOf } from './content.js'
-import { DocteurEngine, ENTRY_TYPES } from './engine.js'
+import { DocteurEngine } from './engine.js'
 import { type Commit, decodeCommit } from './format/commit.js'
 import { HEADER_READ_BYTES, recogniseHeader } from './format/image-header.js'
-import { hexToId, idToHex } from './format/object-id.js'
+import { hexToId } from './format/object-id.js'
 import type { ObjectKind } from './format/pack-entry.js'
 import type { Image, ImageOptions, IndexSource } from './image.js'
 import { ImageBytes, viewImage } from './image-bytes.js'
 import { DocteurKeyValue } from './key-value.js'
 import { type MountedCommit, mountCommit } from './mounted-commit.js'
+import { FilesInPackOrder, type GitFile } from './pack-order.js'
 import { notDirectory, resolvePath, treeOfEntry } from './resolve.js'
-import type { Entry } from './tree.js'
+import { type Entry, entryFor } from './tree.js'
+import { type GitEntry, gitEntry, Walk, walkedEntry } from './walk.js'
 
 export interface DocteurOptions extends ImageOptions, Pick<FaceOptions, 'now'> {}
 
@@ -56,20 +47,6 @@ export interface DocteurInfo {
   /** Of the commit that is mounted, in hexadecimal. */
   readonly commitId: string
   readonly commit: Commit
-}
-
-/** An entry as it stands in its tree. */
-export interface GitEntry {
-  /** From the root: `/docs/a.txt`. Bytes that are not UTF-8 are U+FFFD. */
-  readonly path: string
-  readonly pathBytes: Uint8Array
-  readonly type: EntryType
-  /** As git has it: `0o100644`, `0o100755`, `0o120000`, `0o40000`, `0o160000`. */
-  readonly mode: number
-  /** In hexadecimal; of a submodule its commit. */
-  readonly id: string
-  /** Of a directory met by a walk: why what is in it cannot be listed. */
-  readonly error?: FormatError
 }
 
 export class Docteur extends FileSystem {
@@ -166,7 +143,7 @@ export class Docteur extends FileSystem {
       *op() {
         const followsLast = parsed.mustBeDirectory
         const { entry, names } = yield* resolvePath(image, root, parsed.names, followsLast)
-        return gitEntry(names, entry)
+        return gitEntry(`/${names.join('/')}`, entry)
       },
     }
   }
@@ -183,9 +160,10 @@ export class Docteur extends FileSystem {
         const { entry, names } = yield* resolvePath(image, root, parsed.names, true)
         if (entry.type !== 'directory') throw notDirectory(entry)
         const { entries } = yield* treeOfEntry(image, entry)
+        const above = names.map((name) => `/${name}`).join('')
         return [...entries]
           .sort((a, b) => (a.name < b.name ? -1 : 1))
-          .map((each) => gitEntry([...names, each.name], each))
+          .map((each) => gitEntry(`${above}/${each.name}`, each))
       },
     })
   }
@@ -197,18 +175,43 @@ export class Docteur extends FileSystem {
   async *walk(path: PathLike = '/'): AsyncGenerator<GitEntry, void, void> {
     const walk = new Walk(this.mounted, this.mount.context.parse(path))
     for (;;) {
-      const entry = await this.mount.scheduler.read(walk.next())
-      if (entry === undefined) return
-      yield entry
+      const walked = await this.mount.scheduler.read(walk.next())
+      if (walked === undefined) return
+      yield walkedEntry(walked)
     }
   }
 
   *walkSync(path: PathLike = '/'): Generator<GitEntry, void, void> {
     const walk = new Walk(this.mounted, this.mount.context.parse(path))
     for (;;) {
-      const entry = this.mount.scheduler.readSync(walk.next())
-      if (entry === undefined) return
-      yield entry
+      const walked = this.mount.scheduler.readSync(walk.next())
+      if (walked === undefined) return
+      yield walkedEntry(walked)
+    }
+  }
+
+  /**
+   * The files below a path with their content, in the order in which they lie in the PACK: the
+   * quickest way to read many, since what a file is a difference to was read shortly before it.
+   * Links and submodules, which {@link walk} shows, are left out.
+   *
+   * @throws FormatError for what cannot be read; `OBJECT_TOO_LARGE`.
+   */
+  async *files(path: PathLike = '/'): AsyncGenerator<GitFile, void, void> {
+    const files = new FilesInPackOrder(this.mounted, this.mount.context.parse(path))
+    for (;;) {
+      const file = await this.mount.scheduler.read(files.next())
+      if (file === undefined) return
+      yield file
+    }
+  }
+
+  *filesSync(path: PathLike = '/'): Generator<GitFile, void, void> {
+    const files = new FilesInPackOrder(this.mounted, this.mount.context.parse(path))
+    for (;;) {
+      const file = this.mount.scheduler.readSync(files.next())
+      if (file === undefined) return
+      yield file
     }
   }
 
@@ -265,9 +268,7 @@ const PIECE_BYTES = 65_536
 /** An object as if a tree named it. @throws MisuseError for what is no id. */
 function entryOf(image: Image, id: string): Entry {
   const bytes = hexToId(id, image.header.idSize)
-  if (bytes !== undefined) {
-    return { name: id, mode: 0o100644, type: 'file', id: bytes, offset: -1, size: -1 }
-  }
+  if (bytes !== undefined) return entryFor(id, 0o100644, bytes)
   throw new MisuseError(
     'INVALID_ARGUMENT',
     `'${id}' is no id: give ${2 * image.header.idSize} hexadecimal digits.`,
@@ -280,52 +281,4 @@ function* objectOp(
 ): Op<{ kind: ObjectKind; bytes: Uint8Array }> {
   const object = yield* image.pack.readObject(yield* offsetOf(image, entryOf(image, id)))
   return { kind: object.kind, bytes: object.bytes.slice() }
-}
-
-function gitEntry(names: readonly string[], { type, mode, id }: Entry): GitEntry {
-  const path = `/${names.join('/')}`
-  return {
-    path: byteStringToText(path),
-    pathBytes: byteStringToBytes(path),
-    type: ENTRY_TYPES[type],
-    mode,
-    id: idToHex(id),
-  }
-}
-
-class Walk {
-  private readonly pending: { readonly names: readonly string[]; readonly entry: Entry }[] = []
-  private isStarted = false
-
-  constructor(
-    private readonly mounted: MountedCommit,
-    private readonly top: Path,
-  ) {}
-
-  *next(): Op<GitEntry | undefined> {
-    const { image, root } = this.mounted
-    if (!this.isStarted) {
-      this.isStarted = true
-      const { names, mustBeDirectory } = this.top
-      const { entry, names: real } = yield* resolvePath(image, root, names, mustBeDirectory)
-      this.pending.push({ entry, names: names.includes('..') ? real : names })
-    }
-    const next = this.pending.pop()
-    if (next === undefined) return undefined
-    const { names, entry } = next
-    if (entry.type === 'directory') {
-      try {
-        const { entries } = yield* treeOfEntry(image, entry)
-        // The first is to come next, so it stands last.
-        const sorted = [...entries].sort((a, b) => (a.name < b.name ? 1 : -1))
-        for (const below of sorted) {
-          this.pending.push({ names: [...names, below.name], entry: below })
-        }
-      } catch (error) {
-        if (!(error instanceof FormatError)) throw error
-        return { ...gitEntry(names, entry), error }
-      }
-    }
-    return gitEntry(names, entry)
-  }
 }

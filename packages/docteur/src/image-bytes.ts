@@ -1,8 +1,11 @@
 /**
  * ImageBytes: any range of an image, through the blocks of its device.
  *
- * Small ranges go through pages that are kept; large ones are read as they are, into a buffer of
- * their own. What is in memory is given at once ({@link ImageBytes.peek}), without an operation.
+ * 1. Small ranges go through pages that are kept; a reader that goes on where it stopped is read
+ *    ahead for, into a window; large ranges are read as they are, into a buffer of their own.
+ * 2. What is in memory is given at once ({@link ImageBytes.peek}), without an operation.
+ * 3. What is given out may lie in the window, whose room is used again: it is good until the
+ *    operation yields. Nobody may change it.
  */
 
 import type { BlockDevice, Op, Span } from '@caravan/core'
@@ -29,6 +32,13 @@ export function viewImage(device: BlockDevice): ImageView {
 const PAGE_BYTES = 8192
 /** Longer ranges are read past the pages. */
 const PAGED_MAX_PAGES = 8
+/** What is read at once for a reader that goes on: twice as much each time. */
+const WINDOW_MIN_BYTES = 32_768
+const WINDOW_MAX_BYTES = 131_072
+/** What a reader may have passed over and still goes on. */
+const GAP_BYTES = 16_384
+
+const NOTHING = new Uint8Array(0)
 
 /** Bytes that are asked for by their place: an image, or a part of one that is held. */
 export interface ByteSource {
@@ -63,6 +73,14 @@ export class ImageBytes implements ByteSource {
   readonly sizeBytes: number
   private readonly pageBytes: number
   private readonly pages: Shelf<Uint8Array>
+  private window: Uint8Array = NOTHING
+  /** The window's place in the image. Behind its end a reader goes on. */
+  private windowBegin = 0
+  private windowEnd = 0
+  /** What the next window is filled in, unless another is just being filled. */
+  private spare: Uint8Array | undefined
+  /** Behind the pages that were read last. */
+  private pagesEnd = Number.NEGATIVE_INFINITY
 
   constructor(
     private readonly view: ImageView,
@@ -80,11 +98,14 @@ export class ImageBytes implements ByteSource {
   }
 
   /**
-   * The bytes of a range, cut where the image ends, where they lie in one page that is in memory.
-   * Nobody may change them.
+   * The bytes of a range, cut where the image ends, where they lie in the window, or in one page that
+   * is in memory.
    */
   peek(offset: number, length: number): Uint8Array | undefined {
-    const { pageBytes } = this
+    const { pageBytes, windowBegin } = this
+    if (offset >= windowBegin && offset + length <= this.windowEnd) {
+      return this.window.subarray(offset - windowBegin, offset - windowBegin + length)
+    }
     const index = Math.floor(offset / pageBytes)
     const from = offset - index * pageBytes
     const end = Math.min(from + length, this.sizeBytes - index * pageBytes)
@@ -95,11 +116,13 @@ export class ImageBytes implements ByteSource {
   /** {@link peek}, from the device where it must be. Empty behind the end of the image. */
   *read(offset: number, length: number): Op<Uint8Array> {
     const end = Math.min(offset + length, this.sizeBytes)
-    if (offset >= end) return new Uint8Array(0)
+    if (offset >= end) return NOTHING
     const { pageBytes } = this
     const first = Math.floor(offset / pageBytes)
     const last = Math.floor((end - 1) / pageBytes)
     if (last - first >= PAGED_MAX_PAGES) return yield* this.readDirect(offset, end)
+    const windowBytes = this.windowFor(offset, end)
+    if (windowBytes > 0) return yield* this.readWindow(offset, end, windowBytes)
     const held = Array.from({ length: last - first + 1 }, (_, i) => this.pages.get(first + i))
     const spans: Span[] = []
     for (const [i, page] of held.entries()) {
@@ -110,6 +133,7 @@ export class ImageBytes implements ByteSource {
       this.addSpans(spans, begin, bytes)
     }
     if (spans.length > 0) {
+      this.pagesEnd = (last + 1) * pageBytes
       yield { kind: 'read', spans }
       for (const [i, page] of held.entries()) {
         if (page !== undefined) this.pages.keep(first + i, page, pageBytes)
@@ -125,6 +149,35 @@ export class ImageBytes implements ByteSource {
       at += part.length
     }
     return bytes
+  }
+
+  /** How much to read at once for a reader that goes on; 0 for one that does not. */
+  private windowFor(offset: number, end: number): number {
+    // A device of the network reads ahead by itself, and knows what its requests cost.
+    if (this.isRemote) return 0
+    const goesOn = (from: number) => end > from && offset < from + GAP_BYTES
+    if (this.windowEnd > 0 && goesOn(this.windowEnd) && offset >= this.windowBegin) {
+      return Math.min(WINDOW_MAX_BYTES, 2 * (this.windowEnd - this.windowBegin))
+    }
+    return offset >= this.pagesEnd - this.pageBytes && goesOn(this.pagesEnd) ? WINDOW_MIN_BYTES : 0
+  }
+
+  private *readWindow(offset: number, end: number, windowBytes: number): Op<Uint8Array> {
+    const { readSize } = this.view.device.geometry
+    const begin = offset - (offset % readSize)
+    const wanted = Math.ceil(Math.max(end - begin, windowBytes) / readSize) * readSize
+    const count = Math.min(wanted, this.sizeBytes - begin)
+    const room = this.spare
+    this.spare = undefined
+    const window = room !== undefined && room.length >= count ? room : new Uint8Array(count)
+    const spans: Span[] = []
+    this.addSpans(spans, begin, window.subarray(0, count))
+    yield { kind: 'read', spans }
+    this.spare = this.window
+    this.window = window
+    this.windowBegin = begin
+    this.windowEnd = begin + count
+    return window.subarray(offset - begin, end - begin)
   }
 
   private *readDirect(offset: number, end: number): Op<Uint8Array> {

@@ -23,7 +23,7 @@ import { ImageBytes, viewImage } from './image-bytes.js'
 import { type ObjectIndex, PackIndex } from './object-index.js'
 import { Pack, type PackObject } from './pack.js'
 import { hashObject, type Platform, platformFor, type WholePlatform } from './platform.js'
-import { type Tree, treeOf } from './tree.js'
+import { Tree } from './tree.js'
 
 export interface ImageOptions {
   /**
@@ -184,7 +184,7 @@ export class Image {
     const kept = this.trees.get(offset)
     if (kept !== undefined) return kept
     const { bytes } = yield* this.readChecked(offset, id, 'tree')
-    const tree = treeOf(bytes, this.header.idSize, idToHex(id))
+    const tree = new Tree(bytes, this.header.idSize, idToHex(id))
     this.trees.keep(offset, tree, tree.costBytes)
     return tree
   }

@@ -8,19 +8,16 @@
  */
 
 import {
-  type BatchResult,
+  checkRange,
   type EntryKind,
   isErrno,
-  type Key,
   KeyValueError,
-  type KeyValueStore,
   keyOf,
-  keyText,
-  MisuseError,
   type Op,
   type PartialRange,
-  parseKey,
-  segmentToText,
+  ReadOnlyStore,
+  type ReadRunner,
+  type StoredEntry,
   Timestamp,
 } from '@caravan/core'
 import { copyBlob, openContent, readBlob, sizeOf } from './content.js'
@@ -28,186 +25,31 @@ import type { MountedCommit } from './mounted-commit.js'
 import { ENTRIES_MAX, resolveNow, resolvePath, treeOfEntry, treeTooLarge } from './resolve.js'
 import type { Entry } from './tree.js'
 
-/** How a store's operations are run. */
-interface ReadRunner {
-  read<T>(op: Op<T>): Promise<T>
-  readSync<T>(op: Op<T>): T
+const WORDS = {
+  whenChanged:
+    'an image of docteur is never changed: make another, with `caravan git make SOURCE IMAGE`',
+  whenDisconnected: 'This store was disconnected. Make another with keyValue() to go on.',
 }
-
-type Listing = (readonly [name: string, kind: EntryKind])[]
 
 /** Codes of paths that lead nowhere. */
 const NOWHERE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'] as const
 
-export class DocteurKeyValue implements KeyValueStore {
-  private connected = true
-
+export class DocteurKeyValue extends ReadOnlyStore {
   /** @internal */
   constructor(
     private readonly mounted: MountedCommit,
-    private readonly runner: ReadRunner,
-  ) {}
-
-  exists(key: Key): Promise<EntryKind | undefined> {
-    return this.run(() => this.kindAt(parseKey(key)))
+    runner: ReadRunner,
+  ) {
+    super(runner, WORDS)
   }
 
-  existsSync(key: Key): EntryKind | undefined {
-    return this.runSync(() => this.kindAt(parseKey(key)))
-  }
-
-  get(key: Key): Promise<Uint8Array> {
-    return this.run(() => this.part(parseKey(key), {}))
-  }
-
-  getSync(key: Key): Uint8Array {
-    return this.runSync(() => this.part(parseKey(key), {}))
-  }
-
-  getInto(key: Key, target: Uint8Array): Promise<number> {
-    return this.run(() => this.into(parseKey(key), target))
-  }
-
-  getIntoSync(key: Key, target: Uint8Array): number {
-    return this.runSync(() => this.into(parseKey(key), target))
-  }
-
-  getPartial(key: Key, range: PartialRange): Promise<Uint8Array> {
-    return this.run(() => this.part(parseKey(key), range))
-  }
-
-  getPartialSync(key: Key, range: PartialRange): Uint8Array {
-    return this.runSync(() => this.part(parseKey(key), range))
-  }
-
-  size(key: Key): Promise<number> {
-    return this.run(() => this.sizeAt(parseKey(key)))
-  }
-
-  sizeSync(key: Key): number {
-    return this.runSync(() => this.sizeAt(parseKey(key)))
-  }
-
-  list(key: Key): Promise<Listing> {
-    return this.run(() => this.listAt(parseKey(key)))
-  }
-
-  listSync(key: Key): Listing {
-    return this.runSync(() => this.listAt(parseKey(key)))
-  }
-
-  lastModified(key: Key): Promise<Timestamp | undefined> {
-    return this.run(() => this.timeAt(parseKey(key)))
-  }
-
-  lastModifiedSync(key: Key): Timestamp | undefined {
-    return this.runSync(() => this.timeAt(parseKey(key)))
-  }
-
-  /** Git's id: of the blob, of the tree; of a submodule that of its commit. */
-  digest(key: Key): Promise<Uint8Array> {
-    return this.run(() => this.idAt(parseKey(key)))
-  }
-
-  digestSync(key: Key): Uint8Array {
-    return this.runSync(() => this.idAt(parseKey(key)))
-  }
-
-  async *entries(key: Key = '/'): AsyncGenerator<[key: string, kind: EntryKind], void, void> {
-    const pending = pendingBelow(parseKey(key), await this.run(() => this.entriesAt(parseKey(key))))
-    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const { path, kind, isLink } = next
-      yield [keyOf(path), kind]
-      if (kind !== 'dictionary' || isLink) continue
-      pending.push(...pendingBelow(path, await this.run(() => this.entriesAt(path))))
-    }
-  }
-
-  *entriesSync(key: Key = '/'): Generator<[key: string, kind: EntryKind], void, void> {
-    const pending = pendingBelow(
-      parseKey(key),
-      this.runSync(() => this.entriesAt(parseKey(key))),
-    )
-    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const { path, kind, isLink } = next
-      yield [keyOf(path), kind]
-      if (kind !== 'dictionary' || isLink) continue
-      pending.push(
-        ...pendingBelow(
-          path,
-          this.runSync(() => this.entriesAt(path)),
-        ),
-      )
-    }
-  }
-
-  /** The image itself stays mounted. */
-  async disconnect(): Promise<void> {
-    this.disconnectSync()
-  }
-
-  disconnectSync(): void {
-    this.enter()
-    this.connected = false
-  }
-
-  async set(key: Key): Promise<void> {
-    throw refusal(key)
-  }
-
-  setSync(key: Key): void {
-    throw refusal(key)
-  }
-
-  async setPartial(key: Key): Promise<void> {
-    throw refusal(key)
-  }
-
-  setPartialSync(key: Key): void {
-    throw refusal(key)
-  }
-
-  async allocate(key: Key): Promise<void> {
-    throw refusal(key)
-  }
-
-  allocateSync(key: Key): void {
-    throw refusal(key)
-  }
-
-  async remove(key: Key): Promise<void> {
-    throw refusal(key)
-  }
-
-  removeSync(key: Key): void {
-    throw refusal(key)
-  }
-
-  async rename(source: Key): Promise<void> {
-    throw refusal(source)
-  }
-
-  renameSync(source: Key): void {
-    throw refusal(source)
-  }
-
-  async batch(): Promise<BatchResult> {
-    throw refusal('/')
-  }
-
-  batchSync(): BatchResult {
-    throw refusal('/')
-  }
-
-  // Operations
-
-  private *kindAt(segments: readonly string[]): Op<EntryKind | undefined> {
+  protected *kindAt(segments: readonly string[]): Op<EntryKind | undefined> {
     const { entry, dangling } = yield* this.lookUp(segments)
     if (entry === undefined) return dangling === undefined ? undefined : 'value'
     return kindOf(entry)
   }
 
-  private *part(
+  protected *partAt(
     segments: readonly string[],
     { offset = 0, length = Number.POSITIVE_INFINITY }: PartialRange,
   ): Op<Uint8Array> {
@@ -227,12 +69,12 @@ export class DocteurKeyValue implements KeyValueStore {
     return bytes
   }
 
-  private *into(segments: readonly string[], target: Uint8Array): Op<number> {
+  protected *intoAt(segments: readonly string[], target: Uint8Array): Op<number> {
     const content = yield* openContent(this.mounted.image, yield* this.requireValue(segments))
     return yield* content.readAt(0, target)
   }
 
-  private *sizeAt(segments: readonly string[]): Op<number> {
+  protected *sizeAt(segments: readonly string[]): Op<number> {
     const { image } = this.mounted
     const top = yield* this.require(segments)
     let sum = 0
@@ -255,19 +97,14 @@ export class DocteurKeyValue implements KeyValueStore {
     return sum
   }
 
-  private *listAt(segments: readonly string[]): Op<Listing> {
-    const listed = yield* this.entriesAt(segments)
-    return listed.map(({ name, kind }) => [segmentToText(name), kind] as const)
-  }
-
   /** In byte order of the names; git has a directory as if its name ended in a slash. */
-  private *entriesAt(segments: readonly string[]): Op<Below[]> {
+  protected *entriesAt(segments: readonly string[]): Op<readonly StoredEntry[]> {
     const entry = yield* this.require(segments)
     if (kindOf(entry) !== 'dictionary') {
       throw new KeyValueError('DictionaryExpected', keyOf(segments))
     }
     if (entry.type !== 'directory') return []
-    const listed: Below[] = []
+    const listed: StoredEntry[] = []
     for (const { name, type } of (yield* treeOfEntry(this.mounted.image, entry)).entries) {
       const isLink = type === 'symlink'
       const kind = isLink
@@ -278,12 +115,13 @@ export class DocteurKeyValue implements KeyValueStore {
     return listed.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  private *timeAt(segments: readonly string[]): Op<Timestamp> {
+  protected *timeAt(segments: readonly string[]): Op<Timestamp> {
     yield* this.require(segments)
     return Timestamp.fromMs(this.mounted.commit.committer.seconds * 1000)
   }
 
-  private *idAt(segments: readonly string[]): Op<Uint8Array> {
+  /** Git's id: of the blob, of the tree; of a submodule that of its commit. */
+  protected *digestAt(segments: readonly string[]): Op<Uint8Array> {
     return (yield* this.require(segments)).id.slice()
   }
 
@@ -321,56 +159,8 @@ export class DocteurKeyValue implements KeyValueStore {
       }
     }
   }
-
-  // Running operations
-
-  private async run<T>(op: () => Op<T>): Promise<T> {
-    this.enter()
-    return this.runner.read(op())
-  }
-
-  private runSync<T>(op: () => Op<T>): T {
-    this.enter()
-    return this.runner.readSync(op())
-  }
-
-  private enter(): void {
-    if (this.connected) return
-    throw new MisuseError(
-      'UNMOUNTED',
-      'This store was disconnected. Make another with keyValue() to go on.',
-    )
-  }
-}
-
-interface Below {
-  /** A byte string. */
-  readonly name: string
-  readonly kind: EntryKind
-  readonly isLink: boolean
-}
-
-/** The first is to come next, so it stands last. */
-function pendingBelow(path: readonly string[], below: readonly Below[]) {
-  return below.map(({ name, kind, isLink }) => ({ path: [...path, name], kind, isLink })).reverse()
 }
 
 function kindOf({ type }: Pick<Entry, 'type'>): EntryKind {
   return type === 'directory' || type === 'submodule' ? 'dictionary' : 'value'
-}
-
-/** @throws MisuseError `INVALID_ARGUMENT`. */
-function checkRange(offset: number, length: number): void {
-  const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0
-  if (isCount(offset) && (isCount(length) || length === Number.POSITIVE_INFINITY)) return
-  throw new MisuseError(
-    'INVALID_ARGUMENT',
-    `offset ${offset} and length ${length} are no part of a value: give whole numbers of 0 or more.`,
-  )
-}
-
-function refusal(key: Key): KeyValueError {
-  return new KeyValueError('ReadOnly', keyText(key), {
-    hint: 'an image of docteur is never changed: make another, with `caravan git make SOURCE IMAGE`',
-  })
 }

@@ -5,7 +5,7 @@ import { offsetOf } from './content.js'
 import type { Commit } from './format/commit.js'
 import { hexToId, idToHex } from './format/object-id.js'
 import { type Image, type ImageOptions, openImage } from './image.js'
-import type { Entry } from './tree.js'
+import { type Entry, entryFor } from './tree.js'
 
 export interface MountedCommit {
   readonly image: Image
@@ -23,14 +23,7 @@ export function* mountCommit(device: BlockDevice, options: ImageOptions): Op<Mou
   const commit = yield* image.readCommit(id)
   const tree = hexToId(commit.tree, image.header.idSize)
   if (tree === undefined) throw image.wrongKind(id, 'commit', 'commit')
-  const root: Entry = {
-    name: '',
-    mode: 0o040000,
-    type: 'directory',
-    id: tree,
-    offset: -1,
-    size: -1,
-  }
+  const root = entryFor('', 0o040000, tree)
   yield* offsetOf(image, root)
   return { image, id: idToHex(id), commit, root }
 }

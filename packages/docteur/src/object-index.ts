@@ -69,7 +69,9 @@ export class PackIndex implements ObjectIndex {
       bytes.sizeBytes < LARGE &&
       sizeBytes <= HELD_MAX_BYTES &&
       sizeBytes * HELD_SHARE <= bytes.sizeBytes
-    const source = isHeld ? new HeldBytes(begin, yield* bytes.read(begin, sizeBytes)) : bytes
+    const source = isHeld
+      ? new HeldBytes(begin, (yield* bytes.read(begin, sizeBytes)).slice())
+      : bytes
     const fanOut = decodeIndexHead(yield* source.read(begin, INDEX_HEAD_BYTES))
     if (fanOut[255] !== objectCount) {
       throw badIndex(`it has ${fanOut[255]} objects, and the PACK has ${objectCount}`)

@@ -67,8 +67,8 @@ const CHAIN_WORK_MAX = 32
 export class Pack {
   /** By offset. */
   private readonly objects: Shelf<PackObject>
-  /** Offsets of objects that were asked for. */
-  private readonly asked: Shelf<true>
+  /** Offsets of objects that were asked for lately, each at a place of its own choice. */
+  private readonly asked = new Float64Array(ASKED_COUNT).fill(-1)
   private readonly headInflater = new Inflater()
 
   constructor(
@@ -79,7 +79,6 @@ export class Pack {
     private readonly index: () => ObjectIndex,
   ) {
     this.objects = cache.shelf()
-    this.asked = cache.shelf()
   }
 
   /** The object, where it is in memory. */
@@ -87,25 +86,31 @@ export class Pack {
     return this.objects.get(offset)
   }
 
-  /** @throws FormatError for what is damaged; `OBJECT_TOO_LARGE`. */
-  *readObject(offset: number): Op<PackObject> {
+  /**
+   * @param keeps true where it is known to be asked for again.
+   * @throws FormatError for what is damaged; `OBJECT_TOO_LARGE`.
+   */
+  *readObject(offset: number, keeps = false): Op<PackObject> {
     const kept = this.objects.get(offset)
     if (kept !== undefined) return kept
-    const entry = yield* this.readEntry(offset)
+    const entry = this.peekEntry(offset) ?? (yield* this.readEntry(offset))
     if (entry.kind !== undefined) {
       const object = { kind: entry.kind, bytes: yield* this.inflateEntry(offset, entry) }
-      return this.isAskedAgain(offset) ? this.keep(offset, object) : object
+      return keeps || this.isAskedAgain(offset) ? this.keep(offset, object) : object
     }
-    return yield* this.resolve(offset, entry)
+    return yield* this.resolve(offset, entry, keeps)
   }
 
   /** What the entry at an offset within the PACK says of itself. */
   *readEntry(offset: number): Op<PackEntry> {
-    const { begin, end, idSize } = this.settings
-    const room = Math.min(ENTRY_HEADER_MAX_BYTES, end - begin - offset)
-    const bytes =
-      this.bytes.peek(begin + offset, room) ?? (yield* this.bytes.read(begin + offset, room))
-    return decodeEntry(bytes, idSize, offset)
+    const bytes = yield* this.readStream(offset, ENTRY_HEADER_MAX_BYTES)
+    return decodeEntry(bytes, this.settings.idSize, offset)
+  }
+
+  /** {@link readEntry}, where its bytes are in memory. */
+  peekEntry(offset: number): PackEntry | undefined {
+    const bytes = this.peekStream(offset, ENTRY_HEADER_MAX_BYTES)
+    return bytes && decodeEntry(bytes, this.settings.idSize, offset)
   }
 
   /** The deltas between an object and its base, from the headers alone. */
@@ -158,7 +163,13 @@ export class Pack {
     return this.bytes.peek(begin + offset, room) ?? (yield* this.bytes.read(begin + offset, room))
   }
 
-  private *resolve(offset: number, first: PackEntry): Op<PackObject> {
+  /** {@link readStream}, where they are in memory. */
+  private peekStream(offset: number, length: number): Uint8Array | undefined {
+    const { begin, end } = this.settings
+    return this.bytes.peek(begin + offset, Math.max(0, Math.min(length, end - begin - offset)))
+  }
+
+  private *resolve(offset: number, first: PackEntry, keeps: boolean): Op<PackObject> {
     const { objectMaxBytes } = this.settings
     const deltas: { readonly offset: number; readonly entry: PackEntry }[] = []
     const seen = new Set<number>()
@@ -176,7 +187,7 @@ export class Pack {
       at = yield* this.baseOf(at, entry)
       checkLoop(seen, at, entry)
       object = this.objects.get(at)
-      if (object === undefined) entry = yield* this.readEntry(at)
+      if (object === undefined) entry = this.peekEntry(at) ?? (yield* this.readEntry(at))
     }
     let work = 0
     for (let i = deltas.length - 1; i >= 0; i--) {
@@ -189,7 +200,7 @@ export class Pack {
         throw tooLarge(offset, `its deltas make ${work} bytes or more`, objectMaxBytes)
       }
       object = { kind: object.kind, bytes: applyDelta(object.bytes, delta, deltaAt) }
-      if (i > 0 || this.isAskedAgain(offset)) this.keep(deltaAt, object)
+      if (i > 0 || keeps || this.isAskedAgain(offset)) this.keep(deltaAt, object)
     }
     return object
   }
@@ -208,8 +219,9 @@ export class Pack {
    * of all files would push out the bases that it needs.
    */
   private isAskedAgain(offset: number): boolean {
-    if (this.asked.get(offset) === true) return true
-    this.asked.keep(offset, true, ASKED_COST_BYTES)
+    const place = offset % ASKED_COUNT
+    if (this.asked[place] === offset) return true
+    this.asked[place] = offset
     return false
   }
 
@@ -235,7 +247,7 @@ export class Pack {
     this.checkSize(offset, size)
     // What zlib needs at most. Others may need more: then it is asked for again.
     for (let want = size + (size >> 10) + 64; ; want *= 2) {
-      const input = yield* this.readStream(start, want)
+      const input = this.peekStream(start, want) ?? (yield* this.readStream(start, want))
       const inflated = inflate(input, size)
       if (typeof inflated === 'object') return inflated.bytes
       if (inflated !== undefined) throw badStream(offset, inflated)
@@ -249,7 +261,8 @@ export class Pack {
   }
 }
 
-const ASKED_COST_BYTES = 120
+/** A prime, so that offsets come to lie apart. */
+const ASKED_COUNT = 4093
 
 /** What an object in the cache costs beside its bytes. */
 const OBJECT_COST_BYTES = 160

@@ -40,7 +40,7 @@ export function resolveNow(image: Image, root: Entry, names: readonly string[]):
   let entry: Entry | undefined = root
   for (let i = 0; i < names.length; i++) {
     if (entry === undefined || entry.type !== 'directory') return undefined
-    entry = peekTreeOf(image, entry)?.byName.get(names[i] as string)
+    entry = peekTreeOf(image, entry)?.find(names[i] as string)
   }
   return entry
 }
@@ -75,7 +75,7 @@ export function* resolvePath(
       continue
     }
     const tree = yield* treeOfEntry(image, here)
-    const entry = tree.byName.get(name)
+    const entry = tree.find(name)
     if (entry === undefined) throw new FsError('ENOENT')
     if (entry.type !== 'symlink' || (pending.length === 0 && !followsLast)) {
       way.push(entry)

@@ -1,32 +1,45 @@
 /** Tree: a directory of the image, decoded, with its entries by name. */
 
 import type { IdSize } from './format/object-id.js'
-import { decodeTree, type TreeEntry } from './format/tree-object.js'
+import { decodeTree, TreeEntry } from './format/tree-object.js'
 
 /** An entry, and what was learned of its object since. */
-export interface Entry extends TreeEntry {
+export class Entry extends TreeEntry {
   /** Where its object begins in the PACK; -1 while nobody has asked. */
-  offset: number
+  offset = -1
   /** Bytes of its content; -1 while nobody has asked. */
-  size: number
+  size = -1
 }
 
-export interface Tree {
-  /** In git's order. */
-  readonly entries: readonly Entry[]
-  /** Of two entries with one name the first. */
-  readonly byName: ReadonlyMap<string, Entry>
-  /** What it takes in memory, about. */
-  readonly costBytes: number
+/** An entry that stands in no tree. */
+export function entryFor(name: string, mode: number, id: Uint8Array): Entry {
+  return new Entry(name, mode, id, 0, id.length as IdSize)
 }
 
 const ENTRY_COST_BYTES = 220
 
-export function treeOf(bytes: Uint8Array, idSize: IdSize, id: string): Tree {
-  const entries = decodeTree(bytes, idSize, id).map(
-    ({ name, mode, type, id }): Entry => ({ name, mode, type, id, offset: -1, size: -1 }),
-  )
-  const byName = new Map<string, Entry>()
-  for (const entry of entries) if (!byName.has(entry.name)) byName.set(entry.name, entry)
-  return { entries, byName, costBytes: bytes.length + entries.length * ENTRY_COST_BYTES + 200 }
+export class Tree {
+  /** In git's order. */
+  readonly entries: readonly Entry[]
+  /** What it takes in memory, about. */
+  readonly costBytes: number
+  private names: ReadonlyMap<string, Entry> | undefined
+
+  /** @param id in hexadecimal, for messages. @throws FormatError `BAD_TREE`. */
+  constructor(bytes: Uint8Array, idSize: IdSize, id: string) {
+    this.entries = decodeTree(bytes, idSize, id, Entry)
+    this.costBytes = bytes.length + this.entries.length * ENTRY_COST_BYTES + 200
+  }
+
+  /** Of two entries with one name the first. */
+  find(name: string): Entry | undefined {
+    this.names ??= byName(this.entries)
+    return this.names.get(name)
+  }
+}
+
+function byName(entries: readonly Entry[]): ReadonlyMap<string, Entry> {
+  const names = new Map<string, Entry>()
+  for (const entry of entries) if (!names.has(entry.name)) names.set(entry.name, entry)
+  return names
 }

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemProgram } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
-import { Docteur, verifyImageSync } from '../src/index.js'
+import { Docteur, type GitFile, verifyImageSync } from '../src/index.js'
 import { makeImage, nodePlatform } from '../src/node/index.js'
 import {
   commitFiles,
@@ -146,6 +146,21 @@ describe.each(sources)('an image of %s', (_, make, init) => {
         expect(Buffer.compare(readFileSync(host), fs.readFileSync(path))).toBe(0)
       } else expect(existsSync(host)).toBe(true)
     }
+    // The same in the order of the PACK, all at once or below a directory; by promises, too.
+    const hashOf = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex')
+    const contents = (files: readonly GitFile[]) =>
+      new Map(files.map(({ path, mode, id, bytes }) => [path, `${mode} ${id} ${hashOf(bytes)}`]))
+    const byPath = new Map(
+      entries.flatMap(({ path, type, mode, id }) =>
+        type === 'file' ? [[path, `${mode} ${id} ${hashOf(fs.readFileSync(path))}`] as const] : [],
+      ),
+    )
+    expect(contents([...fs.filesSync()])).toEqual(byPath)
+    const directory = entries.find(({ type }) => type === 'directory')?.path ?? '/'
+    const below: GitFile[] = []
+    for await (const file of fs.files(directory)) below.push(file)
+    const paths = [...byPath].filter(([path]) => path.startsWith(`${directory}/`))
+    expect(contents(below)).toEqual(new Map(paths))
   }, 60_000)
 })
 

@@ -4,14 +4,16 @@
 export type IdSize = 20 | 32
 
 export function idToHex(bytes: Uint8Array, start = 0, size = bytes.length - start): string {
-  let hex = ''
+  // In one call: a concatenation byte by byte leaves a string behind for each.
+  const digits: number[] = []
   for (let i = start; i < start + size; i++) {
-    hex += HEX[bytes[i] as number]
+    const byte = bytes[i] as number
+    digits.push(HEX.charCodeAt(byte >> 4), HEX.charCodeAt(byte & 15))
   }
-  return hex
+  return String.fromCharCode(...digits)
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const HEX = '0123456789abcdef'
 
 /** `undefined` where it is no whole id in hexadecimal. */
 export function hexToId(hex: string, size: IdSize): Uint8Array | undefined {

@@ -6,19 +6,10 @@
  */
 
 import { byteString, FormatError } from '@caravan/core'
-import type { IdSize } from './object-id.js'
+import { type IdSize, idToHex } from './object-id.js'
 
 /** What the mode of an entry says that it is. */
 export type TreeEntryType = 'file' | 'directory' | 'symlink' | 'submodule' | 'unknown'
-
-export interface TreeEntry {
-  /** A byte string: git takes any bytes but `/` and zero. */
-  readonly name: string
-  /** As it stands there: `0o100644`, `0o100755`, `0o120000`, `0o160000`, `0o40000`. */
-  readonly mode: number
-  readonly type: TreeEntryType
-  readonly id: Uint8Array
-}
 
 const TYPE_MASK = 0o170000
 
@@ -28,6 +19,31 @@ const TYPES: ReadonlyMap<number, TreeEntryType> = new Map([
   [0o120000, 'symlink'],
   [0o160000, 'submodule'],
 ])
+
+export class TreeEntry {
+  readonly type: TreeEntryType
+
+  /** @param ids where the raw id lies, from `idStart` on: it is no array of its own until it is asked for. */
+  constructor(
+    /** A byte string: git takes any bytes but `/` and zero. */
+    readonly name: string,
+    /** As it stands there: `0o100644`, `0o100755`, `0o120000`, `0o160000`, `0o40000`. */
+    readonly mode: number,
+    private readonly ids: Uint8Array,
+    private readonly idStart: number,
+    private readonly idSize: IdSize,
+  ) {
+    this.type = TYPES.get(mode & TYPE_MASK) ?? 'unknown'
+  }
+
+  get id(): Uint8Array {
+    return this.ids.subarray(this.idStart, this.idStart + this.idSize)
+  }
+
+  get idHex(): string {
+    return idToHex(this.ids, this.idStart, this.idSize)
+  }
+}
 
 /** Modes that git writes, or once wrote. */
 export const KNOWN_MODES: readonly number[] = [
@@ -40,10 +56,16 @@ const MODE_DIGITS_MAX = 7
 
 /**
  * @param id of the tree, in hexadecimal, for messages.
+ * @param Kind what its entries are to be.
  * @throws FormatError `BAD_TREE`.
  */
-export function decodeTree(bytes: Uint8Array, idSize: IdSize, id: string): TreeEntry[] {
-  const entries: TreeEntry[] = []
+export function decodeTree<E extends TreeEntry>(
+  bytes: Uint8Array,
+  idSize: IdSize,
+  id: string,
+  Kind: new (...parts: ConstructorParameters<typeof TreeEntry>) => E,
+): E[] {
+  const entries: E[] = []
   for (let at = 0; at < bytes.length; ) {
     let mode = 0
     const start = at
@@ -60,12 +82,7 @@ export function decodeTree(bytes: Uint8Array, idSize: IdSize, id: string): TreeE
     if (end === -1 || end + 1 + idSize > bytes.length) {
       throw bad(id, at, 'it ends within an entry')
     }
-    entries.push({
-      name: byteString(bytes, at + 1, end),
-      mode,
-      type: TYPES.get(mode & TYPE_MASK) ?? 'unknown',
-      id: bytes.subarray(end + 1, end + 1 + idSize),
-    })
+    entries.push(new Kind(byteString(bytes, at + 1, end), mode, bytes, end + 1, idSize))
     at = end + 1 + idSize
   }
   return entries

@@ -162,7 +162,8 @@ class Said {
   get words(): string {
     this.take(this.line.trim())
     this.line = ''
-    const failures = this.lines.filter((line) => FAILURE.test(line))
+    // Also what is no error of git's own: why a key was refused is said by ssh, before git says less.
+    const failures = this.lines.filter((line) => !ASIDE.test(line))
     const told = failures.length > 0 ? failures : this.lines
     return told.map((line) => line.replace(FAILURE, '')).join('; ')
   }
@@ -184,7 +185,9 @@ class Said {
   }
 }
 
-const FAILURE = /^(fatal|error): |^(?=ssh: )/
+const FAILURE = /^(fatal|error): /
+/** What was not in the way. */
+const ASIDE = /^(warning|hint): /
 
 /** Lines that are passed on at most: the last ones say why. */
 const WORDS_MAX = 8

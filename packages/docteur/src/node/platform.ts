@@ -4,28 +4,34 @@ import { createHash } from 'node:crypto'
 import { crc32, inflateSync } from 'node:zlib'
 import { type Inflate, inflate as portable } from '../inflate/inflate.js'
 import type { Platform } from '../platform.js'
+import { ENGINE_MAX_BYTES, InflateEngine } from './inflate-engine.js'
 
-/** Below this a call into zlib takes longer than plain JavaScript (decision 0020). */
-const SMALL_BYTES = 600
+const engine = InflateEngine.make()
+
+const inflate: Inflate = (input, sizeBytes) => {
+  const inflated =
+    engine !== undefined && sizeBytes <= ENGINE_MAX_BYTES
+      ? engine.inflate(input, sizeBytes)
+      : inflateAlone(input, sizeBytes)
+  // Plain JavaScript says what is wrong, and tells an end of the input from damage.
+  return inflated ?? portable(input, sizeBytes)
+}
 
 /** zlib takes no smaller buffer. */
 const CHUNK_BYTES_MIN = 64
 
-const inflate: Inflate = (input, sizeBytes) => {
-  if (sizeBytes < SMALL_BYTES) return portable(input, sizeBytes)
+/** By a stream of its own. */
+const inflateAlone: Inflate = (input, sizeBytes) => {
   try {
     const { buffer, engine } = inflateSync(input, {
       chunkSize: Math.max(sizeBytes, CHUNK_BYTES_MIN),
-      maxOutputLength: sizeBytes,
+      maxOutputLength: Math.max(sizeBytes, 1),
       info: true,
     }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } }
-    if (buffer.length !== sizeBytes) {
-      return `it holds ${buffer.length} bytes, and its header tells ${sizeBytes}`
-    }
+    if (buffer.length !== sizeBytes) return undefined
     return { bytes: buffer, inputBytes: engine.bytesWritten }
   } catch {
-    // Plain JavaScript says what is wrong, and tells an end of the input from damage.
-    return portable(input, sizeBytes)
+    return undefined
   }
 }
 

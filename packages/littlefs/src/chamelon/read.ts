@@ -1,8 +1,8 @@
 /** Reading the tree of a chamelon volume. */
 
 import {
+  checkRange,
   digestDictionary,
-  type EntryKind,
   type HashFunction,
   KeyValueError,
   keyOf,
@@ -11,10 +11,8 @@ import {
   type PartialRange,
   plain,
   segmentToBytes,
-  segmentToText,
   type Timestamp,
 } from '@caravan/core'
-import { checkRange } from '../key-value/read.js'
 import type { Layout } from '../volume.js'
 import { planRead } from './skip-list.js'
 import type { ChamelonDictionary, ChamelonNode, ChamelonValue } from './tree.js'
@@ -122,20 +120,4 @@ export function* digestOf(
   }
   known.set(node, digest)
   return digest
-}
-
-export function listingOf({ children }: ChamelonDictionary): (readonly [string, EntryKind])[] {
-  return [...children].map(([name, { kind }]) => [segmentToText(name), kind] as const)
-}
-
-/** Depth first, a dictionary before what is in it. */
-export function* entriesBelow(
-  dictionary: ChamelonDictionary,
-  path: readonly string[],
-): Generator<{ path: string[]; node: ChamelonNode }, void, void> {
-  for (const [name, node] of dictionary.children) {
-    const below = [...path, name]
-    yield { path: below, node }
-    if (node.kind === 'dictionary') yield* entriesBelow(node, below)
-  }
 }

@@ -7,23 +7,18 @@
  */
 
 import {
-  type BatchResult,
   type BlockDevice,
   type EntryKind,
   FormatError,
   type Geometry,
   type HashFunction,
-  type Key,
-  KeyValueError,
-  type KeyValueStore,
-  keyOf,
-  keyText,
   MisuseError,
   type Op,
   type PartialRange,
-  parseKey,
+  ReadOnlyStore,
   run,
   runSync,
+  type StoredEntry,
   sha256,
   type Timestamp,
   withBlockSize,
@@ -33,10 +28,8 @@ import type { Layout } from '../volume.js'
 import { type ChamelonLog, decodeLog } from './log.js'
 import {
   digestOf,
-  entriesBelow,
   findNode,
   lastModifiedOf,
-  listingOf,
   readNode,
   requireDictionaryAt,
   requireNode,
@@ -64,15 +57,16 @@ interface Contents {
 /** Blocks read in one request while logs are looked for. */
 const SCAN_BLOCKS = 64
 
-export class ChamelonVolume implements KeyValueStore {
-  private connected = true
+export class ChamelonVolume extends ReadOnlyStore {
   private readonly digests = new WeakMap<ChamelonNode, Uint8Array>()
 
   private constructor(
-    private readonly device: BlockDevice,
+    device: BlockDevice,
     private readonly contents: Contents,
     private readonly hash: HashFunction,
-  ) {}
+  ) {
+    super({ read: (op) => run(op, device), readSync: (op) => runSync(op, device) }, WORDS)
+  }
 
   /** @throws FormatError `NOT_CHAMELON`; DeviceError. */
   static async mount(device: BlockDevice, options: ChamelonOptions = {}): Promise<ChamelonVolume> {
@@ -119,165 +113,47 @@ export class ChamelonVolume implements KeyValueStore {
     return this.contents.layout.blockCount
   }
 
-  async exists(key: Key): Promise<EntryKind | undefined> {
-    return this.existsSync(key)
+  // biome-ignore-start lint/correctness/useYield: the tree is in memory.
+  protected *kindAt(segments: readonly string[]): Op<EntryKind | undefined> {
+    return findNode(this.contents.root, segments)?.kind
   }
 
-  existsSync(key: Key): EntryKind | undefined {
-    this.enter()
-    return findNode(this.contents.root, parseKey(key))?.kind
+  protected *sizeAt(segments: readonly string[]): Op<number> {
+    return sizeOf(requireNode(this.contents.root, segments))
   }
 
-  async get(key: Key): Promise<Uint8Array> {
-    return this.getPartial(key, {})
+  protected *entriesAt(segments: readonly string[]): Op<readonly StoredEntry[]> {
+    const { children } = requireDictionaryAt(this.contents.root, segments)
+    return [...children].map(([name, { kind }]) => ({ name, kind }))
   }
 
-  getSync(key: Key): Uint8Array {
-    return this.getPartialSync(key, {})
+  protected *timeAt(segments: readonly string[]): Op<Timestamp | undefined> {
+    return lastModifiedOf(requireNode(this.contents.root, segments))
+  }
+  // biome-ignore-end lint/correctness/useYield: the tree is in memory.
+
+  protected partAt(segments: readonly string[], range: PartialRange): Op<Uint8Array> {
+    const { layout, root } = this.contents
+    return readNode(layout, requireValueAt(root, segments), range)
   }
 
-  async getPartial(key: Key, range: PartialRange): Promise<Uint8Array> {
-    const value = requireValueAt(this.enter(), parseKey(key))
-    return run(readNode(this.contents.layout, value, range), this.device)
+  protected *intoAt(segments: readonly string[], target: Uint8Array): Op<number> {
+    const bytes = yield* this.partAt(segments, { length: target.length })
+    target.set(bytes)
+    return bytes.length
   }
 
-  getPartialSync(key: Key, range: PartialRange): Uint8Array {
-    const value = requireValueAt(this.enter(), parseKey(key))
-    return runSync(readNode(this.contents.layout, value, range), this.device)
-  }
-
-  async getInto(key: Key, target: Uint8Array): Promise<number> {
-    return copyInto(await this.getPartial(key, { length: target.length }), target)
-  }
-
-  getIntoSync(key: Key, target: Uint8Array): number {
-    return copyInto(this.getPartialSync(key, { length: target.length }), target)
-  }
-
-  async size(key: Key): Promise<number> {
-    return this.sizeSync(key)
-  }
-
-  sizeSync(key: Key): number {
-    return sizeOf(requireNode(this.enter(), parseKey(key)))
-  }
-
-  async list(key: Key): Promise<(readonly [name: string, kind: EntryKind])[]> {
-    return this.listSync(key)
-  }
-
-  listSync(key: Key): (readonly [name: string, kind: EntryKind])[] {
-    return listingOf(requireDictionaryAt(this.enter(), parseKey(key)))
-  }
-
-  async lastModified(key: Key): Promise<Timestamp | undefined> {
-    return this.lastModifiedSync(key)
-  }
-
-  lastModifiedSync(key: Key): Timestamp | undefined {
-    return lastModifiedOf(requireNode(this.enter(), parseKey(key)))
-  }
-
-  async digest(key: Key): Promise<Uint8Array> {
-    return (await run(this.digestAt(key), this.device)).slice()
-  }
-
-  digestSync(key: Key): Uint8Array {
-    return runSync(this.digestAt(key), this.device).slice()
-  }
-
-  private digestAt(key: Key): Op<Uint8Array> {
-    const node = requireNode(this.enter(), parseKey(key))
-    return digestOf(this.contents.layout, node, this.hash, this.digests)
-  }
-
-  async *entries(key: Key = '/'): AsyncGenerator<[key: string, kind: EntryKind], void, void> {
-    yield* this.entriesSync(key)
-  }
-
-  *entriesSync(key: Key = '/'): Generator<[key: string, kind: EntryKind], void, void> {
-    const segments = parseKey(key)
-    const top = requireDictionaryAt(this.enter(), segments)
-    for (const { path, node } of entriesBelow(top, segments)) yield [keyOf(path), node.kind]
-  }
-
-  async disconnect(): Promise<void> {
-    this.disconnectSync()
-  }
-
-  disconnectSync(): void {
-    this.enter()
-    this.connected = false
-  }
-
-  async set(key: Key): Promise<void> {
-    throw refusal(key)
-  }
-
-  setSync(key: Key): void {
-    throw refusal(key)
-  }
-
-  async setPartial(key: Key): Promise<void> {
-    throw refusal(key)
-  }
-
-  setPartialSync(key: Key): void {
-    throw refusal(key)
-  }
-
-  async allocate(key: Key): Promise<void> {
-    throw refusal(key)
-  }
-
-  allocateSync(key: Key): void {
-    throw refusal(key)
-  }
-
-  async remove(key: Key): Promise<void> {
-    throw refusal(key)
-  }
-
-  removeSync(key: Key): void {
-    throw refusal(key)
-  }
-
-  async rename(source: Key): Promise<void> {
-    throw refusal(source)
-  }
-
-  renameSync(source: Key): void {
-    throw refusal(source)
-  }
-
-  async batch(): Promise<BatchResult> {
-    throw refusal('/')
-  }
-
-  batchSync(): BatchResult {
-    throw refusal('/')
-  }
-
-  private enter(): ChamelonDictionary {
-    if (this.connected) return this.contents.root
-    throw new MisuseError(
-      'UNMOUNTED',
-      'This volume was disconnected. Mount the device again to use it.',
-    )
+  protected *digestAt(segments: readonly string[]): Op<Uint8Array> {
+    const { layout, root } = this.contents
+    const node = requireNode(root, segments)
+    return (yield* digestOf(layout, node, this.hash, this.digests)).slice()
   }
 }
 
-/** What anybody is told who asks chamelon's volume to change. */
-const CONVERT_FIRST =
-  'a volume of chamelon is never changed in place: make a littlefs image of it first, with `caravan convert IMAGE NEW`'
-
-function refusal(key: Key): KeyValueError {
-  return new KeyValueError('ReadOnly', keyText(key), { hint: CONVERT_FIRST })
-}
-
-function copyInto(bytes: Uint8Array, target: Uint8Array): number {
-  target.set(bytes)
-  return bytes.length
+const WORDS = {
+  whenChanged:
+    'a volume of chamelon is never changed in place: make a littlefs image of it first, with `caravan convert IMAGE NEW`',
+  whenDisconnected: 'This volume was disconnected. Mount the device again to use it.',
 }
 
 function viewOf(device: BlockDevice, blockSize: number | undefined): BlockDevice {

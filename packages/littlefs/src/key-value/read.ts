@@ -1,10 +1,10 @@
 /** What a store reads, as operations. */
 
 import {
+  checkRange,
   type EntryKind,
   KeyValueError,
   keyOf,
-  MisuseError,
   type Op,
   type PartialRange,
   segmentToText,
@@ -63,16 +63,6 @@ export function* readValue(
   const bytes = new Uint8Array(end - offset)
   yield* view.readAt(offset, bytes)
   return bytes
-}
-
-/** @throws MisuseError `INVALID_ARGUMENT`. */
-export function checkRange(offset: number, length: number): void {
-  const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0
-  if (isCount(offset) && (isCount(length) || length === Number.POSITIVE_INFINITY)) return
-  throw new MisuseError(
-    'INVALID_ARGUMENT',
-    `offset ${offset} and length ${length} are no part of a value: give whole numbers of 0 or more.`,
-  )
 }
 
 export function* readValueInto(
