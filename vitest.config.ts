@@ -20,6 +20,11 @@ export default defineConfig({
       'bench/*.test.ts',
       'examples/*/*.test.ts',
     ],
+    // littlefs with as little memory for its caches as this says: docs/memory.md.
+    setupFiles:
+      process.env.CARAVAN_MEMORY_BUDGET === undefined
+        ? []
+        : ['packages/littlefs/test/least-budget.setup.ts'],
     maxWorkers: 2,
     minWorkers: 1,
     // Far above what a test takes: these catch what hangs.

@@ -103,7 +103,8 @@ function* expandSuperblock(
   state: PairState,
   splits: SplitOff[],
 ): Op<MetadataPair | undefined> {
-  const usedBlocks = yield* volume.countUsedBlocks()
+  yield* volume.findFreeBlocks()
+  const usedBlocks = yield* volume.measureUse()
   const { blockCount } = volume.layout
   if (blockCount - usedBlocks <= Math.floor(blockCount / 8)) return undefined
   const superblock = state.contents[0]

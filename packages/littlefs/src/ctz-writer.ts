@@ -74,7 +74,7 @@ export class CtzWriter {
 
   /** A new file from its beginning. */
   static fresh(volume: Volume, own: Set<number>): CtzWriter {
-    return new CtzWriter(volume, new FileBlocks(0, -1), 0, own)
+    return new CtzWriter(volume, new FileBlocks(0, -1, volume.layout.ledger), 0, own)
   }
 
   /** A new version of a file, equal to the old one up to `position`, which is within it. */

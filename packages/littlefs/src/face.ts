@@ -9,6 +9,8 @@ export function schedulerHooks(volume: Volume) {
   return {
     beginRead: () => volume.allocator.beginRead(),
     endRead: (reader: number) => volume.allocator.endRead(reader),
+    beginChange: () => volume.beginChange(),
+    endChange: () => volume.endChange(),
     trim: () => volume.trimCaches(),
     leave: () => volume.dropCaches(),
   }

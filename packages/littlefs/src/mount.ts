@@ -9,7 +9,7 @@ import { FormatError, type Geometry, MisuseError, type Op } from '@caravan/core'
 import { hasChamelonLimits, recogniseChamelon } from './chamelon/recognise.js'
 import { type Crc32, crc32 as portableCrc32 } from './format/crc32.js'
 import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
-import type { BlockPair, LogRules } from './format/metadata-log.js'
+import type { BlockPair, LogRules, LogSummary } from './format/metadata-log.js'
 import {
   ATTR_MAX_DEFAULT,
   BLOCK_SIZE_MIN_BYTES,
@@ -22,6 +22,7 @@ import {
 } from './format/superblock.js'
 import { TAG_LENGTH_MAX, TagType } from './format/tag.js'
 import { TIME_DIALECTS, type TimeDialect } from './format/time-attribute.js'
+import { MemoryLedger } from './memory-ledger.js'
 import { isSamePair, type MetadataPair, readMetadataPair } from './metadata-pair.js'
 import { TimeKeeper } from './time-keeper.js'
 import {
@@ -111,7 +112,16 @@ export function* mountVolume(
   let rootRevision = 0
   let seed = 0
   let globalState: GlobalState = ZERO_STATE
+  const { memoryBudget = MEMORY_BUDGET_DEFAULT_BYTES } = options
+  if (!(memoryBudget >= 0)) {
+    throw new MisuseError(
+      'INVALID_ARGUMENT',
+      `memoryBudget is ${memoryBudget}: give a number of bytes, 0 for the least.`,
+    )
+  }
   const walked: MetadataPair[] = []
+  let walkedBytes = 0
+  const times = new SeenTimes()
   const cycle = new CycleDetector()
 
   let next: BlockPair | undefined = FIRST_PAIR
@@ -133,14 +143,24 @@ export function* mountVolume(
       globalState = xorStates(globalState, pair.summary.globalDelta)
     }
     seed = Math.imul(seed, 31) ^ pair.summary.crcFold
-    walked.push(pair)
+    times.add(pair.summary)
+    walkedBytes += pair.memoryBytes
+    // What does not fit is read again when it is wanted.
+    if (walked.length === 0 || walkedBytes < memoryBudget) walked.push(pair)
     next = pair.summary.tail
     if (next !== undefined) cycle.check(next)
   }
   if (superblock === undefined) throw noSuperblock(0)
 
   const volume = new Volume({
-    layout: { blockSize, blockCount, heldBlockCount: geometry.blockCount, readSize, progSize },
+    layout: {
+      blockSize,
+      blockCount,
+      heldBlockCount: geometry.blockCount,
+      readSize,
+      progSize,
+      ledger: new MemoryLedger(),
+    },
     limits: effectiveLimits(superblock, limits),
     superblock,
     root,
@@ -148,10 +168,10 @@ export function* mountVolume(
     rootRevision,
     seed,
     crc32,
-    times: timeKeeper(timeOptions, walked, effectiveLimits(superblock, limits).attrMax),
+    times: timeKeeper(timeOptions, times, effectiveLimits(superblock, limits).attrMax),
     readOnly: options.readOnly ?? false,
     ...writerSettings(options, blockSize, effectiveLimits(superblock, limits)),
-    memoryBudget: options.memoryBudget ?? MEMORY_BUDGET_DEFAULT_BYTES,
+    memoryBudget,
   })
   for (const pair of walked) {
     // What was read before the version was known was judged by another one's rules.
@@ -313,29 +333,30 @@ function checkTimes(times: string): void {
   )
 }
 
-function timeKeeper(
-  { times, now }: TimeOptions,
-  pairs: readonly MetadataPair[],
-  attrMax: number,
-): TimeKeeper {
+/** What the metadata pairs tell of the times that they hold. */
+class SeenTimes {
+  private readonly counts = new Map<TimeDialect, number>()
+  creationBytes: number | undefined
+
+  add({ timeDialect, creationBytes }: LogSummary): void {
+    this.creationBytes ??= creationBytes
+    if (timeDialect === undefined) return
+    this.counts.set(timeDialect, (this.counts.get(timeDialect) ?? 0) + 1)
+  }
+
+  /** The dialect that most metadata pairs have. */
+  get dialect(): TimeDialect | undefined {
+    return [...this.counts].sort(([, a], [, b]) => b - a)[0]?.[0]
+  }
+}
+
+function timeKeeper({ times, now }: TimeOptions, seen: SeenTimes, attrMax: number): TimeKeeper {
   if (times === 'none') return new TimeKeeper(now, undefined, 0, attrMax)
-  const creationBytes = pairs.find(({ summary }) => summary.creationBytes !== undefined)?.summary
-    .creationBytes
-  const dialect = times === 'auto' ? usedDialect(pairs) : times
+  const { creationBytes } = seen
   return new TimeKeeper(
     now,
-    dialect,
+    times === 'auto' ? seen.dialect : times,
     creationBytes === 4 || creationBytes === 8 ? creationBytes : 0,
     attrMax,
   )
-}
-
-/** The dialect that most metadata pairs have. */
-function usedDialect(pairs: readonly MetadataPair[]): TimeDialect | undefined {
-  const counts = new Map<TimeDialect, number>()
-  for (const { summary } of pairs) {
-    const { timeDialect } = summary
-    if (timeDialect !== undefined) counts.set(timeDialect, (counts.get(timeDialect) ?? 0) + 1)
-  }
-  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0]
 }

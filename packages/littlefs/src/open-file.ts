@@ -9,6 +9,7 @@
  */
 
 import { FsError, type Op } from '@caravan/core'
+import type { BlockSet } from './block-set.js'
 import { CtzWriter, type Tail } from './ctz-writer.js'
 import { findBlock } from './file-blocks.js'
 import { copyInline, fileBlocksOf, planKnown, readBlocksAt } from './file-read.js'
@@ -84,9 +85,16 @@ export class OpenFile {
     return this.writer === undefined ? size : Math.max(size, this.writer.position)
   }
 
-  /** Blocks that this handle needs whatever the tree says. */
-  neededBlocks(): Op<Iterable<number>> {
-    return this.own.withThoseOf(this.view)
+  /** Adds the blocks that this handle needs whatever the tree says. */
+  addNeededTo(used: BlockSet): Op<void> {
+    return this.own.addTo(used, this.view)
+  }
+
+  /** Lets go of what can be read again. */
+  forgetCaches(): void {
+    this.kept = undefined
+    if (this.isUnsettled || this.isBusy || this.view.kind === 'inline') return
+    this.view.blocks.forget()
   }
 
   /** @throws FsError `EINVAL` for a position that no file can have. */

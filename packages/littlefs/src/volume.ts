@@ -9,14 +9,22 @@
 
 import { FormatError, FsError, KeyValueError, MisuseError, type Op } from '@caravan/core'
 import { Allocator, noSpace } from './allocator.js'
-import type { BlockSet } from './block-set.js'
+import { BlockSet } from './block-set.js'
 import type { Directory } from './directory.js'
-import { CommitEncoder } from './format/commit-encoder.js'
+import type { FileBlocks } from './file-blocks.js'
+import { fileBlocksOf } from './file-read.js'
+import { CommitEncoder, encodedSize } from './format/commit-encoder.js'
 import type { Crc32 } from './format/crc32.js'
 import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
-import type { BlockPair, LogRules } from './format/metadata-log.js'
+import {
+  type BlockPair,
+  type EntryContent,
+  type LogRules,
+  TAG_SIZE_BYTES,
+} from './format/metadata-log.js'
 import type { Superblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
+import type { MemoryLedger } from './memory-ledger.js'
 import {
   type Entry,
   isSamePair,
@@ -33,7 +41,7 @@ import { findUsedBlocks } from './traverse.js'
 import type { TreeBuilder } from './tree-builder.js'
 import { VerifiedProg } from './verified-prog.js'
 
-/** Where bytes are: sizes in bytes. */
+/** Where bytes are, and what is kept of them: sizes in bytes. */
 export interface Layout {
   readonly blockSize: number
   readonly blockCount: number
@@ -41,6 +49,8 @@ export interface Layout {
   readonly heldBlockCount: number
   readonly readSize: number
   readonly progSize: number
+  /** Counts what files keep in memory. */
+  readonly ledger: MemoryLedger
 }
 
 /** Longest name, largest file and attribute in bytes. */
@@ -85,8 +95,26 @@ export interface MovedPair {
   readonly before: BlockPair
 }
 
+/** A walk over pairs. */
+export interface Visit {
+  /**
+   * Lets go of the pairs that were read since it began, but for one: where memory is short, and no
+   * other operation runs that might have them.
+   */
+  release(kept?: MetadataPair): void
+}
+
 /** Blocks' buffers that are kept for the next use. */
 const BUFFERS_MAX = 64
+
+/** How much of the memory budget the map of free blocks may take. */
+const FREE_MAP_SHARE = 1 / 4
+
+/** How much of it may go to buffers that are kept. */
+const BUFFERS_SHARE = 1 / 16
+
+/** How much of it files may have for lists and for what they read last, where memory is short. */
+const LEDGER_SHARE = 1 / 8
 
 export class Volume implements WriterSettings {
   layout: Layout
@@ -119,9 +147,14 @@ export class Volume implements WriterSettings {
   /** Worn pairs that stayed where they are for want of room in those that lead to them. */
   readonly crowded: MetadataPair[] = []
 
-  readonly pairs = new PairCache()
+  readonly pairs: PairCache
   private readonly buffers: Uint8Array[] = []
+  private readonly buffersMax: number
+  /** Made when memory is short. */
+  private logEncoder: CommitEncoder | undefined
   private changing = false
+  /** Changes that go by promises, from the first look at what they change. */
+  private runningChanges = 0
   private failure: unknown
   /** True once a commit failed that the device may yet have: what state it says is to be read anew. */
   private stateIsUnknown = false
@@ -138,6 +171,8 @@ export class Volume implements WriterSettings {
     this.blockCycles = state.blockCycles
     this.readOnly = state.readOnly
     this.memoryBudget = state.memoryBudget
+    const buffersBytes = this.memoryBudget * BUFFERS_SHARE
+    this.buffersMax = Math.min(BUFFERS_MAX, Math.floor(buffersBytes / this.layout.blockSize))
     this.rules = {
       progSize: state.layout.progSize,
       crc32: state.crc32,
@@ -146,6 +181,10 @@ export class Volume implements WriterSettings {
     this.state = new StateKeeper(state.globalState)
     this.encoder = new CommitEncoder(state.layout.blockSize, state.layout.progSize, state.crc32)
     this.verifiedProg = new VerifiedProg(state.layout)
+    this.pairs = new PairCache({
+      encode: (contents) => this.encodeLog(contents),
+      timesLost: () => this.times.forget(),
+    })
     this.allocator = new Allocator(
       Math.min(state.layout.blockCount, state.layout.heldBlockCount),
       state.seed,
@@ -185,6 +224,70 @@ export class Volume implements WriterSettings {
   findPair(blocks: BlockPair): MetadataPair | undefined {
     const { blockCount } = this.layout
     return blocks[0] < blockCount && blocks[1] < blockCount ? this.pairs.find(blocks) : undefined
+  }
+
+  /** True while the caches take less than they may. */
+  get hasRoom(): boolean {
+    return this.cachedBytes < this.memoryBudget
+  }
+
+  private get cachedBytes(): number {
+    const { pairs, allocator, layout } = this
+    return pairs.memoryBytes + allocator.memoryBytes + layout.ledger.bytes
+  }
+
+  /** What the entries of a pair hold: decoded for the moment where there is no room to keep them. */
+  contentsOf(pair: MetadataPair): readonly EntryContent[] {
+    if (pair.isDecoded || !this.hasRoom) return pair.contents()
+    return pair.entries.map((entry) => entry.content)
+  }
+
+  /** The list of a file's blocks that is kept or, where there is room, will be. */
+  listOf(pair: MetadataPair, content: EntryContent): FileBlocks | undefined {
+    if (!pair.isDecoded) return undefined
+    const entry = pair.entries.find((each) => each.content === content)
+    if (entry === undefined || (entry.fileBlocks === undefined && !this.hasRoom)) return undefined
+    return fileBlocksOf(this.layout, entry)
+  }
+
+  /** A pair's log with nothing but entries, for the memory alone: no commit, no CRC. */
+  private encodeLog(contents: readonly EntryContent[]): Uint8Array | undefined {
+    const { blockSize, progSize } = this.layout
+    this.logEncoder ??= new CommitEncoder(blockSize, progSize, this.rules.crc32)
+    const encoder = this.logEncoder
+    encoder.beginBlock(0, Number.POSITIVE_INFINITY)
+    let size = TAG_SIZE_BYTES
+    for (const content of contents) size += encodedSize(content)
+    if (size > blockSize) return undefined
+    contents.forEach((content, id) => {
+      encoder.putEntry(id, content, false)
+    })
+    return encoder.encoded.slice()
+  }
+
+  /** Begins a part of an operation that looks at many pairs, each for a moment. */
+  beginVisit(): Visit {
+    const { arrivedCount } = this.pairs
+    const release = (kept?: MetadataPair) => {
+      if (!this.hasRoom && this.isAlone) this.pairs.releaseArrived(arrivedCount, kept)
+    }
+    return { release }
+  }
+
+  /**
+   * Of operations that go by promises. One that runs at once finds them at a stop, and what it reads
+   * itself they cannot have.
+   */
+  private get isAlone(): boolean {
+    return this.allocator.readerCount + this.runningChanges <= 1
+  }
+
+  beginChange(): void {
+    this.runningChanges++
+  }
+
+  endChange(): void {
+    this.runningChanges--
   }
 
   /** A pair was taken off the list: its blocks are free once the operation has ended. */
@@ -229,10 +332,12 @@ export class Volume implements WriterSettings {
     let state = ZERO_STATE
     let next: BlockPair | undefined = [0, 1]
     for (let steps = 0; next !== undefined && steps < this.layout.blockCount; steps++) {
+      const visit = this.beginVisit()
       const pair: MetadataPair = yield* this.readPair(next)
       state = xorStates(state, pair.summary.globalDelta ?? ZERO_STATE)
-      if (pair.entries[0]?.content.nameType === TagType.SUPERBLOCK) this.setRoot(pair)
+      if (this.contentsOf(pair)[0]?.nameType === TagType.SUPERBLOCK) this.setRoot(pair)
       next = pair.summary.tail
+      visit.release()
     }
     this.state.adopt(state)
     this.stateIsUnknown = false
@@ -255,14 +360,28 @@ export class Volume implements WriterSettings {
   /** `undefined` where every block is in use. */
   *tryAllocate(): Op<number | undefined> {
     if (!this.allocator.isScanned) yield* this.scanBlocks()
-    const block = this.allocator.take()
+    const block = this.allocator.take() ?? (yield* this.takeBeyond())
     if (block !== undefined) return block
     // Handles that only read give up the older versions that they still see.
     if (!this.allocator.mayScan) return undefined
     const refreshed = [...this.openFiles].filter((file) => file.refresh())
     if (refreshed.length === 0) return undefined
     yield* this.scanBlocks()
-    return this.allocator.take()
+    return this.allocator.take() ?? (yield* this.takeBeyond())
+  }
+
+  /** Where the free map is a window that is used up: moves it on, once around the device. */
+  private *takeBeyond(): Op<number | undefined> {
+    const { allocator } = this
+    const { blockCount } = this.layout
+    for (let tried = 0; tried < blockCount && allocator.isWindowed; ) {
+      const { next } = allocator
+      yield* this.scanBlocks()
+      const block = allocator.take()
+      if (block !== undefined) return block
+      tried += (allocator.next - next + blockCount) % blockCount || blockCount
+    }
+    return undefined
   }
 
   giveBackBlock(block: number): void {
@@ -273,23 +392,34 @@ export class Volume implements WriterSettings {
     this.allocator.markBad(block)
   }
 
-  /** For a change: what a reader counts is {@link measureUse}. */
-  *countUsedBlocks(): Op<number> {
+  /** Does ahead what the next write would wait for. */
+  *findFreeBlocks(): Op<void> {
     if (!this.allocator.isScanned) yield* this.scanBlocks()
-    return this.allocator.usedCount
   }
 
   /** The number of blocks in use, counted beside a change that may be under way. */
   *measureUse(): Op<number> {
     for (;;) {
-      if (this.allocator.isScanned) return this.allocator.usedCount
+      const known = this.allocator.usedCount
+      if (known !== undefined) return known
       const epoch = this.metadataEpoch
-      const used = yield* this.findUse()
+      const count = yield* this.countUse()
       // What was counted while things changed is neither the old nor the new.
-      if (this.metadataEpoch !== epoch) continue
-      if (!this.changing) this.adoptUse(used)
-      return used.size
+      if (this.metadataEpoch === epoch) return count
     }
+  }
+
+  /** Window by window, where one map of all blocks would take too much memory. */
+  private *countUse(): Op<number> {
+    let count = 0
+    for (let from = 0; from < Number.POSITIVE_INFINITY; ) {
+      const epoch = this.metadataEpoch
+      const used = yield* this.findUse(from)
+      count += used.size
+      from = used.limit
+      if (used.isWhole && !this.changing && this.metadataEpoch === epoch) this.adoptUse(used)
+    }
+    return count
   }
 
   /** The filesystem has another number of blocks from now on. */
@@ -300,24 +430,31 @@ export class Volume implements WriterSettings {
     this.allocator.setBlockCount(blockCount)
   }
 
-  private *findUse(): Op<BlockSet> {
-    const used = yield* findUsedBlocks(this)
-    for (const file of this.openFiles)
-      for (const block of yield* file.neededBlocks()) used.add(block)
+  /** @param from where the map begins, should it not hold all blocks. */
+  private *findUse(from: number): Op<BlockSet> {
+    const maxBytes = Math.floor(this.memoryBudget * FREE_MAP_SHARE)
+    const used = new BlockSet({ from, maxBytes })
+    yield* findUsedBlocks(this, { used })
+    for (const file of this.openFiles) yield* file.addNeededTo(used)
     for (const { ownBlocks } of this.builders) for (const block of ownBlocks) used.add(block)
     return used
   }
 
+  /** Finds out which blocks are used: all, or those from the one that is tried next. */
   private *scanBlocks(): Op<void> {
-    this.adoptUse(yield* this.findUse())
+    const { allocator } = this
+    let used = yield* this.findUse(allocator.isWindowed ? allocator.next : 0)
+    if (!used.covers(allocator.next)) used = yield* this.findUse(allocator.next)
+    this.adoptUse(used)
   }
 
   private adoptUse(used: BlockSet): void {
     // What was kept for handles and they no longer need is free now: not to be given back later.
+    const isUnneeded = (block: number) => used.covers(block) && !used.has(block)
     for (const { entry } of this.openFiles) {
-      const unneeded = entry.retained.filter((block) => !used.has(block))
+      const unneeded = entry.retained.filter(isUnneeded)
       if (unneeded.length === 0) continue
-      entry.retained = entry.retained.filter((block) => used.has(block))
+      entry.retained = entry.retained.filter((block) => !isUnneeded(block))
       if (this.allocator.hasReaders) for (const block of unneeded) this.giveBackBlock(block)
     }
     this.allocator.setUsed(used)
@@ -337,7 +474,7 @@ export class Volume implements WriterSettings {
 
   /** The buffer must have come from {@link takeBuffer}, perhaps in part. */
   returnBuffer(bytes: Uint8Array): void {
-    if (this.buffers.length >= BUFFERS_MAX) return
+    if (this.buffers.length >= this.buffersMax) return
     const isWhole = bytes.length === this.layout.blockSize
     this.buffers.push(isWhole ? bytes : new Uint8Array(bytes.buffer))
   }
@@ -418,9 +555,20 @@ export class Volume implements WriterSettings {
     this.metadataEpoch++
   }
 
-  /** Called between operations: drops the caches once they have outgrown their budget. */
+  /** Called between operations: lets go of what the caches have beyond the budget, the oldest first. */
   trimCaches(): void {
-    if (this.pairs.memoryBytes > this.memoryBudget && !this.changing) this.dropCaches()
+    if (this.changing) return
+    if (this.hasRoom) {
+      this.pairs.settleArrived()
+      return
+    }
+    const { ledger } = this.layout
+    if (ledger.bytes > this.memoryBudget * LEDGER_SHARE) {
+      ledger.bytes = 0
+      this.pairs.forgetLists()
+      for (const file of this.openFiles) file.forgetCaches()
+    }
+    this.pairs.trim(this.memoryBudget - ledger.bytes - this.allocator.memoryBytes)
   }
 
   dropCaches(): void {

@@ -3,6 +3,7 @@
 import { FsError, MisuseError, type Op } from '@caravan/core'
 import {
   checkNoLoop,
+  contentType,
   type Directory,
   entryType,
   findEntry,
@@ -219,11 +220,13 @@ function* removeContents(volume: Volume, top: Path): Op<void> {
   const pending: Path[] = [top]
   for (let path = pending.at(-1); path !== undefined; path = pending.at(-1)) {
     const directory = yield* enterDirectory(volume, path, above)
-    const children = [...directory.index.values()]
-    for (const child of children) {
-      if (entryType(child) !== 'directory') yield* removeAt(volume, below(path, child))
+    const files: string[] = []
+    let inner: string | undefined
+    for (const content of directory.contents()) {
+      if (contentType(content) !== 'directory') files.push(content.name)
+      else inner ??= content.name
     }
-    const inner = children.find((child) => entryType(child) === 'directory')
+    for (const name of files) yield* removeAt(volume, below(path, name))
     if (inner !== undefined) {
       pending.push(below(path, inner))
       above.push(directory)
@@ -245,8 +248,7 @@ function* enterDirectory(volume: Volume, path: Path, above: readonly Directory[]
   return directory
 }
 
-function below(path: Path, entry: Entry): Path {
-  const { name } = entry.content
+function below(path: Path, name: string): Path {
   return {
     ...path,
     names: [...path.names, name],
@@ -393,6 +395,7 @@ export function collectGarbage(volume: Volume): Op<void> {
 function* collectGarbageAlone(volume: Volume): Op<void> {
   yield* finishWhatWasCut(volume)
   const { blockSize } = volume.layout
+  const visit = volume.beginVisit()
   let pair: MetadataPair | undefined = yield* volume.readPair([0, 1])
   for (let steps = 0; pair !== undefined; steps++) {
     if (!pair.nextIsErased || pair.summary.end > blockSize - Math.floor(blockSize / 8)) {
@@ -402,8 +405,9 @@ function* collectGarbageAlone(volume: Volume): Op<void> {
     const { tail }: { readonly tail: BlockPair | undefined } = pair.summary
     if (tail !== undefined) checkSteps(volume, steps, tail)
     pair = tail === undefined ? undefined : yield* volume.readPair(tail)
+    visit.release(pair)
   }
-  yield* volume.countUsedBlocks()
+  yield* volume.findFreeBlocks()
 }
 
 /**
