@@ -28,7 +28,7 @@ export default defineConfig({
     maxWorkers: 2,
     minWorkers: 1,
     // Far above what a test takes: these catch what hangs.
-    testTimeout: 30_000,
+    testTimeout: process.env.CARAVAN_MEMORY_BUDGET === undefined ? 30_000 : 600_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
   },

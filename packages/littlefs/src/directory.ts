@@ -13,13 +13,7 @@ import { type EntryKind, FormatError, FsError, type Op } from '@caravan/core'
 import { type BlockPair, type EntryContent, isShown } from './format/metadata-log.js'
 import { compareNames } from './format/name.js'
 import { TagType } from './format/tag.js'
-import {
-  type Entry,
-  isOrdered,
-  type MetadataPair,
-  pairKey,
-  sharesBlock,
-} from './metadata-pair.js'
+import { type Entry, isOrdered, type MetadataPair, pairKey, sharesBlock } from './metadata-pair.js'
 import type { Path } from './path.js'
 import type { Volume } from './volume.js'
 

@@ -29,6 +29,7 @@ import { MAGIC, MAGIC_OFFSET_BYTES } from './format/superblock.js'
 import { readWord } from './format/word.js'
 
 const NO_LOG = new Uint8Array(0)
+const NO_ENTRIES: readonly Entry[] = []
 
 /** A file or directory as its metadata pair holds it. */
 export class Entry {
@@ -66,7 +67,7 @@ export class Entry {
 }
 
 /** What takes part in the memory of a pair, in bytes and roughly: measured, and rounded up. */
-const PAIR_MEMORY_BYTES = 400
+const PAIR_MEMORY_BYTES = 1000
 const ENTRY_MEMORY_BYTES = 600
 
 export class MetadataPair {
@@ -85,8 +86,8 @@ export class MetadataPair {
   isUsed = true
   /** What the cache has counted for it. */
   countedBytes = 0
-  /** Told of entries that were decoded; `undefined` while it is in no cache. */
-  onDecoded: ((pair: MetadataPair) => void) | undefined
+  /** Told of entries: come into being anew, or changed by a commit. While it is in a cache. */
+  onDecoded: ((pair: MetadataPair, isAnew: boolean) => void) | undefined
 
   private hasLastName = false
   private keptLastName: string | undefined
@@ -133,7 +134,7 @@ export class MetadataPair {
     this.isUsed = true
     if (this.decoded === undefined) {
       this.decoded = decodeEntries(this.log).map((content) => new Entry(content, this))
-      this.onDecoded?.(this)
+      this.onDecoded?.(this, true)
     }
     return this.decoded
   }
@@ -145,6 +146,11 @@ export class MetadataPair {
   /** Of those that are decoded. */
   get entryCount(): number {
     return this.decoded?.length ?? 0
+  }
+
+  /** None where they are not decoded: for whoever looks, and asks for nothing. */
+  get decodedEntries(): readonly Entry[] {
+    return this.decoded ?? NO_ENTRIES
   }
 
   /** What its entries hold, without any of them coming into being. */
@@ -194,14 +200,10 @@ export class MetadataPair {
     return true
   }
 
-  /** True where an entry has times that no attribute holds. */
-  get hasUnsavedTimes(): boolean {
-    return this.decoded?.some((entry) => entry.times !== undefined) === true
-  }
-
   /** Lets go of the lists of blocks that its entries have. */
   forgetLists(): void {
-    for (const entry of this.decoded ?? []) if (entry.openHandles === 0) entry.fileBlocks = undefined
+    for (const entry of this.decoded ?? [])
+      if (entry.openHandles === 0) entry.fileBlocks = undefined
   }
 
   /** What a commit made of the pair: entries by id, each with its content. */
@@ -216,7 +218,7 @@ export class MetadataPair {
     if (this.directory !== undefined) this.directory.version++
     // Decoded entries refer to the bytes that they need.
     this.log = NO_LOG
-    this.onDecoded?.(this)
+    this.onDecoded?.(this, false)
   }
 
   /** False where the log does not begin with the superblock's name: not worth decoding at mount. */

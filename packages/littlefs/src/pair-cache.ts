@@ -20,8 +20,10 @@ const INDEX_ENTRY_BYTES = 64
 export interface Release {
   /** A log of contents, `undefined` where they do not fit in one. */
   encode(contents: readonly EntryContent[]): Uint8Array | undefined
-  /** Entries go whose times no attribute holds. */
-  timesLost(): void
+  /** Entries go that may have times which no attribute holds. */
+  saveTimes(pair: MetadataPair): void
+  /** Entries have come into being anew. */
+  restoreTimes(pair: MetadataPair): void
 }
 
 export class PairCache {
@@ -63,7 +65,7 @@ export class PairCache {
     if (!this.round.has(pair)) {
       this.round.add(pair)
       this.arrived.push(pair)
-      pair.onDecoded = this.count
+      pair.onDecoded = this.decoded
     }
     this.count(pair)
   }
@@ -143,7 +145,7 @@ export class PairCache {
   }
 
   private fold(pair: MetadataPair): void {
-    if (pair.hasUnsavedTimes) this.release.timesLost()
+    if (pair.isDecoded) this.release.saveTimes(pair)
     if (!pair.fold(this.release.encode)) {
       // As it is then: it goes with its directory.
       if (pair.directory !== undefined) pair.directory.mustBeWhole = true
@@ -156,7 +158,7 @@ export class PairCache {
   }
 
   private drop(pair: MetadataPair): void {
-    if (pair.hasUnsavedTimes) this.release.timesLost()
+    if (pair.isDecoded) this.release.saveTimes(pair)
     const { tail } = pair.summary
     const next = tail === undefined ? undefined : this.find(tail)
     if (next?.predecessor === pair) next.predecessor = undefined
@@ -193,6 +195,11 @@ export class PairCache {
       if (pair === kept) this.arrived.push(pair)
       else if (isFree && this.has(pair)) this.drop(pair)
     }
+  }
+
+  private readonly decoded = (pair: MetadataPair, isAnew: boolean): void => {
+    if (isAnew) this.release.restoreTimes(pair)
+    this.count(pair)
   }
 
   /** Counts anew what a pair takes, with its entries in the index of its directory. */

@@ -291,6 +291,7 @@ export class Walk {
     // The last to be pushed is the first to be visited.
     children.sort((a, b) => (a.name < b.name ? 1 : -1))
     const prefix = at.path === '/' ? '/' : `${at.path}/`
-    for (const { name, entry } of children) this.pending?.push({ entry, path: prefix + name, above })
+    for (const { name, entry } of children)
+      this.pending?.push({ entry, path: prefix + name, above })
   }
 }

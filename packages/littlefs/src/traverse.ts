@@ -169,11 +169,7 @@ class Traversal {
     if (isPassing) blocks.forget()
   }
 
-  private *takeFile(
-    content: EntryContent,
-    pair: MetadataPair,
-    path: string | undefined,
-  ): Op<void> {
+  private *takeFile(content: EntryContent, pair: MetadataPair, path: string | undefined): Op<void> {
     const { struct } = content
     if (struct?.kind !== 'ctz' || struct.size === 0) return
     try {

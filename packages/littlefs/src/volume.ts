@@ -29,6 +29,7 @@ import {
   type Entry,
   isSamePair,
   type MetadataPair,
+  pairKey,
   readMetadataPair,
   sharesBlock,
 } from './metadata-pair.js'
@@ -183,7 +184,8 @@ export class Volume implements WriterSettings {
     this.verifiedProg = new VerifiedProg(state.layout)
     this.pairs = new PairCache({
       encode: (contents) => this.encodeLog(contents),
-      timesLost: () => this.times.forget(),
+      saveTimes: (pair) => this.times.save(pairKey(pair.blocks), pair.decodedEntries),
+      restoreTimes: (pair) => this.times.restore(pairKey(pair.blocks), pair.decodedEntries),
     })
     this.allocator = new Allocator(
       Math.min(state.layout.blockCount, state.layout.heldBlockCount),

@@ -28,8 +28,8 @@ import {
   type Timestamp,
   withBlockSize,
 } from '@caravan/core'
-import { findBlockSize } from '../probe.js'
 import { MemoryLedger } from '../memory-ledger.js'
+import { findBlockSize } from '../probe.js'
 import type { Layout } from '../volume.js'
 import { type ChamelonLog, decodeLog } from './log.js'
 import {

@@ -231,8 +231,7 @@ function* removeValuesOf(volume: Volume, directory: Directory, pair: MetadataPai
   yield* commit(volume, pair, changes)
   for (const entry of doomed) {
     entry.removed = true
-    if (directory.find(entry.content.name) === entry)
-      directory.removed(entry.content.name)
+    if (directory.find(entry.content.name) === entry) directory.removed(entry.content.name)
     if (entry.openHandles === 0) yield* giveBackFile(volume, entry)
   }
 }
