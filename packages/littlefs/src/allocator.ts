@@ -200,6 +200,11 @@ export class Allocator {
     return this.readers.size > 0
   }
 
+  /** Adds what nothing refers to any more but running readers may. */
+  addHeldTo(used: BlockSet): void {
+    for (const [, block] of this.waiting) used.add(block)
+  }
+
   get readerCount(): number {
     return this.readers.size
   }

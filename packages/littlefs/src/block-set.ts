@@ -15,7 +15,7 @@ const PAGE_BITS_MIN = 7
 const PAGES_WANTED = 16
 
 interface Bounds {
-  /** The window's first block: rounded down to a page. Default 0. */
+  /** The window's first block. Default 0. */
   readonly from?: number
   /** What the pages may take, in bytes; one page at least. Default: no bound. */
   readonly maxBytes?: number
@@ -35,7 +35,7 @@ export class BlockSet {
       this.pageBits--
     }
     this.maxPages = Math.max(1, Math.floor(maxBytes / this.pageBytes))
-    this.from = from - (from % 2 ** this.pageBits)
+    this.from = from
   }
 
   private get pageBytes(): number {
@@ -101,6 +101,18 @@ export class BlockSet {
     const page = new Uint32Array(2 ** this.pageBits / 32)
     this.pages.set(key, page)
     return page
+  }
+
+  /** The first in the set from a number on. */
+  firstFrom(block: number): number | undefined {
+    const keys = [...this.pages.keys()].sort((a, b) => a - b)
+    for (const key of keys) {
+      const begin = key * 2 ** this.pageBits
+      for (let at = Math.max(begin, block); at < begin + 2 ** this.pageBits; at++) {
+        if (this.has(at)) return at
+      }
+    }
+    return undefined
   }
 
   /** True where it was in the set before. */

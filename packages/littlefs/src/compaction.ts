@@ -103,8 +103,8 @@ function* expandSuperblock(
   state: PairState,
   splits: SplitOff[],
 ): Op<MetadataPair | undefined> {
-  yield* volume.findFreeBlocks()
-  const usedBlocks = yield* volume.measureUse()
+  yield* volume.space.findFreeBlocks()
+  const usedBlocks = yield* volume.space.measureUse()
   const { blockCount } = volume.layout
   if (blockCount - usedBlocks <= Math.floor(blockCount / 8)) return undefined
   const superblock = state.contents[0]
@@ -147,7 +147,7 @@ function* writePair(
   let target = other
   let relocated = false
   if (!isFirst && mayMove && isWorn(volume, pair)) {
-    const fresh = yield* volume.tryAllocate()
+    const fresh = yield* volume.space.tryAllocate()
     if (fresh !== undefined) {
       target = fresh
       relocated = true
@@ -178,7 +178,7 @@ function* writePair(
       throw new FsError('ENOSPC', { hint })
     }
     volume.markBadBlock(target)
-    target = yield* volume.allocate()
+    target = yield* volume.space.allocate()
     relocated = true
   }
 }

@@ -217,7 +217,7 @@ export class CtzWriter {
   /** Gives a block an address, and the pointers that it begins with. */
   private *place({ index, bytes }: FullBlock): Op<number> {
     const { volume, blocks } = this
-    const address = volume.allocator.take() ?? (yield* volume.allocate())
+    const address = volume.allocator.take() ?? (yield* volume.space.allocate())
     this.own.add(address)
     blocks.set(index, address)
     for (let k = 0; k < pointerCount(index); k++) {

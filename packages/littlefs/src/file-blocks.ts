@@ -152,20 +152,24 @@ interface Step {
  * at most once, many in one request, in O(log n) rounds.
  */
 export function* findBlocks(layout: Layout, ranges: readonly BlockRange[]): Op<void> {
-  let frontier: Step[] = []
-  for (const range of ranges) {
-    if (isKnown(range)) continue
-    yield* findBlock(layout, range.blocks, range.to)
-    for (let index = range.to; index > range.from; index--) {
-      if (leadsToUnknown(range, index)) frontier.push({ range, index })
+  let unknown = ranges.filter((range) => !isKnown(range))
+  while (unknown.length > 0) {
+    let frontier: Step[] = []
+    for (const range of unknown) {
+      yield* findBlock(layout, range.blocks, range.to)
+      for (let index = range.to; index > range.from; index--) {
+        if (leadsToUnknown(range, index)) frontier.push({ range, index })
+      }
     }
-  }
-  while (frontier.length > 0) {
-    const next: Step[] = []
-    for (let start = 0; start < frontier.length; start += BATCH_SPANS) {
-      yield* followPointers(layout, frontier.slice(start, start + BATCH_SPANS), next)
+    while (frontier.length > 0) {
+      const next: Step[] = []
+      for (let start = 0; start < frontier.length; start += BATCH_SPANS) {
+        yield* followPointers(layout, frontier.slice(start, start + BATCH_SPANS), next)
+      }
+      frontier = next.filter(({ range, index }) => leadsToUnknown(range, index))
     }
-    frontier = next.filter(({ range, index }) => leadsToUnknown(range, index))
+    // Who looks for the same file's blocks beside this has some of the places that lead on.
+    unknown = unknown.filter((range) => !isKnown(range))
   }
 }
 

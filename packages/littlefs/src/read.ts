@@ -175,7 +175,7 @@ export function* list(volume: Volume, path: AnyPath, recursive: boolean): Op<Lis
 
 export function* df(volume: Volume): Op<Space> {
   const { blockSize, blockCount } = volume.layout
-  const usedBlocks = yield* volume.measureUse()
+  const usedBlocks = yield* volume.space.measureUse()
   return { blockSize, blockCount, usedBlocks, freeBlocks: blockCount - usedBlocks }
 }
 

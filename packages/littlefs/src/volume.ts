@@ -8,8 +8,7 @@
  */
 
 import { FormatError, FsError, KeyValueError, MisuseError, type Op } from '@caravan/core'
-import { Allocator, noSpace } from './allocator.js'
-import { BlockSet } from './block-set.js'
+import { Allocator } from './allocator.js'
 import type { Directory } from './directory.js'
 import type { FileBlocks } from './file-blocks.js'
 import { fileBlocksOf } from './file-read.js'
@@ -24,6 +23,7 @@ import {
 } from './format/metadata-log.js'
 import type { Superblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
+import { FreeSpace } from './free-space.js'
 import type { MemoryLedger } from './memory-ledger.js'
 import {
   type Entry,
@@ -38,7 +38,6 @@ import { PairCache } from './pair-cache.js'
 import { StateKeeper } from './state-keeper.js'
 import { makeConsistent, makeRoomForMoves } from './thread.js'
 import type { TimeKeeper } from './time-keeper.js'
-import { findUsedBlocks } from './traverse.js'
 import type { TreeBuilder } from './tree-builder.js'
 import { VerifiedProg } from './verified-prog.js'
 
@@ -108,10 +107,7 @@ export interface Visit {
 /** Blocks' buffers that are kept for the next use. */
 const BUFFERS_MAX = 64
 
-/** How much of the memory budget the map of free blocks may take. */
-const FREE_MAP_SHARE = 1 / 4
-
-/** How much of it may go to buffers that are kept. */
+/** How much of the memory budget may go to buffers that are kept. */
 const BUFFERS_SHARE = 1 / 16
 
 /** How much of it files may have for lists and for what they read last, where memory is short. */
@@ -132,6 +128,7 @@ export class Volume implements WriterSettings {
   readonly encoder: CommitEncoder
   readonly verifiedProg: VerifiedProg
   readonly allocator: Allocator
+  readonly space = new FreeSpace(this)
   readonly times: TimeKeeper
   readonly openFiles = new Set<OpenFile>()
   readonly builders = new Set<TreeBuilder>()
@@ -352,40 +349,6 @@ export class Volume implements WriterSettings {
 
   // Blocks
 
-  /** @throws FsError `ENOSPC`. */
-  *allocate(): Op<number> {
-    const block = this.allocator.take() ?? (yield* this.tryAllocate())
-    if (block === undefined) throw noSpace(this.layout.blockCount)
-    return block
-  }
-
-  /** `undefined` where every block is in use. */
-  *tryAllocate(): Op<number | undefined> {
-    if (!this.allocator.isScanned) yield* this.scanBlocks()
-    const block = this.allocator.take() ?? (yield* this.takeBeyond())
-    if (block !== undefined) return block
-    // Handles that only read give up the older versions that they still see.
-    if (!this.allocator.mayScan) return undefined
-    const refreshed = [...this.openFiles].filter((file) => file.refresh())
-    if (refreshed.length === 0) return undefined
-    yield* this.scanBlocks()
-    return this.allocator.take() ?? (yield* this.takeBeyond())
-  }
-
-  /** Where the free map is a window that is used up: moves it on, once around the device. */
-  private *takeBeyond(): Op<number | undefined> {
-    const { allocator } = this
-    const { blockCount } = this.layout
-    for (let tried = 0; tried < blockCount && allocator.isWindowed; ) {
-      const { next } = allocator
-      yield* this.scanBlocks()
-      const block = allocator.take()
-      if (block !== undefined) return block
-      tried += (allocator.next - next + blockCount) % blockCount || blockCount
-    }
-    return undefined
-  }
-
   giveBackBlock(block: number): void {
     this.allocator.giveBack(block)
   }
@@ -394,72 +357,12 @@ export class Volume implements WriterSettings {
     this.allocator.markBad(block)
   }
 
-  /** Does ahead what the next write would wait for. */
-  *findFreeBlocks(): Op<void> {
-    if (!this.allocator.isScanned) yield* this.scanBlocks()
-  }
-
-  /** The number of blocks in use, counted beside a change that may be under way. */
-  *measureUse(): Op<number> {
-    for (;;) {
-      const known = this.allocator.usedCount
-      if (known !== undefined) return known
-      const epoch = this.metadataEpoch
-      const count = yield* this.countUse()
-      // What was counted while things changed is neither the old nor the new.
-      if (this.metadataEpoch === epoch) return count
-    }
-  }
-
-  /** Window by window, where one map of all blocks would take too much memory. */
-  private *countUse(): Op<number> {
-    let count = 0
-    for (let from = 0; from < Number.POSITIVE_INFINITY; ) {
-      const epoch = this.metadataEpoch
-      const used = yield* this.findUse(from)
-      count += used.size
-      from = used.limit
-      if (used.isWhole && !this.changing && this.metadataEpoch === epoch) this.adoptUse(used)
-    }
-    return count
-  }
-
   /** The filesystem has another number of blocks from now on. */
   setBlockCount(superblock: Superblock): void {
     const { blockCount } = superblock
     this.superblock = superblock
     this.layout = { ...this.layout, blockCount }
     this.allocator.setBlockCount(blockCount)
-  }
-
-  /** @param from where the map begins, should it not hold all blocks. */
-  private *findUse(from: number): Op<BlockSet> {
-    const maxBytes = Math.floor(this.memoryBudget * FREE_MAP_SHARE)
-    const used = new BlockSet({ from, maxBytes })
-    yield* findUsedBlocks(this, { used })
-    for (const file of this.openFiles) yield* file.addNeededTo(used)
-    for (const { ownBlocks } of this.builders) for (const block of ownBlocks) used.add(block)
-    return used
-  }
-
-  /** Finds out which blocks are used: all, or those from the one that is tried next. */
-  private *scanBlocks(): Op<void> {
-    const { allocator } = this
-    let used = yield* this.findUse(allocator.isWindowed ? allocator.next : 0)
-    if (!used.covers(allocator.next)) used = yield* this.findUse(allocator.next)
-    this.adoptUse(used)
-  }
-
-  private adoptUse(used: BlockSet): void {
-    // What was kept for handles and they no longer need is free now: not to be given back later.
-    const isUnneeded = (block: number) => used.covers(block) && !used.has(block)
-    for (const { entry } of this.openFiles) {
-      const unneeded = entry.retained.filter(isUnneeded)
-      if (unneeded.length === 0) continue
-      entry.retained = entry.retained.filter((block) => !isUnneeded(block))
-      if (this.allocator.hasReaders) for (const block of unneeded) this.giveBackBlock(block)
-    }
-    this.allocator.setUsed(used)
   }
 
   /** Makes data durable that a commit is going to refer to. */
@@ -511,6 +414,10 @@ export class Volume implements WriterSettings {
       this.recover(error, this.metadataEpoch !== epoch)
       throw error
     }
+  }
+
+  get isChanging(): boolean {
+    return this.changing
   }
 
   /** True where a change would begin with nothing to be checked or mended. */

@@ -21,7 +21,6 @@ import {
   type Struct,
   withAttribute,
 } from './format/metadata-log.js'
-import { encodeSuperblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
 import { isTimeAttribute } from './format/time-attribute.js'
 import { type Entry, type MetadataPair, pairKey } from './metadata-pair.js'
@@ -407,39 +406,5 @@ function* collectGarbageAlone(volume: Volume): Op<void> {
     pair = tail === undefined ? undefined : yield* volume.readPair(tail)
     visit.release(pair)
   }
-  yield* volume.findFreeBlocks()
-}
-
-/**
- * Takes more blocks of the device into use.
- *
- * @throws FsError `EINVAL` for fewer than there are, or more than the device has.
- */
-export function grow(volume: Volume, blockCount: number, deviceBlockCount: number): Op<void> {
-  return volume.change('ftruncate', () => growAlone(volume, blockCount, deviceBlockCount))
-}
-
-function* growAlone(volume: Volume, blockCount: number, deviceBlockCount: number): Op<void> {
-  if (!Number.isInteger(blockCount) || blockCount < volume.layout.blockCount) {
-    const hint = `it has ${volume.layout.blockCount} blocks and cannot become smaller`
-    throw new FsError('EINVAL', { syscall: 'ftruncate', hint })
-  }
-  if (blockCount > deviceBlockCount) {
-    const hint = `the device has ${deviceBlockCount} blocks: make it larger first`
-    throw new FsError('EINVAL', { syscall: 'ftruncate', hint })
-  }
-  const superblock = { ...volume.superblock, blockCount }
-  const struct: Struct = { kind: 'inline', bytes: encodeSuperblock(superblock) }
-  // Where the superblock was expanded every copy says the size; the one in force goes last.
-  let pair = yield* volume.readPair([0, 1])
-  for (;;) {
-    const entry = pair.entries[0]
-    // On a damaged image another pair may stand before the one in force.
-    if (entry?.content.nameType === TagType.SUPERBLOCK) {
-      yield* setContent(volume, entry, { ...entry.content, struct })
-    }
-    if (volume.isRoot(pair.blocks) || pair.summary.tail === undefined) break
-    pair = yield* volume.readPair(pair.summary.tail)
-  }
-  volume.setBlockCount(superblock)
+  yield* volume.space.findFreeBlocks()
 }
