@@ -7,7 +7,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MUTANTS } from './engine-mutations/mutants.js'
@@ -31,30 +31,36 @@ if (unknown.length > 0) {
 }
 const chosen = MUTANTS.filter(({ name }) => names.length === 0 || names.includes(name))
 let failures = 0
-if (names.length === 0)
-  report('as it is', runSuites() === undefined, 'the suites pass', 'the suites fail')
+if (names.length === 0) {
+  const { kind, what } = runSuites()
+  report('as it is', kind === 'passed', what)
+}
 for (const { name, file, find, replace } of chosen) {
   const source = mutatedSource(root, { file, find, replace })
   if (source === undefined) {
-    report(name, false, '', `its text does not stand once in ${file}`)
+    report(name, false, `its text does not stand once in ${file}`)
     continue
   }
-  const noticed = runSuites({ file, source })
-  report(name, noticed !== undefined, `noticed: ${noticed}`, 'NOT noticed')
+  const { kind, what } = runSuites({ file, source })
+  report(name, kind === 'noticed', what)
 }
 console.log(`${chosen.length + (names.length === 0 ? 1 : 0) - failures} passed, ${failures} failed`)
 process.exitCode = failures > 0 ? 1 : 0
 
-function report(name: string, holds: boolean, good: string, bad: string): void {
+function report(name: string, holds: boolean, what: string): void {
   if (!holds) failures++
-  console.log(`${name.padEnd(38)}${holds ? good : bad}`)
+  console.log(`${holds ? 'ok    ' : 'FAILED'} ${name.padEnd(38)}${what}`)
 }
 
-/** @returns the first test that failed, or undefined where all passed. */
-function runSuites(mutation?: {
-  readonly file: string
-  readonly source: string
-}): string | undefined {
+/** What the suites said of an engine. */
+interface Verdict {
+  readonly kind: 'passed' | 'noticed' | 'broken'
+  /** The first test that failed, and how; or what kept the suites from saying anything. */
+  readonly what: string
+}
+
+/** Runs the suites on a copy of the engine, until one fails. */
+function runSuites(mutation?: { readonly file: string; readonly source: string }): Verdict {
   rmSync(engine, { recursive: true, force: true })
   mkdirSync(engine, { recursive: true })
   for (const folder of ['src', 'test']) {
@@ -62,29 +68,61 @@ function runSuites(mutation?: {
   }
   if (mutation !== undefined) writeFileSync(join(engine, 'src', mutation.file), mutation.source)
   for (const suite of SUITES) {
-    const { status, stdout, stderr, error } = spawnSync(
-      process.execPath,
-      [
-        join(root, 'node_modules', 'vitest', 'vitest.mjs'),
-        'run',
-        '--config',
-        join(root, 'scripts', 'engine-mutations', 'vitest.config.ts'),
-        '--bail',
-        '1',
-        `test/${suite}.test.ts`,
-      ],
-      {
-        cwd: engine,
-        encoding: 'utf8',
-        timeout: TIME_MAX_MS,
-        maxBuffer: 2 ** 28,
-        env: { ...process.env, CARAVAN_ENGINE: engine, NO_COLOR: '1' },
-      },
-    )
-    if (error !== undefined) return `${suite}: ${error.message}`
-    if (status === 0) continue
-    const failed = /^ FAIL +(?:\S+ > )?(.*)$/m.exec(stderr)?.[1]
-    return `${suite}: ${failed ?? `ended with ${status}: ${stdout.trim().slice(-300)}`}`
+    const verdict = runSuite(suite)
+    if (verdict.kind !== 'passed') return verdict
   }
-  return undefined
+  return { kind: 'passed', what: 'all suites passed' }
+}
+
+function runSuite(suite: string): Verdict {
+  const report = join(engine, 'report.json')
+  rmSync(report, { force: true })
+  const { status, stderr, error } = spawnSync(
+    process.execPath,
+    [
+      join(root, 'node_modules', 'vitest', 'vitest.mjs'),
+      'run',
+      '--config',
+      join(root, 'scripts', 'engine-mutations', 'vitest.config.ts'),
+      '--bail',
+      '1',
+      '--reporter=json',
+      `--outputFile=${report}`,
+      `test/${suite}.test.ts`,
+    ],
+    {
+      cwd: engine,
+      encoding: 'utf8',
+      timeout: TIME_MAX_MS,
+      maxBuffer: 2 ** 28,
+      env: { ...process.env, CARAVAN_ENGINE: engine, NO_COLOR: '1' },
+    },
+  )
+  if (status === 0) return { kind: 'passed', what: suite }
+  const failed = existsSync(report) ? firstFailure(readFileSync(report, 'utf8')) : undefined
+  // Only a test that says what is wrong has noticed something: not an engine that does not load.
+  if (failed !== undefined) return { kind: 'noticed', what: `${suite}: ${failed}` }
+  const why = error?.message ?? stderr.trim().slice(-300)
+  return { kind: 'broken', what: `${suite} ended with ${status} and no failed test: ${why}` }
+}
+
+interface Report {
+  readonly testResults: readonly {
+    readonly assertionResults: readonly {
+      readonly status: string
+      readonly fullName: string
+      readonly failureMessages?: readonly string[]
+    }[]
+  }[]
+}
+
+/** @returns the name of the first test that failed, and the first line of why. */
+function firstFailure(text: string): string | undefined {
+  const { testResults } = JSON.parse(text) as Report
+  const failed = testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .find(({ status }) => status === 'failed')
+  if (failed === undefined) return undefined
+  const why = (failed.failureMessages?.[0] ?? '').split('\n')[0]?.slice(0, 160)
+  return `${failed.fullName}: ${why}`
 }

@@ -2,6 +2,9 @@
  * `npm test`: set-up and build, types of the tests, Biome, the whole suite; with CI=true the suite
  * also on a current Node.js. `npm test -- ARGS` runs the suite alone, with ARGS for Vitest.
  *
+ * Random tests draw a seed each. With CI=true it comes of the commit, so that who runs the same commit
+ * again gets the same answer, and each new commit tries something new.
+ *
  * The last line, `N passed, N failed[, N skipped]`, is read by machines; the exit code decides.
  */
 
@@ -26,11 +29,12 @@ if (args.length === 0) {
   check('types of the tests', 'typescript/bin/tsc', ['-p', 'tsconfig.test.json'])
   check('biome', '@biomejs/biome/bin/biome', ['ci', '.'])
 }
-suite(`suite on Node.js ${process.versions.node}`, process.execPath)
+const seed = onCi ? seedOfCommit() : undefined
+suite(`suite on Node.js ${process.versions.node}`, process.execPath, seed)
 if (onCi && args.length === 0) {
   const current = currentNode()
   if (current.path !== undefined) {
-    suite(`suite on Node.js ${current.version}`, current.path)
+    suite(`suite on Node.js ${current.version}`, current.path, seed === undefined ? seed : seed + 1)
   } else {
     process.stdout.write(`The run on Node.js ${current.version} failed: ${current.why}.\n`)
     results.push({ name: 'current Node.js', passed: 0, failed: 1, skipped: 0, seconds: 0 })
@@ -45,15 +49,27 @@ function check(name, program, argv) {
   results.push({ name, passed: 0, failed: code === 0 ? 0 : 1, skipped: 0, seconds })
 }
 
-function suite(name, executable) {
-  process.stdout.write(`\n${name}\n`)
+/** @returns a whole number below 2^28; undefined where that of the user's is given, or no git is there. */
+function seedOfCommit() {
+  if (process.env.CARAVAN_SEED) return undefined
+  const { status, stdout } = spawnSync('git', ['rev-parse', 'HEAD'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  return status === 0 ? Number.parseInt(stdout.slice(0, 7), 16) : undefined
+}
+
+function suite(name, executable, seed) {
+  const seeded = seed === undefined ? '' : `, CARAVAN_SEED=${seed}`
+  process.stdout.write(`\n${name}${seeded}\n`)
   const file = join(root, '.cache', 'test-result.json')
   mkdirSync(dirname(file), { recursive: true })
   rmSync(file, { force: true })
   const begin = performance.now()
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-  const code = node(executable, [vitest, 'run', ...reporters, ...args])
+  const environment = seed === undefined ? {} : { CARAVAN_SEED: String(seed) }
+  const code = node(executable, [vitest, 'run', ...reporters, ...args], environment)
   const seconds = (performance.now() - begin) / 1000
   results.push({ name, ...countsOf(file, code), seconds })
 }
@@ -81,7 +97,7 @@ function countsOf(file, code) {
   }
 }
 
-function node(executable, argv) {
+function node(executable, argv, environment = {}) {
   const { PATH } = process.env
   // What tests start as `node` is the Node that they run on.
   const path = executable === process.execPath ? PATH : [dirname(executable), PATH].join(delimiter)
@@ -89,7 +105,7 @@ function node(executable, argv) {
     cwd: root,
     // No test waits for a person.
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, PATH: path },
+    env: { ...process.env, PATH: path, ...environment },
   })
   return status ?? 1
 }

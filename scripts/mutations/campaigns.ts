@@ -1,7 +1,7 @@
 /** The campaigns over hostile bytes: damaged golden images, and made-up ones with good checksums. */
 
 import { join } from 'node:path'
-import { type Campaign, type CaseReport, shrinkList } from '@caravan/testkit'
+import { type Campaign, type CaseReport, shrinkListAsync } from '@caravan/testkit'
 import { extractImage } from './extracted.js'
 import type { Target } from './mutate.js'
 import { type Made, make, probeImage } from './probe.js'
@@ -54,38 +54,42 @@ async function faultOf(made: Pick<Made, 'target' | 'image'>, seed: number) {
 
 /** Takes back what was damaged, run by run, as long as the image still fails. */
 async function shrunk({ target, image }: Made, seed: number, fault: string): Promise<string> {
-  const base = target.name === 'wild' ? new Uint8Array(image.length).fill(0xff) : target.image
-  if (base.length !== image.length) return `${fault}\n  cut off at ${image.length} bytes`
+  const { blockSize } = target
+  if (target.name === 'wild') {
+    const judge = (bytes: Uint8Array) => faultOf({ target, image: bytes }, seed)
+    return shrunkBytes(new Uint8Array(image.length).fill(0xff), image, blockSize, blockSize, judge)
+  }
+  if (target.image.length !== image.length) return `${fault}\n  cut off at ${image.length} bytes`
+  return shrunkBytes(target.image, image, blockSize, 4, (bytes) =>
+    faultOf({ target, image: bytes }, seed),
+  )
+}
+
+/** The fewest runs of `step` bytes in which an image that fails differs from one that does not. */
+async function shrunkBytes(
+  base: Uint8Array,
+  image: Uint8Array,
+  blockSize: number,
+  step: number,
+  judge: (bytes: Uint8Array) => Promise<string | undefined>,
+): Promise<string> {
   const runs: number[] = []
-  const step = target.name === 'wild' ? target.blockSize : 4
   for (let at = 0; at < image.length; at += step) {
     if (Buffer.compare(base.subarray(at, at + step), image.subarray(at, at + step)) !== 0)
       runs.push(at)
   }
-  const withRuns = (kept: readonly number[]) => {
+  let what = await judge(image)
+  const fails = async (kept: readonly number[]) => {
     const bytes = base.slice()
     for (const at of kept) bytes.set(image.subarray(at, at + step), at)
-    return bytes
+    const again = await judge(bytes)
+    if (again !== undefined) what = again
+    return again !== undefined
   }
-  // The probe waits for nothing but itself, so what fails is found out before it is asked for.
-  const outcomes = new Map<string, string | undefined>()
-  let shortest: readonly number[] = runs
-  for (let left = 300; left > 0; left--) {
-    const wanted: number[][] = []
-    shortest = shrinkList(runs, (kept) => {
-      const key = kept.join()
-      if (outcomes.has(key)) return outcomes.get(key) !== undefined
-      wanted.push([...kept])
-      return false
-    })
-    const next = wanted[0]
-    if (next === undefined) break
-    outcomes.set(next.join(), await faultOf({ target, image: withRuns(next) }, seed))
-  }
-  const what = outcomes.get(shortest.join()) ?? fault
+  const shortest = await shrinkListAsync(runs, fails, 300)
   const lines = shortest.slice(0, 12).map((at) => {
     const bytes = Buffer.from(image.subarray(at, at + step)).toString('hex')
-    return `  block ${Math.floor(at / target.blockSize)}, offset ${at % target.blockSize}: ${bytes}`
+    return `  block ${Math.floor(at / blockSize)}, offset ${at % blockSize}: ${bytes}`
   })
   const rest = shortest.length > 12 ? [`  and ${shortest.length - 12} more`] : []
   return [what, ...lines, ...rest].join('\n')
@@ -93,6 +97,9 @@ async function shrunk({ target, image }: Made, seed: number, fault: string): Pro
 
 async function extracted(seed: number): Promise<CaseReport> {
   const { image, blockSize } = makeWild(new Random(seed, 2))
-  const failure = await extractImage(image, blockSize)
-  return { counts: { 'images extracted': 1 }, failure }
+  const counts = { 'images extracted': 1 }
+  const judge = (bytes: Uint8Array) => extractImage(bytes, blockSize)
+  if ((await judge(image)) === undefined) return { counts }
+  const erased = new Uint8Array(image.length).fill(0xff)
+  return { counts, failure: await shrunkBytes(erased, image, blockSize, blockSize, judge) }
 }

@@ -40,9 +40,27 @@ const REVISION_SIZE = 4
 const TAG_SIZE = 4
 const CRC_SIZE = 4
 const KIND_CRC = 5
-/** Of a CRC tag's chunk: it is the forward CRC, an entry like others. */
-const CHUNK_FORWARD = 0xff
+/** Of a checksum's chunk: from here on it ends no commit (0xff is the forward CRC) but is an entry. */
+const CHUNK_NO_END = 0x80
 const DELETED = 0x3ff
+
+/** Of a tag that belongs to no entry. */
+export const NO_ID = 0x3ff
+
+/** A tag, and what stands behind it. */
+export function tagged(type: number, id: number, data: readonly number[]): Entry {
+  return { tag: ((type << 20) | (id << 10) | data.length) >>> 0, data: Uint8Array.from(data) }
+}
+
+/** Numbers as four bytes each, little-endian. */
+export function words(...values: readonly number[]): number[] {
+  const bytes = new Uint8Array(4 * values.length)
+  const view = new DataView(bytes.buffer)
+  values.forEach((value, i) => {
+    view.setUint32(4 * i, value, true)
+  })
+  return [...bytes]
+}
 
 export const lengthOf = (tag: number) => ((tag & 0x3ff) === DELETED ? 0 : tag & 0x3ff)
 
@@ -60,7 +78,7 @@ export function decodeCommits(block: Uint8Array): Commit[] {
     if (tag >>> 31 === 1 || end > block.length) break
     previous = tag
     const chunk = (tag >>> 20) & 0xff
-    if (tag >>> 28 === KIND_CRC && chunk !== CHUNK_FORWARD) {
+    if (tag >>> 28 === KIND_CRC && chunk < CHUNK_NO_END) {
       const checked = at + TAG_SIZE
       if (end < checked + CRC_SIZE) break
       if (crc32(block.subarray(begin, checked)) !== view.getUint32(checked, true)) break

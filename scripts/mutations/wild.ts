@@ -6,11 +6,10 @@
  * Written from littlefs' SPEC.md alone; shares no code with the engine.
  */
 
-import { type Entry, encodeLog } from './metadata.js'
+import { type Entry, encodeLog, NO_ID, tagged, words } from './metadata.js'
 import { decodeTarget, type Target } from './mutate.js'
 import type { Random } from './random.js'
 
-const NO_ID = 0x3ff
 const BIG = [0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff]
 
 const NAMES: readonly (readonly number[])[] = [
@@ -183,17 +182,4 @@ class WildLog {
       Array.from({ length }, () => random.below(256)),
     )
   }
-}
-
-function tagged(type: number, id: number, data: readonly number[]): Entry {
-  return { tag: ((type << 20) | (id << 10) | data.length) >>> 0, data: Uint8Array.from(data) }
-}
-
-function words(...values: readonly number[]): number[] {
-  const bytes = new Uint8Array(4 * values.length)
-  const view = new DataView(bytes.buffer)
-  values.forEach((value, i) => {
-    view.setUint32(4 * i, value, true)
-  })
-  return [...bytes]
 }

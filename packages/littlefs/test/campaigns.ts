@@ -10,9 +10,10 @@ import {
   type Profile,
   Random,
   shrinkList,
+  shrinkListAsync,
 } from '@caravan/testkit'
-import { runConcurrently } from './concurrency-run.js'
-import { KIND_NAMES, kindOf, places } from './crash-kinds.js'
+import { type ConcurrentEnd, runConcurrently } from './concurrency-run.js'
+import { KIND_NAMES, kindOf, type Place, places } from './crash-kinds.js'
 import {
   type CrashCounts,
   type CutStoryOptions,
@@ -24,7 +25,7 @@ import { cutChange } from './cut-change.js'
 import { FACES, failRequests } from './device-errors-run.js'
 import { tryWithoutSpace } from './disk-full-run.js'
 import { mountNode, mountStore, NODE_CHANGES, STORE_CHANGES } from './face-changes.js'
-import { liveWithCuts, RENAMES } from './life-run.js'
+import { type LifeEnd, liveWithCuts, RENAMES, relive } from './life-run.js'
 import {
   drawNarrowSetup,
   drawSetup,
@@ -33,7 +34,7 @@ import {
   runModel,
   type Setup,
 } from './model-run.js'
-import { wearOut } from './wear-run.js'
+import { type WearResult, type WearSetup, type WearWrite, wearOut } from './wear-run.js'
 
 const PREPARED = 15
 const RECORDED = 8
@@ -60,6 +61,12 @@ export function campaigns(): Campaign[] {
       what: 'one operation of each kind on any geometry: all prefixes, and all subsets that are few',
       weight: 3,
       run: exhaustiveCuts,
+    },
+    {
+      name: 'littlefs-second-cuts',
+      what: 'one operation of each kind, cut at one request, and everywhere in the repair after it',
+      weight: 3,
+      run: secondCuts,
     },
     {
       name: 'littlefs-lives',
@@ -128,6 +135,23 @@ function exhaustiveCuts(seed: number): CaseReport {
   return cutsOf(story, random.seed(), { samples: 1, thorough: true, cutAgain: 100 })
 }
 
+/**
+ * All pairs of cuts, one after the other: a seed stands for a kind, a place and the request of the
+ * first cut, in this order, so that as many seeds as there are of these are every pair there is.
+ */
+function secondCuts(seed: number): CaseReport {
+  // So few units in a block that each prefix can be tried.
+  const small = places().filter(
+    ({ setup: { blockSize, progSize } }) => blockSize <= 4096 && blockSize / progSize <= 4,
+  )
+  const kind = KIND_NAMES[seed % KIND_NAMES.length] as string
+  const round = Math.floor(seed / KIND_NAMES.length)
+  const { setup, unit } = small[round % small.length] as Place
+  const story = recordStory(setup, new Random(seed), ...kindOf(kind, unit))
+  const at = Math.floor(round / small.length) % (story.recording.requests.length + 1)
+  return cutsOf(story, seed, { samples: 1, thorough: true, cutAgain: 'all', at })
+}
+
 function cutsOf(story: Story, cutSeed: number, options: CutStoryOptions): CaseReport {
   const counts: CrashCounts = { states: 0, doubleCuts: 0, subsets: 0 }
   const wrong = cutStory(story, new Random(cutSeed), counts, options)
@@ -179,24 +203,48 @@ function life(
   draw: (random: Random) => Setup,
   profile: Partial<Profile>,
 ): CaseReport {
+  const random = new Random(seed)
+  const setup = draw(random)
   const counts: CrashCounts = { states: 0, doubleCuts: 0, subsets: 0 }
-  const live = (cuts: number, counted: CrashCounts) => {
-    const random = new Random(seed)
-    const setup = draw(random)
-    const wrong = liveWithCuts(setup, random, cuts, counted, profile)
-    return wrong && `${wrong}\n  ${JSON.stringify(setup)}`
-  }
-  const wrong = live(LIFE_CUTS, counts)
-  if (wrong === undefined) return { counts: named(counts) }
-  // The life ends with its failure; cuts before it cannot be left out without another life.
-  for (let cuts = 1; cuts < LIFE_CUTS; cuts++) {
-    const shorter = live(cuts, { ...counts })
-    if (shorter !== undefined) {
-      return { counts: named(counts), failure: `${cuts} cuts, ${shorter}` }
-    }
-  }
-  return { counts: named(counts), failure: wrong }
+  const end = liveWithCuts(setup, random, LIFE_CUTS, counts, profile)
+  return { counts: named(counts), failure: end.wrong && shrunkLife(setup, end) }
 }
+
+/** Leaves operations out, and cuts with them, as long as something still breaks. */
+function shrunkLife(setup: Setup, { wrong, episodes }: LifeEnd): string {
+  type Step = { readonly index: number; readonly recorded: boolean; readonly operation: Operation }
+  let what = wrong
+  const steps = episodes.flatMap(({ calm, busy }, index) => [
+    ...calm.map((operation): Step => ({ index, recorded: false, operation })),
+    ...busy.map((operation): Step => ({ index, recorded: true, operation })),
+  ])
+  const fails = (kept: readonly Step[]) => {
+    const shorter = episodes.map(({ cutSeed }, index) => {
+      const part = (recorded: boolean) =>
+        kept
+          .filter((step) => step.index === index && step.recorded === recorded)
+          .map(({ operation }) => operation)
+      return { calm: part(false), busy: part(true), cutSeed }
+    })
+    const again = relive(setup, shorter, { states: 0, doubleCuts: 0, subsets: 0 }).wrong
+    if (again === undefined || kindOfFailure(again) !== kindOfFailure(wrong ?? '')) return false
+    what = again
+    return true
+  }
+  const lines = shrinkList<Step>(steps, fails, 500).map(
+    ({ index, recorded, operation }) =>
+      `  ${recorded ? `cut ${index}` : 'before'}: ${JSON.stringify(operation)}`,
+  )
+  return [what, `  ${JSON.stringify(setup)}`, ...lines].join('\n')
+}
+
+/** Two failures are of one kind where they say the same but for numbers. */
+const kindOfFailure = (what: string) =>
+  what
+    .replace(/^(operation|batch) \d+: /, '')
+    .split('\n')[0]
+    ?.replace(/\d+/g, '#')
+    .slice(0, 40)
 
 function faces(seed: number): CaseReport {
   const random = new Random(seed)
@@ -249,12 +297,32 @@ function wear(seed: number): CaseReport {
     // Each cycle erases a block at least: by then no erase can be left.
     cyclesMax: 2 * blockCount * wearLimit,
   }
-  const { died, wrong, lastWords } = wearOut(setup, random)
-  const failure = wrong ?? (died ? undefined : 'it did not wear out')
+  const result = wearOut(setup, random)
+  const { died, wrong, lastWords } = result
+  const failure = died ? undefined : 'it did not wear out'
   return {
     counts: { 'runs to wear-out': died ? 1 : 0 },
-    failure: failure && `${failure} ${lastWords}\n  ${JSON.stringify(setup)}`,
+    failure:
+      wrong === undefined
+        ? failure && `${failure} ${lastWords}\n  ${JSON.stringify(setup)}`
+        : shrunkWear(setup, result),
   }
+}
+
+/** Leaves writes out as long as something is read that was not written, or ends in another way. */
+function shrunkWear(setup: WearSetup, { wrong, writes }: WearResult): string {
+  let what = wrong
+  const fails = (kept: readonly WearWrite[]) => {
+    const cyclesMax = 1 + (kept.at(-1)?.cycle ?? 0)
+    const again = wearOut({ ...setup, cyclesMax }, kept).wrong
+    if (again === undefined || kindOfFailure(again) !== kindOfFailure(wrong ?? '')) return false
+    what = again
+    return true
+  }
+  const kept = shrinkList<WearWrite>(writes, fails, 100)
+  const lines = kept.slice(-20).map((write) => `  ${JSON.stringify(write)}`)
+  const rest = kept.length > 20 ? [`  ${kept.length - 20} writes, and then`] : []
+  return [what, `  ${JSON.stringify(setup)}`, ...rest, ...lines].join('\n')
 }
 
 async function deviceErrors(seed: number): Promise<CaseReport> {
@@ -274,19 +342,29 @@ async function deviceErrors(seed: number): Promise<CaseReport> {
   const fill = Array.from({ length: filler }, (_, i) =>
     contentOf(random.seed(), i * random.int(200)),
   )
-  const options = { setup, fill, late: random.oneIn(3) }
-  const { errors, wrong } = await failRequests(face, calls, options, random).catch(
-    (error: unknown) => {
-      // With other entries beside it, what is to change at once may lie in two logs.
-      if (error instanceof KeyValueError && error.code === 'NotAtomic')
-        return { errors: 0, wrong: undefined }
-      throw error
-    },
-  )
-  return {
-    counts: { 'errors injected': errors },
-    failure: wrong && `${face.name}, ${name}: ${wrong}\n  ${JSON.stringify(setup)}`,
-  }
+  const late = random.oneIn(3)
+  const faultSeed = random.seed()
+  const attempt = (contents: readonly Uint8Array[]) =>
+    failRequests(face, calls, { setup, fill: contents, late }, new Random(faultSeed)).catch(
+      (error: unknown) => {
+        // With other entries beside it, what is to change at once may lie in two logs.
+        if (error instanceof KeyValueError && error.code === 'NotAtomic')
+          return { errors: 0, wrong: undefined }
+        throw error
+      },
+    )
+  const { errors, wrong } = await attempt(fill)
+  const counts = { 'errors injected': errors }
+  if (wrong === undefined) return { counts }
+  let what = wrong
+  const kept = await shrinkListAsync(fill, async (fewer) => {
+    const again = (await attempt(fewer)).wrong
+    if (again !== undefined) what = again
+    return again !== undefined
+  })
+  const sizes = kept.map(({ length }) => length)
+  const details = JSON.stringify({ ...setup, late, filesBeside: sizes })
+  return { counts, failure: `${face.name}, ${name}: ${what}\n  ${details}` }
 }
 
 function modelRun(seed: number): CaseReport {
@@ -302,7 +380,7 @@ function modelRun(seed: number): CaseReport {
 
 /** The failure of the shortest list of operations that still fails in the same way. */
 function shrunkModelRun(setup: Setup, failure: Failure): Failure {
-  const kind = ({ what }: Failure) => what.split('\n')[0]?.replace(/\d+/g, '#').slice(0, 40)
+  const kind = ({ what }: Failure) => kindOfFailure(what)
   const operations = shrinkList<Operation>(failure.operations, (shorter) => {
     const again = runModel(setup, shorter)
     return again !== undefined && kind(again) === kind(failure)
@@ -313,7 +391,38 @@ function shrunkModelRun(setup: Setup, failure: Failure): Failure {
 async function concurrency(seed: number): Promise<CaseReport> {
   const random = new Random(seed)
   const setup = drawSetup(random)
-  const wrong = await runConcurrently(setup, random, BATCHES)
-  const failure = wrong && `${wrong}\n  ${JSON.stringify(setup)}`
-  return { counts: { 'batches of promises': BATCHES }, failure }
+  const end = await runConcurrently(setup, random, BATCHES)
+  const failure = end.wrong && (await shrunkBatches(setup, random.seed(), end))
+  return { counts: { 'batches of promises': end.batches.length }, failure }
+}
+
+/** Leaves operations out as long as the rest, started at once, still goes wrong at some seed. */
+async function shrunkBatches(
+  setup: Setup,
+  seed: number,
+  { wrong, batches }: ConcurrentEnd,
+): Promise<string> {
+  type Step = { readonly index: number; readonly operation: Operation }
+  let what = wrong
+  const steps = batches.flatMap((batch, index) =>
+    batch.map((operation): Step => ({ index, operation })),
+  )
+  const fails = async (kept: readonly Step[]) => {
+    const shorter = batches.map((_, index) =>
+      kept.filter((step) => step.index === index).map(({ operation }) => operation),
+    )
+    // When the device answers is drawn anew: with fewer requests it would be another order anyway.
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const again = await runConcurrently(setup, new Random(seed + attempt), shorter)
+      if (again.wrong === undefined) continue
+      if (kindOfFailure(again.wrong) !== kindOfFailure(wrong ?? '')) continue
+      what = again.wrong
+      return true
+    }
+    return false
+  }
+  const lines = (await shrinkListAsync<Step>(steps, fails, 200)).map(
+    ({ index, operation }) => `  batch ${index}: ${JSON.stringify(operation)}`,
+  )
+  return [what, `  ${JSON.stringify(setup)}`, ...lines].join('\n')
 }

@@ -23,44 +23,69 @@ interface Look {
   readonly to: number
 }
 
-/** Runs batches of operations started at once. @returns what is wrong, or undefined. */
+export interface ConcurrentEnd {
+  /** What is wrong, or undefined. */
+  readonly wrong: string | undefined
+  /** What was started at once, batch by batch, to the end. */
+  readonly batches: readonly (readonly Operation[])[]
+}
+
+/**
+ * Runs batches of operations that are started at once.
+ *
+ * @param source how many batches to draw, or the batches
+ */
 export async function runConcurrently(
   setup: Setup,
   random: Random,
-  batches: number,
-): Promise<string | undefined> {
+  source: number | readonly (readonly Operation[])[],
+): Promise<ConcurrentEnd> {
   const device = new CrashDevice(setup)
   const options = mountOptions(setup)
   ReferenceFS.formatSync(device, { ...options, diskVersion: setup.diskVersion })
   const fs = await ReferenceFS.mount(new JitterDevice(device, random), options)
   const model = new TreeModel(setup)
   const handles = new Map<number, HandleUnderTest>()
-  for (let batch = 0; batch < batches; batch++) {
-    const wrong = await runBatch(fs, model, handles, setup, random)
-    if (wrong !== undefined) return `batch ${batch}: ${wrong}`
-    const fresh = ReferenceFS.mountSync(device, { ...options, readOnly: true })
-    const found = differences(treeOf(fresh), model)
-    if (found.length > 0) return `batch ${batch}: ${found.join('; ')}`
-    const findings = checkLittlefs(device.bytes, checkOptions(setup))
-    const real = findings.filter(
-      ({ code }) => !['gstate-orphans', 'commit-overfull'].includes(code),
-    )
-    if (real.length > 0) return `batch ${batch}: ${real.map(({ message }) => message).join('; ')}`
-    if (handles.size > 0) continue
-    const [counted, used] = [(await fs.df()).usedBlocks, fresh.dfSync().usedBlocks]
-    if (counted !== used) return `batch ${batch}: ${counted} blocks counted, ${used} used`
+  const batches: (readonly Operation[])[] = []
+  const count = typeof source === 'number' ? source : source.length
+  for (let index = 0; index < count; index++) {
+    const batch = typeof source === 'number' ? drawBatch(model, setup, random) : source[index]
+    if (batch === undefined) break
+    batches.push(batch)
+    const wrong =
+      (await runBatch(fs, model, handles, batch, random)) ??
+      (await checkBatch(fs, device, model, setup, handles.size > 0))
+    if (wrong !== undefined) return { wrong: `batch ${index}: ${wrong}`, batches }
   }
-  return undefined
+  return { wrong: undefined, batches }
+}
+
+/** Compares what the device holds with the model. @returns what is wrong, or undefined. */
+async function checkBatch(
+  fs: ReferenceFS,
+  device: CrashDevice,
+  model: TreeModel,
+  setup: Setup,
+  hasHandles: boolean,
+): Promise<string | undefined> {
+  const fresh = ReferenceFS.mountSync(device, { ...mountOptions(setup), readOnly: true })
+  const found = differences(treeOf(fresh), model)
+  if (found.length > 0) return found.join('; ')
+  const findings = checkLittlefs(device.bytes, checkOptions(setup))
+  const real = findings.filter(({ code }) => !['gstate-orphans', 'commit-overfull'].includes(code))
+  if (real.length > 0) return real.map(({ message }) => message).join('; ')
+  if (hasHandles) return undefined
+  const [counted, used] = [(await fs.df()).usedBlocks, fresh.dfSync().usedBlocks]
+  return counted === used ? undefined : `${counted} blocks counted, ${used} used`
 }
 
 async function runBatch(
   fs: ReferenceFS,
   model: TreeModel,
   handles: Map<number, HandleUnderTest>,
-  setup: Setup,
+  operations: readonly Operation[],
   random: Random,
 ): Promise<string | undefined> {
-  const operations = drawBatch(model, setup, random)
   let finished = 0
   const looks: Promise<Look>[] = []
   const look = async (path: string): Promise<Look> => {

@@ -63,6 +63,8 @@ export interface CutStoryOptions {
    * order and in one out of order. Or `'all'`: each of them, everywhere.
    */
   readonly cutAgain: number | 'all'
+  /** Only the cuts with so many requests answered. Default: all. */
+  readonly at?: number
 }
 
 /** What a state after a cut lacks. */
@@ -135,6 +137,7 @@ export function cutStory(
     random,
     samples,
     thorough,
+    ...(options.at !== undefined && { at: options.at }),
   }
   for (const cuts of [cutsInOrder, cutsOutOfOrder]) {
     for (const cut of cuts(story.recording, cutOptions)) {

@@ -64,7 +64,7 @@ describe('power cut at every request: old or new, and it goes on', () => {
       await nextTurn()
       const random = new Random(seed + run)
       const setup = drawSmallSetup(random)
-      const wrong = liveWithCuts(setup, random, 12, counts)
+      const { wrong } = liveWithCuts(setup, random, 12, counts)
       const replay = `CARAVAN_SEED=${seed + run} CARAVAN_RUNS=1`
       expect(wrong, `${replay}: ${JSON.stringify(setup)}`).toBeUndefined()
     }
@@ -77,7 +77,7 @@ describe('power cut at every request: old or new, and it goes on', () => {
       await nextTurn()
       const random = new Random(seed + run)
       const setup = drawNarrowSetup(random)
-      const wrong = liveWithCuts(setup, random, 25, counts, RENAMES)
+      const { wrong } = liveWithCuts(setup, random, 25, counts, RENAMES)
       const replay = `CARAVAN_SEED=${seed + run} CARAVAN_RUNS=1`
       expect(wrong, `${replay}: ${JSON.stringify(setup)}`).toBeUndefined()
     }

@@ -10,7 +10,7 @@ import {
   contentOf,
   FlashDevice,
   type FlashDeviceOptions,
-  type Random,
+  Random,
 } from '@caravan/testkit'
 
 const FILES = 10
@@ -23,6 +23,14 @@ export interface WearSetup extends FlashDeviceOptions {
   readonly writtenFiles: number
   /** At most so many cycles. */
   readonly cyclesMax: number
+}
+
+/** A file rewritten, and in which cycle. */
+export interface WearWrite {
+  readonly cycle: number
+  readonly path: string
+  readonly seed: number
+  readonly size: number
 }
 
 export interface WearResult {
@@ -38,9 +46,12 @@ export interface WearResult {
   readonly squaresByWear: number
   /** What was read and was not what had been written; a failure that was none of wear. */
   readonly wrong: string | undefined
+  /** What was written, to the end. */
+  readonly writes: readonly WearWrite[]
 }
 
-export function wearOut(setup: WearSetup, random: Random): WearResult {
+/** @param source draws what is written, or is that itself */
+export function wearOut(setup: WearSetup, source: Random | readonly WearWrite[]): WearResult {
   const device = new FlashDevice(setup)
   const { blockCycles, diskVersion } = setup
   ReferenceFS.formatSync(device, { blockCycles, diskVersion })
@@ -49,6 +60,7 @@ export function wearOut(setup: WearSetup, random: Random): WearResult {
   let tried: [string, Uint8Array] | undefined
   let lastWords = ''
   let cycles = 0
+  const writes: WearWrite[] = []
   const check = (fs: ReferenceFS): string | undefined => {
     for (const [path, bytes] of saved) {
       const found = fs.readFileSync(path)
@@ -62,11 +74,10 @@ export function wearOut(setup: WearSetup, random: Random): WearResult {
     ReferenceFS.mountSync(device, { blockCycles }).mkdirSync('/roadrunner')
     for (; cycles < setup.cyclesMax && wrong === undefined; cycles++) {
       const fs = ReferenceFS.mountSync(device, { blockCycles })
-      for (let i = 0; i < (cycles === 0 ? FILES : setup.writtenFiles); i++) {
-        const path = `/roadrunner/test${i}`
-        const size = 1 << (2 + random.int(10))
-        tried = [path, contentOf(random.seed(), size)]
-        fs.writeFileSync(path, tried[1])
+      for (const write of writesOf(cycles, setup, source)) {
+        writes.push(write)
+        tried = [write.path, contentOf(write.seed, write.size)]
+        fs.writeFileSync(...tried)
         saved.set(...tried)
         tried = undefined
       }
@@ -82,7 +93,19 @@ export function wearOut(setup: WearSetup, random: Random): WearResult {
   } catch (error) {
     wrong ??= `reading what was left: ${error}`
   }
-  return { cycles, died: lastWords !== '', lastWords, ...spreadOf(device), wrong }
+  return { cycles, died: lastWords !== '', lastWords, ...spreadOf(device), wrong, writes }
+}
+
+function writesOf(
+  cycle: number,
+  { writtenFiles }: WearSetup,
+  source: Random | readonly WearWrite[],
+): readonly WearWrite[] {
+  if (!(source instanceof Random)) return source.filter((write) => write.cycle === cycle)
+  return Array.from({ length: cycle === 0 ? FILES : writtenFiles }, (_, i) => {
+    const size = 1 << (2 + source.int(10))
+    return { cycle, path: `/roadrunner/test${i}`, seed: source.seed(), size }
+  })
 }
 
 /** Makes every twentieth block bad, each in a way of its own or all in one. */

@@ -47,7 +47,7 @@ export {
   READER_FIXTURE,
   type ReaderCapabilities,
 } from './key-value/reader-conformance.js'
-export { LateDevice } from './late-device.js'
+export { LateDevice, type Latency } from './late-device.js'
 export type { Finding, FindingCode, LittlefsCheckOptions } from './littlefs-checker/finding.js'
 export type { LittlefsTreeNode } from './littlefs-checker/tree.js'
 export { checkLittlefs, readLittlefsTree } from './littlefs-checker.js'
@@ -67,7 +67,7 @@ export {
   performSync,
 } from './model/perform.js'
 export { contentOf, Random } from './model/random.js'
-export { shrinkList } from './model/shrink.js'
+export { shrinkList, shrinkListAsync } from './model/shrink.js'
 export { type ModelLimits, type ModelNode, TreeModel } from './model/tree-model.js'
 export {
   checkNotafs,

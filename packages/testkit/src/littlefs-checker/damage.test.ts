@@ -128,6 +128,15 @@ describe('one structure changed, its CRC repaired', () => {
     expect(codes(shared, options)).toEqual(['block-used-twice'])
   })
 
+  it('a type beside the forward CRC, which ends no commit', () => {
+    const other = changed(0x5ff, (bytes, { tagOffset, nextOffset }) => {
+      bytes[tagOffset + 1] ^= 0x70
+      bytes[nextOffset + 1] ^= 0x70
+    })
+    expect(codes(other, options)).toContain('tag-unknown')
+    expect(codes(other, options)).not.toContain('torn-commit')
+  })
+
   it('a tag of a type that does not exist', () => {
     const unknown = changed(0x600, (bytes, { tagOffset, nextOffset }) => {
       bytes[tagOffset + 1] ^= 0x20

@@ -62,8 +62,12 @@ export function typeKind(type: number): number {
   return type >>> 8
 }
 
+/**
+ * The reference looks at four bits of the type (`lfs_tag_type2`), so 0x580 to 0x5ff end no commit:
+ * one is the forward CRC, the others are passed over.
+ */
 function isCrc(type: number): boolean {
-  return typeKind(type) === 5 && type !== 0x5ff
+  return (type & 0x780) === 0x500
 }
 
 /** Whether SPEC.md, "Metadata types", names this type. */

@@ -1,3 +1,5 @@
+/** Shrinking: the shortest list found that still fails. */
+
 /**
  * The shortest list found that still fails: parts are left out, large ones first, until nothing
  * more can be.
@@ -10,6 +12,31 @@ export function shrinkList<T>(
   fails: (shorter: readonly T[]) => boolean,
   attempts = 2000,
 ): readonly T[] {
+  const search = shrink(list, attempts)
+  for (let step = search.next(); ; ) {
+    if (step.done) return step.value
+    step = search.next(fails(step.value))
+  }
+}
+
+/** The same where it takes a promise to know whether a list still fails. */
+export async function shrinkListAsync<T>(
+  list: readonly T[],
+  fails: (shorter: readonly T[]) => Promise<boolean>,
+  attempts = 2000,
+): Promise<readonly T[]> {
+  const search = shrink(list, attempts)
+  for (let step = search.next(); ; ) {
+    if (step.done) return step.value
+    step = search.next(await fails(step.value))
+  }
+}
+
+/** Yields lists to be tried, is told whether each still fails, and returns the shortest that does. */
+function* shrink<T>(
+  list: readonly T[],
+  attempts: number,
+): Generator<readonly T[], readonly T[], boolean> {
   let best = list
   let left = attempts
   for (let length = Math.ceil(list.length / 2); length >= 1; ) {
@@ -18,7 +45,7 @@ export function shrinkList<T>(
       const from = Math.max(0, start)
       const shorter = [...best.slice(0, from), ...best.slice(start + length)]
       left--
-      if (shorter.length < best.length && fails(shorter)) {
+      if (shorter.length < best.length && (yield shorter)) {
         best = shorter
         shrunk = true
       }
