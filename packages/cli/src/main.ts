@@ -37,6 +37,7 @@ import { addMv } from './verbs/mv.js'
 import { addPut } from './verbs/put.js'
 import { addRepair } from './verbs/repair.js'
 import { addRm } from './verbs/rm.js'
+import { addShrink } from './verbs/shrink.js'
 import { addStat } from './verbs/stat.js'
 import { addTouch } from './verbs/touch.js'
 import { addTree } from './verbs/tree.js'
@@ -76,6 +77,7 @@ const VERBS = [
   addGit,
   addFormat,
   addGrow,
+  addShrink,
   addConvert,
   addMap,
   addManifest,

@@ -32,7 +32,7 @@ function* growAlone(volume: Volume, blockCount: number, deviceBlockCount: number
  * Gives up the blocks at the end. Nothing is moved: they must be free. After a power cut it has all
  * of them, or none.
  *
- * @throws FsError `EINVAL` for more than there are, or fewer than two; `ENOTEMPTY` where a block is in
+ * @throws FsError `EINVAL` for more than there are, or fewer than two; `EBUSY` where a block is in
  *   use there, with the first of them: then nothing has changed.
  */
 export function shrink(volume: Volume, blockCount: number): Op<void> {
@@ -51,7 +51,7 @@ function* shrinkAlone(volume: Volume, blockCount: number): Op<void> {
   if (first !== undefined) {
     const whose = first.path === undefined ? '' : ` by ${first.path}`
     const hint = `block ${first.block} is in use${whose}, beyond the new end at ${blockCount} blocks`
-    throw new FsError('ENOTEMPTY', { syscall: 'ftruncate', hint })
+    throw new FsError('EBUSY', { syscall: 'ftruncate', hint })
   }
   // What the commits take must not lie in what goes.
   allocator.setBlockCount(blockCount)

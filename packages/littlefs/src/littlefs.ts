@@ -264,7 +264,7 @@ export class LittleFS extends FileSystem {
   /**
    * Gives up all blocks from `blockCount` on. Nothing is moved: they must be free.
    *
-   * @throws FsError `ENOTEMPTY` where one of them is in use, and which: then nothing has changed.
+   * @throws FsError `EBUSY` where one of them is in use, and which: then nothing has changed.
    */
   async shrink(blockCount: number): Promise<void> {
     return this.reference.shrink(blockCount)

@@ -287,7 +287,7 @@ export class ReferenceFS extends ReadFace {
   /**
    * Gives up all blocks from `blockCount` on. Nothing is moved: they must be free.
    *
-   * @throws FsError `ENOTEMPTY` where one of them is in use, and which: then nothing has changed.
+   * @throws FsError `EBUSY` where one of them is in use, and which: then nothing has changed.
    */
   async shrink(blockCount: number): Promise<void> {
     return this.change(() => shrink(this.volume, blockCount))
