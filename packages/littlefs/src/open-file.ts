@@ -95,6 +95,8 @@ export class OpenFile {
     this.kept = undefined
     if (this.isUnsettled || this.isBusy || this.view.kind === 'inline') return
     this.view.blocks.forget()
+    // Who goes on behind it takes the places of the blocks before it for known.
+    this.tail = undefined
   }
 
   /** @throws FsError `EINVAL` for a position that no file can have. */
