@@ -45,7 +45,9 @@ export function* compact(
   for (const split of splits) {
     split.pair.setEntries(split.state.entries, split.state.contents)
     volume.pairs.keep(split.pair)
+    volume.linkBehind(split.pair)
   }
+  if (splits.length > 0) volume.linkBehind(pair)
   pair.setEntries(state.entries, state.contents)
   pair.directory?.insertIntoChain(pair, splits.map((split) => split.pair).reverse())
   if (newRoot !== undefined && volume.isRoot(pair.blocks)) {

@@ -304,6 +304,8 @@ export function* readChain(volume: Volume, head: BlockPair): Op<MetadataPair[]> 
       )
     }
     seen.add(pairKey(pair.blocks))
+    // The list of pairs goes the same way.
+    if (chain.length > 0) pair.predecessor ??= chain[chain.length - 1]
     chain.push(pair)
     next = pair.summary.hardTail ? pair.summary.tail : undefined
   }

@@ -146,7 +146,10 @@ export function* mountVolume(
     times.add(pair.summary)
     walkedBytes += pair.memoryBytes
     // What does not fit is read again when it is wanted.
-    if (walked.length === 0 || walkedBytes < memoryBudget) walked.push(pair)
+    if (walked.length === 0 || walkedBytes < memoryBudget) {
+      pair.predecessor = walked[walked.length - 1]
+      walked.push(pair)
+    }
     next = pair.summary.tail
     if (next !== undefined) cycle.check(next)
   }

@@ -89,7 +89,8 @@ function* relayBehind(
   const orphans = yield* commitLeavingOrphans(volume, pair, changes, mayMove)
   volume.pairs.keep(relay)
   pair.directory?.insertIntoChain(pair, [relay])
-  relay.predecessor = pair
+  volume.linkBehind(pair)
+  volume.linkBehind(relay)
   return { relay, orphans }
 }
 
@@ -102,6 +103,7 @@ export function* dropFromThread(volume: Volume, chain: readonly MetadataPair[]):
     for (const pair of chain) volume.state.inherit(pair.summary.globalDelta)
     const { tail, hardTail } = last.summary
     yield* commit(volume, predecessor, [{ kind: 'tail', tail, hard: hardTail }])
+    volume.linkBehind(predecessor)
   }
   for (const pair of chain) volume.forgetPair(pair)
 }
@@ -225,6 +227,7 @@ function* commitOrDrop(
       const { tail, hardTail } = pair.summary
       const change: Change = { kind: 'tail', tail, hard: hardTail }
       const moved = yield* commitOne(volume, predecessor, () => [change], mayMove)
+      volume.linkBehind(predecessor)
       pair.directory?.removeFromChain(pair)
       volume.forgetPair(pair)
       return moved

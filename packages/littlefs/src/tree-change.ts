@@ -97,6 +97,8 @@ export function* createDirectory(volume: Volume, parent: Directory, name: string
     if (isThreaded && isErrno(error, 'ENOSPC')) yield* dropFromThread(volume, [pair])
     throw error
   }
+  volume.linkBehind(last)
+  volume.linkBehind(pair)
   parent.added(name, entry)
   volume.times.committed(entry)
   volume.times.touch(parent.owner)

@@ -219,6 +219,13 @@ export class Volume implements WriterSettings {
     }
   }
 
+  /** What the tail of a pair leads to, and is in memory, has it as the one before it. */
+  linkBehind(pair: MetadataPair): void {
+    const { tail } = pair.summary
+    const next = tail === undefined ? undefined : this.findPair(tail)
+    if (next !== undefined) next.predecessor = pair
+  }
+
   /** The pair where it is in memory. What lies outside the filesystem never is. */
   findPair(blocks: BlockPair): MetadataPair | undefined {
     const { blockCount } = this.layout
