@@ -232,7 +232,7 @@ export function* shownContents(
   pair: MetadataPair,
 ): Generator<{ readonly content: EntryContent; readonly id: number }, void, void> {
   const hidden = hiddenId(volume, pair)
-  const contents = volume.contentsOf(pair)
+  const contents = volume.caches.contentsOf(pair)
   for (let id = 0; id < contents.length; id++) {
     const content = contents[id] as EntryContent
     if (id !== hidden && isShown(content)) yield { content, id }
@@ -260,7 +260,7 @@ function makeDirectory(volume: Volume, chain: MetadataPair[]): Directory {
   const mustBeWhole = order !== 'strict'
   let index: Map<string, Entry> | undefined = new Map()
   for (const pair of chain) {
-    if (!mustBeWhole && !pair.isDecoded && !volume.hasRoom) {
+    if (!mustBeWhole && !pair.isDecoded && !volume.caches.hasRoom) {
       index = undefined
       break
     }
@@ -275,7 +275,7 @@ function orderOf(volume: Volume, chain: readonly MetadataPair[]): Order {
   let last: string | undefined
   let isRepeated = false
   for (const pair of chain) {
-    const contents = volume.contentsOf(pair)
+    const contents = volume.caches.contentsOf(pair)
     pair.keepLastName(contents)
     for (const content of contents) {
       if (!isOrdered(content)) continue

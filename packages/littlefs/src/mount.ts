@@ -180,7 +180,7 @@ export function* mountVolume(
     // What was read before the version was known was judged by another one's rules.
     if (volume.rules.hasForwardCrc || pair !== walked[0]) volume.pairs.keep(pair)
   }
-  volume.trimCaches()
+  volume.caches.trim()
   return volume
 }
 

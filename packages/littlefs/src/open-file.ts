@@ -13,7 +13,7 @@ import type { BlockSet } from './block-set.js'
 import { CtzWriter, type Tail } from './ctz-writer.js'
 import { findBlock } from './file-blocks.js'
 import { copyInline, fileBlocksOf, planKnown, readBlocksAt } from './file-read.js'
-import { type View, viewOf } from './file-view.js'
+import { type OpenFlags, type View, viewOf } from './file-view.js'
 import { copyRest } from './file-write.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
@@ -24,12 +24,6 @@ import { OwnBlocks } from './own-blocks.js'
 import type { ReadPlan } from './read-plan.js'
 import { giveBackBlocks, setContent, takeBackRetained } from './tree-change.js'
 import type { Volume } from './volume.js'
-
-interface OpenFlags {
-  readonly read: boolean
-  readonly write: boolean
-  readonly append: boolean
-}
 
 export class OpenFile {
   position = 0
@@ -127,15 +121,12 @@ export class OpenFile {
     return true
   }
 
-  /** True where a write failed, and what was written is not going to be saved. */
+  /** True where a write failed, and what was written is not saved. */
   get hasFailed(): boolean {
     return this.failed
   }
 
-  /**
-   * A read without an operation: copied from memory (the count of bytes), or a plan that fills the
-   * target whole. `undefined` where it takes more.
-   */
+  /** A read from memory (a count of bytes), or a plan that fills the target; else `undefined`. */
   readNow(position: number, target: Uint8Array): number | ReadPlan | undefined {
     if (!this.isOpen || this.isUnsettled || this.isBusy) return undefined
     const { view } = this
@@ -184,10 +175,7 @@ export class OpenFile {
     return yield* readBlocksAt(layout, blocks, size, position, target)
   }
 
-  /**
-   * {@link write} where it asks nothing of the device yet. `undefined` where it takes more, or is to
-   * fail: then nothing has changed.
-   */
+  /** {@link write} where it asks nothing of the device yet; `undefined`, and no change, where it does. */
   writeOn(data: Uint8Array): number | undefined {
     if (!this.isOpen || this.isBusy || this.failed || !this.flags.write) return undefined
     const position = this.flags.append && this.position < this.size ? this.size : this.position

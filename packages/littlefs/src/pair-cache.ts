@@ -17,7 +17,7 @@ import { isSamePair, type MetadataPair, sharesBlock } from './metadata-pair.js'
 const INDEX_ENTRY_BYTES = 64
 
 /** What a cache asks of its volume when it lets go of things. */
-export interface Release {
+interface Release {
   /** A log of contents, `undefined` where they do not fit in one. */
   encode(contents: readonly EntryContent[]): Uint8Array | undefined
   /** Entries go that may have times which no attribute holds. */

@@ -17,7 +17,7 @@ export const FIRST_PAIR: BlockPair = [0, 1]
 export function* findPredecessor(volume: Volume, blocks: BlockPair): Op<MetadataPair | undefined> {
   const hint = volume.findPair(blocks)?.predecessor
   if (hint !== undefined && volume.pairs.has(hint) && leadsTo(hint, blocks)) return hint
-  const visit = volume.beginVisit()
+  const visit = volume.caches.beginVisit()
   let pair = yield* volume.readPair(FIRST_PAIR)
   for (let steps = 0; pair.summary.tail !== undefined; steps++) {
     checkSteps(volume, steps, pair.summary.tail)
@@ -68,7 +68,7 @@ export function* findParentEntry(volume: Volume, blocks: BlockPair): Op<Entry | 
   const root = yield* volume.readRoot()
   pending.push({ head: volume.root, entry: root })
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const visit = volume.beginVisit()
+    const visit = volume.caches.beginVisit()
     for (const pair of yield* readableChain(volume, next.head, next.entry)) {
       if (!seen.add(pair.blocks)) break
       for (const { content, id } of shownContents(volume, pair)) {
@@ -76,7 +76,10 @@ export function* findParentEntry(volume: Volume, blocks: BlockPair): Op<Entry | 
         if (struct?.kind !== 'directory') continue
         if (sharesBlock(struct.pair, blocks)) return pair.entries[id]
         if (contentType(content) !== 'directory') continue
-        pending.push({ head: struct.pair, entry: volume.hasRoom ? pair.entries[id] : undefined })
+        pending.push({
+          head: struct.pair,
+          entry: volume.caches.hasRoom ? pair.entries[id] : undefined,
+        })
       }
     }
     visit.release()
@@ -91,7 +94,7 @@ function* readableChain(
   entry: Entry | undefined,
 ): Op<readonly MetadataPair[]> {
   try {
-    if (entry === undefined || !volume.hasRoom) return yield* readChain(volume, head)
+    if (entry === undefined || !volume.caches.hasRoom) return yield* readChain(volume, head)
     return (yield* openDirectory(volume, entry)).chain
   } catch (error) {
     if (error instanceof FormatError) return []

@@ -278,7 +278,7 @@ function* removeOrphans(volume: Volume, alsoFull: boolean, remaining = 0): Op<vo
 /** @returns true where the fixes have made further half-orphans. */
 function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolean> {
   let more = false
-  const visit = volume.beginVisit()
+  const visit = volume.caches.beginVisit()
   let pair: MetadataPair = yield* volume.readPair(FIRST_PAIR)
   for (let steps = 0; pair.summary.tail !== undefined; steps++) {
     const { tail } = pair.summary
@@ -321,7 +321,7 @@ function* checkRest(volume: Volume, from: BlockPair): Op<void> {
   let next: BlockPair | undefined = from
   for (let steps = 0; next !== undefined; steps++) {
     checkSteps(volume, steps, next)
-    const visit = volume.beginVisit()
+    const visit = volume.caches.beginVisit()
     next = (yield* volume.readPair(next)).summary.tail
     visit.release()
   }

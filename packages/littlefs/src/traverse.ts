@@ -95,12 +95,12 @@ class Traversal {
     const pending: { head: BlockPair; path: string }[] = [{ head: volume.root, path: '/' }]
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       const { head, path } = next
-      const visit = volume.beginVisit()
+      const visit = volume.caches.beginVisit()
       try {
         for (const pair of yield* readChain(volume, head)) {
           // A directory seen before is shared by two entries, or a loop: once is enough.
           if (!this.takePair(pair, path)) break
-          for (const { content } of shownContents(volume, pair)) {
+          for (const { content, id } of shownContents(volume, pair)) {
             let childPath = path
             if (withPaths) {
               const name = byteStringToText(content.name)
@@ -108,7 +108,7 @@ class Traversal {
             }
             if (contentType(content) === 'directory') {
               pending.push({ head: headOf(volume, content, pair), path: childPath })
-            } else yield* this.takeFile(content, pair, childPath)
+            } else yield* this.takeFile(content, pair, id, childPath)
           }
         }
       } catch (error) {
@@ -123,11 +123,12 @@ class Traversal {
     let next: BlockPair | undefined = [0, 1]
     for (let steps = 0; next !== undefined; steps++) {
       checkSteps(volume, steps, next)
-      const visit = volume.beginVisit()
+      const visit = volume.caches.beginVisit()
       const pair: MetadataPair = yield* volume.readPair(next)
       if (this.takePair(pair, undefined)) {
-        for (const content of volume.contentsOf(pair)) {
-          if (contentType(content) !== 'directory') yield* this.takeFile(content, pair, undefined)
+        for (const [id, content] of volume.caches.contentsOf(pair).entries()) {
+          if (contentType(content) !== 'directory')
+            yield* this.takeFile(content, pair, id, undefined)
         }
       }
       next = pair.summary.tail
@@ -169,11 +170,16 @@ class Traversal {
     if (isPassing) blocks.forget()
   }
 
-  private *takeFile(content: EntryContent, pair: MetadataPair, path: string | undefined): Op<void> {
+  private *takeFile(
+    content: EntryContent,
+    pair: MetadataPair,
+    id: number,
+    path: string | undefined,
+  ): Op<void> {
     const { struct } = content
     if (struct?.kind !== 'ctz' || struct.size === 0) return
     try {
-      const known = this.volume.listOf(pair, content)
+      const known = this.volume.caches.listOf(pair, id)
       const blocks = known ?? newFileBlocks(this.layout, struct, pair.blocks)
       this.files.push({ blocks, isPassing: known === undefined, path })
       this.waitingBlocks += blocks.lastIndex + 1

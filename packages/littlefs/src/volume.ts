@@ -9,18 +9,12 @@
 
 import { FormatError, FsError, KeyValueError, MisuseError, type Op } from '@caravan/core'
 import { Allocator } from './allocator.js'
+import { Caches, encodeSnapshot } from './caches.js'
 import type { Directory } from './directory.js'
-import type { FileBlocks } from './file-blocks.js'
-import { fileBlocksOf } from './file-read.js'
-import { CommitEncoder, encodedSize } from './format/commit-encoder.js'
+import { CommitEncoder } from './format/commit-encoder.js'
 import type { Crc32 } from './format/crc32.js'
 import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
-import {
-  type BlockPair,
-  type EntryContent,
-  type LogRules,
-  TAG_SIZE_BYTES,
-} from './format/metadata-log.js'
+import type { BlockPair, LogRules } from './format/metadata-log.js'
 import type { Superblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
 import { FreeSpace } from './free-space.js'
@@ -95,23 +89,11 @@ export interface MovedPair {
   readonly before: BlockPair
 }
 
-/** A walk over pairs. */
-export interface Visit {
-  /**
-   * Lets go of the pairs that were read since it began, but for one: where memory is short, and no
-   * other operation runs that might have them.
-   */
-  release(kept?: MetadataPair): void
-}
-
 /** Blocks' buffers that are kept for the next use. */
 const BUFFERS_MAX = 64
 
 /** How much of the memory budget may go to buffers that are kept. */
 const BUFFERS_SHARE = 1 / 16
-
-/** How much of it files may have for lists and for what they read last, where memory is short. */
-const LEDGER_SHARE = 1 / 8
 
 export class Volume implements WriterSettings {
   layout: Layout
@@ -129,6 +111,7 @@ export class Volume implements WriterSettings {
   readonly verifiedProg: VerifiedProg
   readonly allocator: Allocator
   readonly space = new FreeSpace(this)
+  readonly caches = new Caches(this)
   readonly times: TimeKeeper
   readonly openFiles = new Set<OpenFile>()
   readonly builders = new Set<TreeBuilder>()
@@ -148,11 +131,7 @@ export class Volume implements WriterSettings {
   readonly pairs: PairCache
   private readonly buffers: Uint8Array[] = []
   private readonly buffersMax: number
-  /** Made when memory is short. */
-  private logEncoder: CommitEncoder | undefined
   private changing = false
-  /** Changes that go by promises, from the first look at what they change. */
-  private runningChanges = 0
   private failure: unknown
   /** True once a commit failed that the device may yet have: what state it says is to be read anew. */
   private stateIsUnknown = false
@@ -180,7 +159,7 @@ export class Volume implements WriterSettings {
     this.encoder = new CommitEncoder(state.layout.blockSize, state.layout.progSize, state.crc32)
     this.verifiedProg = new VerifiedProg(state.layout)
     this.pairs = new PairCache({
-      encode: (contents) => this.encodeLog(contents),
+      encode: (contents) => encodeSnapshot(this, contents),
       saveTimes: (pair) => this.times.save(pairKey(pair.blocks), pair.decodedEntries),
       restoreTimes: (pair) => this.times.restore(pairKey(pair.blocks), pair.decodedEntries),
     })
@@ -232,70 +211,6 @@ export class Volume implements WriterSettings {
     return blocks[0] < blockCount && blocks[1] < blockCount ? this.pairs.find(blocks) : undefined
   }
 
-  /** True while the caches take less than they may. */
-  get hasRoom(): boolean {
-    return this.cachedBytes < this.memoryBudget
-  }
-
-  private get cachedBytes(): number {
-    const { pairs, allocator, layout } = this
-    return pairs.memoryBytes + allocator.memoryBytes + layout.ledger.bytes
-  }
-
-  /** What the entries of a pair hold: decoded for the moment where there is no room to keep them. */
-  contentsOf(pair: MetadataPair): readonly EntryContent[] {
-    if (pair.isDecoded || !this.hasRoom) return pair.contents()
-    return pair.entries.map((entry) => entry.content)
-  }
-
-  /** The list of a file's blocks that is kept or, where there is room, will be. */
-  listOf(pair: MetadataPair, content: EntryContent): FileBlocks | undefined {
-    if (!pair.isDecoded) return undefined
-    const entry = pair.entries.find((each) => each.content === content)
-    if (entry === undefined || (entry.fileBlocks === undefined && !this.hasRoom)) return undefined
-    return fileBlocksOf(this.layout, entry)
-  }
-
-  /** A pair's log with nothing but entries, for the memory alone: no commit, no CRC. */
-  private encodeLog(contents: readonly EntryContent[]): Uint8Array | undefined {
-    const { blockSize, progSize } = this.layout
-    this.logEncoder ??= new CommitEncoder(blockSize, progSize, this.rules.crc32)
-    const encoder = this.logEncoder
-    encoder.beginBlock(0, Number.POSITIVE_INFINITY)
-    let size = TAG_SIZE_BYTES
-    for (const content of contents) size += encodedSize(content)
-    if (size > blockSize) return undefined
-    contents.forEach((content, id) => {
-      encoder.putEntry(id, content, false)
-    })
-    return encoder.encoded.slice()
-  }
-
-  /** Begins a part of an operation that looks at many pairs, each for a moment. */
-  beginVisit(): Visit {
-    const { arrivedCount } = this.pairs
-    const release = (kept?: MetadataPair) => {
-      if (!this.hasRoom && this.isAlone) this.pairs.releaseArrived(arrivedCount, kept)
-    }
-    return { release }
-  }
-
-  /**
-   * Of operations that go by promises. One that runs at once finds them at a stop, and what it reads
-   * itself they cannot have.
-   */
-  private get isAlone(): boolean {
-    return this.allocator.readerCount + this.runningChanges <= 1
-  }
-
-  beginChange(): void {
-    this.runningChanges++
-  }
-
-  endChange(): void {
-    this.runningChanges--
-  }
-
   /** A pair was taken off the list: its blocks are free once the operation has ended. */
   forgetPair(pair: MetadataPair): void {
     this.pairs.forget(pair)
@@ -338,10 +253,10 @@ export class Volume implements WriterSettings {
     let state = ZERO_STATE
     let next: BlockPair | undefined = [0, 1]
     for (let steps = 0; next !== undefined && steps < this.layout.blockCount; steps++) {
-      const visit = this.beginVisit()
+      const visit = this.caches.beginVisit()
       const pair: MetadataPair = yield* this.readPair(next)
       state = xorStates(state, pair.summary.globalDelta ?? ZERO_STATE)
-      if (this.contentsOf(pair)[0]?.nameType === TagType.SUPERBLOCK) this.setRoot(pair)
+      if (this.caches.contentsOf(pair)[0]?.nameType === TagType.SUPERBLOCK) this.setRoot(pair)
       next = pair.summary.tail
       visit.release()
     }
@@ -469,22 +384,6 @@ export class Volume implements WriterSettings {
     this.dropCaches()
     // Whoever has read beside it may hold what was just dropped.
     this.metadataEpoch++
-  }
-
-  /** Called between operations: lets go of what the caches have beyond the budget, the oldest first. */
-  trimCaches(): void {
-    if (this.changing) return
-    if (this.hasRoom) {
-      this.pairs.settleArrived()
-      return
-    }
-    const { ledger } = this.layout
-    if (ledger.bytes > this.memoryBudget * LEDGER_SHARE) {
-      ledger.bytes = 0
-      this.pairs.forgetLists()
-      for (const file of this.openFiles) file.forgetCaches()
-    }
-    this.pairs.trim(this.memoryBudget - ledger.bytes - this.allocator.memoryBytes)
   }
 
   dropCaches(): void {

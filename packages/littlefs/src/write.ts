@@ -394,7 +394,7 @@ export function collectGarbage(volume: Volume): Op<void> {
 function* collectGarbageAlone(volume: Volume): Op<void> {
   yield* finishWhatWasCut(volume)
   const { blockSize } = volume.layout
-  const visit = volume.beginVisit()
+  const visit = volume.caches.beginVisit()
   let pair: MetadataPair | undefined = yield* volume.readPair([0, 1])
   for (let steps = 0; pair !== undefined; steps++) {
     if (!pair.nextIsErased || pair.summary.end > blockSize - Math.floor(blockSize / 8)) {
