@@ -59,7 +59,10 @@ export interface MountOptions {
   readonly metadataMax?: number
   /** Compactions after which a metadata pair moves; -1: never. Default 500. */
   readonly blockCycles?: number
-  /** What caches may take in memory, roughly, in bytes. Default 64 MiB. */
+  /**
+   * What all caches together may take in memory between operations, roughly, in bytes; 0 for the
+   * least (docs/memory.md). Default 64 MiB.
+   */
   readonly memoryBudget?: number
   /** A faster CRC-32 where the platform has one. Default: a portable one. */
   readonly crc32?: Crc32
