@@ -1,7 +1,9 @@
 /** The campaigns over hostile bytes: damaged golden images, and made-up ones with good checksums. */
 
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type Campaign, type CaseReport, shrinkListAsync } from '@caravan/testkit'
+import { watchCost } from './cost.js'
 import { extractImage } from './extracted.js'
 import type { Target } from './mutate.js'
 import { type Made, make, probeImage } from './probe.js'
@@ -9,8 +11,8 @@ import { Random } from './random.js'
 import { readTargets } from './targets.js'
 import { makeWild } from './wild.js'
 
-/** Beyond this an image takes more time than its bytes are worth; of the process, not of the clock. */
-const CPU_MAX_US = 2e6
+/** A soak has as many as there are cores. */
+const THREADS = availableParallelism()
 
 export function campaigns(root: string): Campaign[] {
   let targets: readonly Target[] | undefined
@@ -45,11 +47,9 @@ async function hostile(targets: readonly Target[], seed: number): Promise<CaseRe
 }
 
 async function faultOf(made: Pick<Made, 'target' | 'image'>, seed: number) {
-  const before = process.cpuUsage()
+  const cost = watchCost(THREADS)
   const { fault } = await probeImage(made, new Random(seed, 1), seed)
-  const { user, system } = process.cpuUsage(before)
-  // Other threads count as well, so it is tried again alone in time.
-  return fault ?? (user + system > 2 * CPU_MAX_US ? `over ${CPU_MAX_US / 1e6} s` : undefined)
+  return fault ?? cost()
 }
 
 /** Takes back what was damaged, run by run, as long as the image still fails. */

@@ -15,7 +15,10 @@ import {
   type Random,
 } from '@caravan/testkit'
 
-/** Calls of a face: a method's name, as of its promise, and what it is given. */
+/**
+ * Calls of a face: a method's name, as of its promise, and what it is given. With a dot before it, it
+ * is a method of what the last call gave: of a handle.
+ */
 export type Calls = readonly (readonly [method: string, ...args: unknown[]])[]
 
 export interface Face {
@@ -68,6 +71,13 @@ const REFERENCE_CHANGES: Readonly<Record<string, Calls>> = {
   'a rename across': [['rename', '/dir/large', '/other/x']],
   'a directory renamed across': [['rename', '/dir', '/other/dir']],
   'an attribute': [['setAttribute', '/small', 1, bytes(20)]],
+  'a handle that writes': [
+    ['open', '/dir/large', { write: true }],
+    ['.seek', 600],
+    ['.write', bytes(900)],
+    ['.truncate', 1400],
+    ['.close'],
+  ],
 }
 
 const FS_CHANGES: Readonly<Record<string, Calls>> = {
@@ -241,11 +251,17 @@ const nextOf = (face: Face): Calls =>
 
 /** Calls one after the other; the synchronous forms where the device answers at once. */
 async function perform(client: object, calls: Calls, sync: boolean): Promise<void> {
-  for (const [method, ...args] of calls) {
-    const call = Reflect.get(client, sync ? `${method}Sync` : method) as (
+  let target = client
+  for (const [name, ...args] of calls) {
+    const isOfHandle = name.startsWith('.')
+    const method = isOfHandle ? name.slice(1) : name
+    const on = isOfHandle ? target : client
+    // What asks no device, as to seek, has one form.
+    const call = (Reflect.get(on, sync ? `${method}Sync` : method) ?? Reflect.get(on, method)) as (
       ...args: readonly unknown[]
     ) => unknown
-    await call.apply(client, args)
+    const given = await call.apply(on, args)
+    if (!isOfHandle && typeof given === 'object' && given !== null) target = given
   }
 }
 

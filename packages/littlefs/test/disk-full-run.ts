@@ -1,7 +1,8 @@
 /** Operations on a device that has so many free blocks: done, or refused and nothing changed. */
 
+import type { Operation } from '@caravan/testkit'
 import { kindOf, type Place } from './crash-kinds.js'
-import { ModelRun } from './model-run.js'
+import { ModelRun, type Setup } from './model-run.js'
 
 export interface FullCounts {
   /** Kinds tried, each with one number of free blocks. */
@@ -24,7 +25,16 @@ export function tryWithoutSpace(
   { setup, unit }: Place,
   counts: FullCounts,
 ): string | undefined {
-  const [preparation, operations] = kindOf(name, unit)
+  return tryStoryWithoutSpace(...kindOf(name, unit), setup, counts)
+}
+
+/** The same for any operations, after any preparation. */
+export function tryStoryWithoutSpace(
+  preparation: readonly Operation[],
+  operations: readonly Operation[],
+  setup: Setup,
+  counts: FullCounts,
+): string | undefined {
   for (let freeBlocks = 0; ; freeBlocks++) {
     try {
       const run = new ModelRun(setup)

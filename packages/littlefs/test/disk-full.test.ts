@@ -4,10 +4,10 @@
  * with every number of free blocks.
  */
 
-import { Random, seedFromEnvironment } from '@caravan/testkit'
+import { type Operation, Random, seedFromEnvironment } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
 import { KIND_NAMES, place, places } from './crash-kinds.js'
-import { type FullCounts, tryWithoutSpace } from './disk-full-run.js'
+import { type FullCounts, tryStoryWithoutSpace, tryWithoutSpace } from './disk-full-run.js'
 import { nextTurn } from './next-turn.js'
 
 describe('with 0, 1, 2... free blocks: done, or refused and nothing changed', () => {
@@ -23,6 +23,24 @@ describe('with 0, 1, 2... free blocks: done, or refused and nothing changed', ()
       await nextTurn()
       const wrong = tryWithoutSpace(name, each, counts)
       expect(wrong, JSON.stringify(each.setup)).toBeUndefined()
+    }
+  })
+
+  // The list got the new directory, the tree had no room for it, and it stayed on the list.
+  it.each([0, 15])('a new directory among many names, before number %i', (index) => {
+    const name = (i: number) => `/dir/${String(i).padStart(3, '0')}-${'n'.repeat(20)}`
+    const preparation: Operation[] = [{ do: 'mkdir', path: '/dir' }]
+    for (let i = 0; i < 24; i++) {
+      preparation.push({
+        do: 'writeFile',
+        path: name(2 * i + 1),
+        content: { seed: i, size: i % 9 },
+      })
+    }
+    for (const blockCycles of [1, -1]) {
+      const { setup } = place(256, 16, { blockCycles })
+      const made: Operation[] = [{ do: 'mkdir', path: name(2 * index) }]
+      expect(tryStoryWithoutSpace(preparation, made, setup, counts)).toBeUndefined()
     }
   })
 
