@@ -34,6 +34,8 @@ export class PairCache {
   private readonly round = new Set<MetadataPair>()
   /** Those that came since the caches were last trimmed. */
   private arrived: MetadataPair[] = []
+  /** Those of them that have entries. */
+  private readonly decodedRound = new Set<MetadataPair>()
   private totalBytes = 0
 
   constructor(private readonly release: Release) {}
@@ -66,6 +68,7 @@ export class PairCache {
       this.round.add(pair)
       this.arrived.push(pair)
       pair.onDecoded = this.decoded
+      if (pair.isDecoded) this.decodedRound.add(pair)
     }
     this.count(pair)
   }
@@ -84,6 +87,7 @@ export class PairCache {
   forget(pair: MetadataPair): void {
     for (const block of pair.blocks) if (this.pairs.get(block) === pair) this.pairs.delete(block)
     this.round.delete(pair)
+    this.decodedRound.delete(pair)
     this.totalBytes -= pair.countedBytes
     pair.countedBytes = 0
     pair.onDecoded = undefined
@@ -102,6 +106,7 @@ export class PairCache {
     this.pairs.clear()
     this.movedFrom.clear()
     this.round.clear()
+    this.decodedRound.clear()
     this.arrived = []
     this.totalBytes = 0
   }
@@ -117,7 +122,16 @@ export class PairCache {
   /** Lets go of what has not been used for longest, between operations: down to so many bytes. */
   trim(maxBytes: number): void {
     this.arrived = []
-    // Three rounds: the first may find all of it used, the second entries, the third logs.
+    // Entries first, without a look at all the logs: the first round may find all of them used.
+    for (let left = 2 * this.decodedRound.size; left > 0 && this.totalBytes > maxBytes; left--) {
+      const [pair] = this.decodedRound
+      if (pair === undefined) break
+      this.decodedRound.delete(pair)
+      if (pair.isDecoded && this.round.has(pair)) {
+        this.decodedRound.add(pair)
+        this.shrink(pair)
+      }
+    }
     for (let left = 3 * this.round.size; left > 0 && this.totalBytes > maxBytes; left--) {
       const [pair] = this.round
       if (pair === undefined) return
@@ -137,6 +151,8 @@ export class PairCache {
       this.fold(pair)
     } else if (directory === undefined) {
       this.drop(pair)
+    } else if (directory.head !== pair) {
+      // Once a round, a directory is looked at.
     } else if (directory.isUsed) {
       directory.isUsed = false
     } else {
@@ -199,6 +215,7 @@ export class PairCache {
 
   private readonly decoded = (pair: MetadataPair, isAnew: boolean): void => {
     if (isAnew) this.release.restoreTimes(pair)
+    this.decodedRound.add(pair)
     this.count(pair)
   }
 
