@@ -20,10 +20,15 @@ export default defineConfig({
       'bench/*.test.ts',
       'examples/*/*.test.ts',
     ],
+    // littlefs with as little memory for its caches as this says: docs/memory.md.
+    setupFiles:
+      process.env.CARAVAN_MEMORY_BUDGET === undefined
+        ? []
+        : ['packages/littlefs/test/least-budget.setup.ts'],
     maxWorkers: 2,
     minWorkers: 1,
     // Far above what a test takes: these catch what hangs.
-    testTimeout: 30_000,
+    testTimeout: process.env.CARAVAN_MEMORY_BUDGET === undefined ? 30_000 : 600_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
   },

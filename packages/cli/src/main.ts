@@ -39,6 +39,7 @@ import { addPut } from './verbs/put.js'
 import { addRecover } from './verbs/recover.js'
 import { addRepair } from './verbs/repair.js'
 import { addRm } from './verbs/rm.js'
+import { addShrink } from './verbs/shrink.js'
 import { addStat } from './verbs/stat.js'
 import { addTouch } from './verbs/touch.js'
 import { addTree } from './verbs/tree.js'
@@ -78,6 +79,7 @@ const VERBS = [
   addGit,
   addFormat,
   addGrow,
+  addShrink,
   addConvert,
   addMap,
   addManifest,

@@ -1,4 +1,7 @@
-/** The verbs that change an image in place: `rm`, `mv`, `mkdir`, `attr`, `format`, `grow`. */
+/**
+ * The verbs that change an image in place: `rm`, `mv`, `mkdir`, `attr`, `format`, `grow`,
+ * `shrink`.
+ */
 
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -242,7 +245,7 @@ describe('grow', () => {
   })
 
   test('what cannot be', async () => {
-    await refused(['grow', image, '32K'], 1, 'a filesystem does not become smaller')
+    await refused(['grow', image, '32K'], 1, 'Use `caravan shrink`')
     await refused(['grow', image, '65537'], 2, 'Give 65536 or 69632')
     await refused(['grow', image, 'large'], 2, "'large' is no size")
     await ok('format', '--force', image)
@@ -264,4 +267,35 @@ test('the version on disk stays', async () => {
   await ok('rm', '-r', old, '/www')
   expect(await ok('info', old)).toContain('littlefs 2.0')
   expect(Object.keys(soundTree(old))).toContain('/new')
+})
+
+describe('shrink', () => {
+  test('the file and the filesystem in it, as far as its end is free', async () => {
+    await ok('grow', '-q', image, '256K')
+    expect(await ok('shrink', image, '128K')).toBe(
+      `${image} has 32 blocks of 4096 bytes (128 KiB) now\n`,
+    )
+    expect(statSync(image).size).toBe(128 * 1024)
+    expect(soundTree(image)).toEqual(BEFORE)
+    expect(await ok('shrink', image, '128K')).toContain('already')
+    const whole = readFileSync(image)
+    await refused(['shrink', image, '8K'], 1, 'beyond the new end at 2 blocks')
+    expect(readFileSync(image)).toEqual(whole)
+  })
+
+  test('what follows the filesystem stays where it is', async () => {
+    await ok('grow', '-q', image, '128K')
+    const whole = Buffer.concat([readFileSync(image), Buffer.alloc(1000, 7)])
+    const dump = imageFile(whole, 'followed')
+    await ok('shrink', '-q', dump, '64K')
+    expect(statSync(dump).size).toBe(whole.length)
+    expect(readFileSync(dump).subarray(131_072)).toEqual(Buffer.alloc(1000, 7))
+    expect(soundTree(dump)).toEqual(BEFORE)
+  })
+
+  test('what cannot be', async () => {
+    await refused(['shrink', image, '128K'], 2, 'use `caravan grow`')
+    await refused(['shrink', image, '65537'], 2, 'Give 65536 or 69632')
+    await refused(['shrink', '-', '64K'], 2, 'Standard input cannot be changed')
+  })
 })

@@ -149,6 +149,9 @@ export interface FsEngine {
   /** A read begins: blocks that it may need are not reused before its end. */
   beginRead(): number
   endRead(reader: number): void
+  /** A change, or a run of changes, begins and ends that goes by promises: reading may go beside it. */
+  beginChange?(): void
+  endChange?(): void
   /** Nothing is running: caches that have outgrown their budget may go. */
   trim(): void
   /** The filesystem was unmounted. */

@@ -48,7 +48,10 @@ export function callOf<A extends readonly unknown[], T>(
 export const NEEDS_CHANGE: unique symbol = Symbol('needs to go as a change')
 
 /** What an engine is told of the calls that run. */
-export type SchedulerHooks = Pick<FsEngine, 'beginRead' | 'endRead' | 'trim' | 'leave'>
+export type SchedulerHooks = Pick<
+  FsEngine,
+  'beginRead' | 'endRead' | 'beginChange' | 'endChange' | 'trim' | 'leave'
+>
 
 export class Scheduler {
   private mounted = true
@@ -125,8 +128,13 @@ export class Scheduler {
   exclusive<T>(start: () => Promise<T>): Promise<T> {
     this.enter()
     const isFirst = this.changeCount++ === 0
-    const result = isFirst ? start() : this.changes.then(start)
+    const begin = () => {
+      this.engine.beginChange?.()
+      return start()
+    }
+    const result = isFirst ? begin() : this.changes.then(begin)
     const ended = () => {
+      this.engine.endChange?.()
       this.changeCount--
       this.checkIdle()
     }

@@ -9,6 +9,8 @@
  *    what its first commits no longer need, a power cut before its last may need again.
  * 4. Blocks are handed out in turn, from a start that differs from mount to mount, so that wear
  *    spreads over all that are free.
+ * 5. Where memory is short `used` knows a window of blocks only, and a scan moves it on. Whatever the
+ *    operation under way has taken counts as used in a scan, for nothing may refer to it yet.
  */
 
 import { FsError } from '@caravan/core'
@@ -18,8 +20,10 @@ export class Allocator {
   private used: BlockSet | undefined
   /** Blocks that failed in this mount: not used again, whatever the tree says. */
   private readonly bad = new BlockSet()
-  /** Taken by the operation under way. */
+  /** Taken by the operation under way, and no commit was made since. */
   private taken: number[] = []
+  /** What it took before: a scan may not find it in use yet. */
+  private takenBefore: number[] = []
   /** True once the operation under way has committed something. */
   private committed = false
   /** Handed out since a scan that saw some of the operation's commits; `undefined` without one. */
@@ -30,7 +34,7 @@ export class Allocator {
   /** Given back, and waiting for readers: `[turn, block]` in ascending turns. */
   private waiting: [number, number][] = []
   /** In use when the map was dropped, and kept from reuse while those who read then still do. */
-  private suspects: [number, readonly number[]][] = []
+  private suspects: [number, BlockSet][] = []
   private readonly readers = new Set<number>()
   private turn = 0
   private cursor: number
@@ -46,14 +50,29 @@ export class Allocator {
     return this.used !== undefined
   }
 
+  /** True where only a window of blocks is known. */
+  get isWindowed(): boolean {
+    return this.used !== undefined && !this.used.isWhole
+  }
+
+  /** The block that is tried next. */
+  get next(): number {
+    return this.cursor
+  }
+
   /** True where a scan may find blocks that are free and that the operation under way may have. */
   get mayScan(): boolean {
     return this.used === undefined || !this.committed
   }
 
-  /** Blocks in use, those waiting for readers included. */
-  get usedCount(): number {
-    return this.used?.size ?? 0
+  /** Blocks in use, those waiting for readers included; `undefined` where not all are known. */
+  get usedCount(): number | undefined {
+    return this.used?.isWhole === true ? this.used.size : undefined
+  }
+
+  /** What the map takes in memory, in bytes. */
+  get memoryBytes(): number {
+    return this.used?.memoryBytes ?? 0
   }
 
   /** Takes over what a scan found in use. */
@@ -61,9 +80,9 @@ export class Allocator {
     this.used = used
     if (this.committed) this.takenSinceLateScan = new Set()
     for (const block of this.taken) used.add(block)
+    for (const block of this.takenBefore) used.add(block)
     for (const block of this.returned) used.add(block)
     for (const [, block] of this.waiting) used.add(block)
-    for (const [, blocks] of this.suspects) for (const block of blocks) used.add(block)
   }
 
   /** What is in use is no longer known: to be scanned again when it matters. */
@@ -75,8 +94,17 @@ export class Allocator {
   /** Running readers may need any of what was in use, whatever a scan says next. */
   private suspectUsed(): void {
     if (this.readers.size === 0) return
-    if (this.used !== undefined) this.suspects.push([this.turn, this.used.values()])
-    if (this.returned.length > 0) this.suspects.push([this.turn, [...this.returned]])
+    if (this.used !== undefined) this.suspects.push([this.turn, this.used])
+    if (this.returned.length === 0) return
+    const returned = new BlockSet()
+    for (const block of this.returned) returned.add(block)
+    this.suspects.push([this.turn, returned])
+  }
+
+  /** What a window did not cover is suspect too. */
+  private isSuspect(block: number): boolean {
+    for (const [, used] of this.suspects) if (!used.covers(block) || used.has(block)) return true
+    return false
   }
 
   setBlockCount(blockCount: number): void {
@@ -84,14 +112,18 @@ export class Allocator {
     if (this.cursor >= blockCount) this.cursor = 0
   }
 
-  /** A free block, or `undefined` where there is none. Only after a scan. */
+  /** A free block, or `undefined` where none is known. Only after a scan. */
   take(): number | undefined {
     const { used, blockCount } = this
     if (used === undefined) return undefined
     for (let tried = 0; tried < blockCount; tried++) {
       const block = this.cursor
+      const isFree =
+        used.covers(block) && !this.bad.has(block) && !this.isSuspect(block) && used.add(block)
+      // At the end of a window the next one begins, where a scan has found what is used there.
+      if (!used.covers(block)) return undefined
       this.cursor = block + 1 === blockCount ? 0 : block + 1
-      if (!this.bad.has(block) && used.add(block)) {
+      if (isFree) {
         this.taken.push(block)
         this.takenSinceLateScan?.add(block)
         return block
@@ -127,7 +159,9 @@ export class Allocator {
   /** A commit went through: what was taken may be referred to from now on, whatever follows. */
   keepTaken(): void {
     this.committed = true
-    if (this.taken.length > 0) this.taken = []
+    if (this.taken.length === 0) return
+    for (const block of this.taken) this.takenBefore.push(block)
+    this.taken = []
   }
 
   /** Blocks taken since the last commit. */
@@ -154,6 +188,7 @@ export class Allocator {
 
   private beginAnew(): void {
     if (this.taken.length > 0) this.taken = []
+    if (this.takenBefore.length > 0) this.takenBefore = []
     if (this.returned.length > 0) this.returned = []
     this.committed = false
     this.mustScan = false
@@ -163,6 +198,15 @@ export class Allocator {
   /** True while readers run, which may need blocks that the tree no longer has. */
   get hasReaders(): boolean {
     return this.readers.size > 0
+  }
+
+  /** Adds what nothing refers to any more but running readers may. */
+  addHeldTo(used: BlockSet): void {
+    for (const [, block] of this.waiting) used.add(block)
+  }
+
+  get readerCount(): number {
+    return this.readers.size
   }
 
   /** A reader begins: what is given back from now on waits for it. */
@@ -179,10 +223,7 @@ export class Allocator {
       const [, block] = this.waiting.shift() as [number, number]
       this.used?.delete(block)
     }
-    const kept = this.suspects.filter(([turn]) => turn >= oldest)
-    if (kept.length === this.suspects.length) return
-    this.suspects = kept
-    this.used = undefined
+    this.suspects = this.suspects.filter(([turn]) => turn >= oldest)
   }
 }
 

@@ -45,7 +45,9 @@ export function* compact(
   for (const split of splits) {
     split.pair.setEntries(split.state.entries, split.state.contents)
     volume.pairs.keep(split.pair)
+    volume.linkBehind(split.pair)
   }
+  if (splits.length > 0) volume.linkBehind(pair)
   pair.setEntries(state.entries, state.contents)
   pair.directory?.insertIntoChain(pair, splits.map((split) => split.pair).reverse())
   if (newRoot !== undefined && volume.isRoot(pair.blocks)) {
@@ -103,7 +105,8 @@ function* expandSuperblock(
   state: PairState,
   splits: SplitOff[],
 ): Op<MetadataPair | undefined> {
-  const usedBlocks = yield* volume.countUsedBlocks()
+  yield* volume.space.findFreeBlocks()
+  const usedBlocks = yield* volume.space.measureUse()
   const { blockCount } = volume.layout
   if (blockCount - usedBlocks <= Math.floor(blockCount / 8)) return undefined
   const superblock = state.contents[0]
@@ -146,7 +149,7 @@ function* writePair(
   let target = other
   let relocated = false
   if (!isFirst && mayMove && isWorn(volume, pair)) {
-    const fresh = yield* volume.tryAllocate()
+    const fresh = yield* volume.space.tryAllocate()
     if (fresh !== undefined) {
       target = fresh
       relocated = true
@@ -177,7 +180,7 @@ function* writePair(
       throw new FsError('ENOSPC', { hint })
     }
     volume.markBadBlock(target)
-    target = yield* volume.allocate()
+    target = yield* volume.space.allocate()
     relocated = true
   }
 }

@@ -74,7 +74,7 @@ export class CtzWriter {
 
   /** A new file from its beginning. */
   static fresh(volume: Volume, own: Set<number>): CtzWriter {
-    return new CtzWriter(volume, new FileBlocks(0, -1), 0, own)
+    return new CtzWriter(volume, new FileBlocks(0, -1, volume.layout.ledger), 0, own)
   }
 
   /** A new version of a file, equal to the old one up to `position`, which is within it. */
@@ -217,7 +217,7 @@ export class CtzWriter {
   /** Gives a block an address, and the pointers that it begins with. */
   private *place({ index, bytes }: FullBlock): Op<number> {
     const { volume, blocks } = this
-    const address = volume.allocator.take() ?? (yield* volume.allocate())
+    const address = volume.allocator.take() ?? (yield* volume.space.allocate())
     this.own.add(address)
     blocks.set(index, address)
     for (let k = 0; k < pointerCount(index); k++) {

@@ -3,22 +3,23 @@
  * the whole chain.
  *
  * Kept in memory as a chain and an index by name: both are caches, read again from the device at
- * any time.
+ * any time. Where memory is short there is no index: the pair of a name is found by the last name
+ * of each, and its entries are decoded for the time being.
  *
  * Source: littlefs SPEC.md, "0x601 LFS_TYPE_HARDTAIL"; DESIGN.md, "Directories".
  */
 
-import { FormatError, FsError, type Op } from '@caravan/core'
-import { type BlockPair, isShown } from './format/metadata-log.js'
+import { type EntryKind, FormatError, FsError, type Op } from '@caravan/core'
+import { type BlockPair, type EntryContent, isShown } from './format/metadata-log.js'
 import { compareNames } from './format/name.js'
 import { TagType } from './format/tag.js'
-import { type Entry, type MetadataPair, pairKey, sharesBlock } from './metadata-pair.js'
+import { type Entry, isOrdered, type MetadataPair, pairKey, sharesBlock } from './metadata-pair.js'
 import type { Path } from './path.js'
 import type { Volume } from './volume.js'
 
 export class Directory {
   /** By byte string. Where a damaged directory holds a name twice, the later entry. */
-  readonly index = new Map<string, Entry>()
+  private index: Map<string, Entry> | undefined
 
   /** The entry that leads here, as last followed: a hint, to be verified. */
   owner: Entry | undefined
@@ -26,11 +27,87 @@ export class Directory {
   /** Counts the commits to its pairs: what was made of its entries holds while it stays. */
   version = 0
 
+  /** A list that a key-value store has made of a version: a cache, counted in the ledger. */
+  listing:
+    | {
+        readonly version: number
+        readonly listing: (readonly [name: string, kind: EntryKind])[]
+      }
+    | undefined
+
+  /** Set by whoever comes by it: while it is, it is not the one to let go of. */
+  isUsed = true
+
+  private dropped = false
+
   constructor(
+    private readonly volume: Volume,
     readonly chain: MetadataPair[],
-    /** False where damage has put names out of order. */
-    private readonly isOrdered: boolean,
-  ) {}
+    private readonly order: Order,
+    /** True for one that is found by its index alone: where damage has put names out of order. */
+    public mustBeWhole: boolean,
+    index: Map<string, Entry> | undefined,
+  ) {
+    this.index = index
+    for (const pair of chain) pair.directory = this
+  }
+
+  /** The entry of a name, where that is shown. */
+  find(name: string): Entry | undefined {
+    if (this.index !== undefined) return this.index.get(name)
+    const pair = this.chain[this.searchPair(name)]
+    if (pair === undefined) return undefined
+    const id = firstNotBelow(pair.entries, name)
+    const entry = pair.entries[id]
+    if (entry === undefined || entry.content.name !== name || !isShown(entry.content)) {
+      return undefined
+    }
+    return id === hiddenId(this.volume, pair) ? undefined : (entry.standsFor ?? entry)
+  }
+
+  /** What its entries hold, each name once. Not to be changed meanwhile. */
+  *contents(): Generator<EntryContent, void, void> {
+    if (this.index !== undefined) {
+      for (const { content } of this.index.values()) yield content
+      return
+    }
+    for (const pair of this.chain) {
+      for (const { content } of shownContents(this.volume, pair)) yield content
+    }
+  }
+
+  /** A commit has given an entry that name. */
+  added(name: string, entry: Entry): void {
+    this.index?.set(name, entry)
+  }
+
+  /** A commit has taken an entry of that name away. */
+  removed(name: string): void {
+    this.index?.delete(name)
+  }
+
+  get hasIndex(): boolean {
+    return this.index !== undefined
+  }
+
+  /** @returns true where there was one. */
+  forgetIndex(): boolean {
+    const had = this.index !== undefined
+    this.index = undefined
+    return had
+  }
+
+  /** It is no longer in memory: whoever leads here reads it again. */
+  drop(): void {
+    this.dropped = true
+    this.index = undefined
+    this.chain.length = 0
+    this.owner = undefined
+  }
+
+  get isDropped(): boolean {
+    return this.dropped
+  }
 
   removeFromChain(pair: MetadataPair): void {
     const place = this.chain.indexOf(pair)
@@ -46,7 +123,7 @@ export class Directory {
   /** Where a name belongs: in the first pair that holds a greater one, else at the very end. */
   placeOf(name: string): { pair: MetadataPair; id: number } {
     const { chain } = this
-    const place = this.isOrdered ? this.searchPair(name) : this.walkToPair(name)
+    const place = this.order === 'damaged' ? this.walkToPair(name) : this.searchPair(name)
     if (place < chain.length) {
       const pair = chain[place] as MetadataPair
       return { pair, id: firstNotBelow(pair.entries, name) }
@@ -65,11 +142,9 @@ export class Directory {
       const middle = (low + high) >>> 1
       // A pair without names says nothing of where it stands: the one before it does.
       let place = middle
-      let last = lastNamed((chain[place] as MetadataPair).entries)
-      while (last === undefined && place > low) {
-        last = lastNamed((chain[--place] as MetadataPair).entries)
-      }
-      if (last !== undefined && compareNames(last.content.name, name) >= 0) high = place
+      let last = (chain[place] as MetadataPair).lastName
+      while (last === undefined && place > low) last = (chain[--place] as MetadataPair).lastName
+      if (last !== undefined && compareNames(last, name) >= 0) high = place
       else low = middle + 1
     }
     return low
@@ -79,8 +154,8 @@ export class Directory {
   private walkToPair(name: string): number {
     const { chain } = this
     for (let i = 0; i < chain.length; i++) {
-      const last = lastNamed((chain[i] as MetadataPair).entries)
-      if (last !== undefined && compareNames(last.content.name, name) >= 0) return i
+      const last = (chain[i] as MetadataPair).lastName
+      if (last !== undefined && compareNames(last, name) >= 0) return i
     }
     return chain.length
   }
@@ -90,27 +165,16 @@ export class Directory {
   }
 }
 
-/** True for entries that take part in the order of names. */
-function isNamed(entry: Entry): boolean {
-  const { nameType } = entry.content
-  return nameType !== undefined && nameType < 0x080
-}
-
-function lastNamed(entries: readonly Entry[]): Entry | undefined {
-  for (let id = entries.length - 1; id >= 0; id--) {
-    const entry = entries[id] as Entry
-    if (isNamed(entry)) return entry
-  }
-  return undefined
-}
+/** How names stand in a directory: in order, each once; some more than once; out of order. */
+type Order = 'strict' | 'repeated' | 'damaged'
 
 function firstNotBelow(entries: readonly Entry[], name: string): number {
   let low = 0
   let high = entries.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    const entry = entries[middle] as Entry
-    if (!isNamed(entry) || compareNames(entry.content.name, name) < 0) low = middle + 1
+    const { content } = entries[middle] as Entry
+    if (!isOrdered(content) || compareNames(content.name, name) < 0) low = middle + 1
     else high = middle
   }
   return low
@@ -119,7 +183,11 @@ function firstNotBelow(entries: readonly Entry[], name: string): number {
 export type EntryType = 'file' | 'directory' | 'other'
 
 export function entryType(entry: Entry): EntryType {
-  switch (entry.content.nameType) {
+  return contentType(entry.content)
+}
+
+export function contentType({ nameType }: EntryContent): EntryType {
+  switch (nameType) {
     case TagType.FILE:
       return 'file'
     case TagType.DIRECTORY:
@@ -132,20 +200,42 @@ export function entryType(entry: Entry): EntryType {
 }
 
 export function entrySize(entry: Entry): number {
-  const { struct } = entry.content
-  if (entryType(entry) === 'directory' || struct === undefined) return 0
+  return contentSize(entry.content)
+}
+
+export function contentSize(content: EntryContent): number {
+  const { struct } = content
+  if (contentType(content) === 'directory' || struct === undefined) return 0
   if (struct.kind === 'ctz') return struct.size
   return struct.kind === 'inline' ? struct.bytes.length : 0
 }
 
-/** The entries that a pair shows: what is being moved elsewhere is there, not here. */
-export function* shownEntries(volume: Volume, pair: MetadataPair): Generator<Entry, void, void> {
+/** The id of the entry in a pair that is being moved elsewhere: it is there, not here. */
+function hiddenId(volume: Volume, pair: MetadataPair): number {
   const move = volume.state.pendingMove
-  const hiddenId = move !== undefined && sharesBlock(move.pair, pair.blocks) ? move.id : -1
+  return move !== undefined && sharesBlock(move.pair, pair.blocks) ? move.id : -1
+}
+
+/** The entries that a pair shows. */
+export function* shownEntries(volume: Volume, pair: MetadataPair): Generator<Entry, void, void> {
+  const hidden = hiddenId(volume, pair)
   const { entries } = pair
   for (let id = 0; id < entries.length; id++) {
     const entry = entries[id] as Entry
-    if (id !== hiddenId && isShown(entry.content)) yield entry
+    if (id !== hidden && isShown(entry.content)) yield entry
+  }
+}
+
+/** The same where nobody is to have the entries: decoded for the moment where memory is short. */
+export function* shownContents(
+  volume: Volume,
+  pair: MetadataPair,
+): Generator<{ readonly content: EntryContent; readonly id: number }, void, void> {
+  const hidden = hiddenId(volume, pair)
+  const contents = volume.caches.contentsOf(pair)
+  for (let id = 0; id < contents.length; id++) {
+    const content = contents[id] as EntryContent
+    if (id !== hidden && isShown(content)) yield { content, id }
   }
 }
 
@@ -161,29 +251,46 @@ function* readDirectory(volume: Volume, head: BlockPair): Op<Directory> {
     // Whoever read it meanwhile may be changing it: there is one object of each directory.
     const meanwhile = volume.cachedDirectory(head)
     if (meanwhile !== undefined) return meanwhile
-    const directory = new Directory(chain, isInOrder(chain))
-    for (const pair of chain) {
-      pair.directory = directory
-      for (const entry of shownEntries(volume, pair)) directory.index.set(entry.content.name, entry)
-    }
-    return directory
+    return makeDirectory(volume, chain)
   }
 }
 
-function isInOrder(chain: readonly MetadataPair[]): boolean {
+function makeDirectory(volume: Volume, chain: MetadataPair[]): Directory {
+  const order = orderOf(volume, chain)
+  const mustBeWhole = order !== 'strict'
+  let index: Map<string, Entry> | undefined = new Map()
+  for (const pair of chain) {
+    if (!mustBeWhole && !pair.isDecoded && !volume.caches.hasRoom) {
+      index = undefined
+      break
+    }
+    for (const entry of shownEntries(volume, pair)) index.set(entry.content.name, entry)
+  }
+  const directory = new Directory(volume, chain, order, mustBeWhole, index)
+  if (index !== undefined) chain.forEach(volume.pairs.count)
+  return directory
+}
+
+function orderOf(volume: Volume, chain: readonly MetadataPair[]): Order {
   let last: string | undefined
-  for (const { entries } of chain) {
-    for (const entry of entries) {
-      if (!isNamed(entry)) continue
-      const { name } = entry.content
-      if (last !== undefined && compareNames(last, name) > 0) return false
+  let isRepeated = false
+  for (const pair of chain) {
+    const contents = volume.caches.contentsOf(pair)
+    pair.keepLastName(contents)
+    for (const content of contents) {
+      if (!isOrdered(content)) continue
+      const { name } = content
+      const comparison = last === undefined ? -1 : compareNames(last, name)
+      if (comparison > 0) return 'damaged'
+      if (comparison === 0) isRepeated = true
       last = name
     }
   }
-  return true
+  return isRepeated ? 'repeated' : 'strict'
 }
 
-function* readChain(volume: Volume, head: BlockPair): Op<MetadataPair[]> {
+/** The pairs of the directory that begins with that one. */
+export function* readChain(volume: Volume, head: BlockPair): Op<MetadataPair[]> {
   const chain: MetadataPair[] = []
   const seen = new Set<number>()
   let next: BlockPair | undefined = head
@@ -197,6 +304,8 @@ function* readChain(volume: Volume, head: BlockPair): Op<MetadataPair[]> {
       )
     }
     seen.add(pairKey(pair.blocks))
+    // The list of pairs goes the same way.
+    if (chain.length > 0) pair.predecessor ??= chain[chain.length - 1]
     chain.push(pair)
     next = pair.summary.hardTail ? pair.summary.tail : undefined
   }
@@ -214,22 +323,26 @@ export function checkNoLoop(directory: Directory, above: readonly number[]): voi
   )
 }
 
+/** The first pair of the directory that an entry is. @throws FormatError `CORRUPT_ENTRY`. */
+export function headOf(volume: Volume, content: EntryContent, pair: MetadataPair): BlockPair {
+  if (content.nameType === TagType.SUPERBLOCK) return volume.root
+  const { struct } = content
+  if (struct?.kind === 'directory') return struct.pair
+  throw new FormatError(
+    'CORRUPT_ENTRY',
+    `The directory in the metadata pair {${pair.blocks[0]}, ${pair.blocks[1]}} has no pair of its own: its entry is damaged.`,
+    { structure: 'directory struct', block: pair.blocks[0] },
+  )
+}
+
 /** The directory that an entry is. */
 export function* openDirectory(volume: Volume, entry: Entry): Op<Directory> {
-  if (entry.directory !== undefined) return entry.directory
-  const { struct } = entry.content
-  const isRoot = entry.content.nameType === TagType.SUPERBLOCK
-  if (!isRoot && struct?.kind !== 'directory') {
-    throw new FormatError(
-      'CORRUPT_ENTRY',
-      `The directory in the metadata pair {${entry.pair.blocks[0]}, ${entry.pair.blocks[1]}} has no pair of its own: its entry is damaged.`,
-      { structure: 'directory struct', block: entry.pair.blocks[0] },
-    )
-  }
-  const head = isRoot ? volume.root : (struct as { pair: BlockPair }).pair
+  const known = entry.directory
+  if (known !== undefined) return known
+  const head = headOf(volume, entry.content, entry.pair)
   const directory: Directory = yield* readDirectory(volume, head)
   entry.directory = directory
-  if (!isRoot) directory.owner = entry
+  if (entry.content.nameType !== TagType.SUPERBLOCK) directory.owner = entry
   return directory
 }
 
@@ -266,7 +379,7 @@ export function lookUp(
     if (entryType(entry) !== 'directory') throw new FsError('ENOTDIR', { syscall, path: path.text })
     const { directory }: Entry = entry
     if (directory === undefined) return UNREAD
-    const child = directory.index.get(names[i] as string)
+    const child = directory.find(names[i] as string)
     if (child === undefined) {
       const isLast = i === names.length - 1
       if (!isLast || path.mustExist) throw new FsError('ENOENT', { syscall, path: path.text })
@@ -284,7 +397,7 @@ export function lookUp(
 export function parentInMemory(volume: Volume, path: Path): Directory | undefined {
   let entry = volume.rootInMemory
   const last = path.names.length - 1
-  for (let i = 0; i < last; i++) entry = entry?.directory?.index.get(path.names[i] as string)
+  for (let i = 0; i < last; i++) entry = entry?.directory?.find(path.names[i] as string)
   return entry?.directory
 }
 
@@ -294,7 +407,7 @@ function* readWay(volume: Volume, path: Path): Op<void> {
   for (const name of path.names) {
     if (entry === undefined || entryType(entry) !== 'directory') return
     const directory: Directory = entry.directory ?? (yield* openDirectory(volume, entry))
-    entry = directory.index.get(name)
+    entry = directory.find(name)
   }
 }
 

@@ -32,6 +32,8 @@ export class LittlefsEngine implements FsEngine {
   readonly magic = MAGIC
   readonly beginRead: () => number
   readonly endRead: (reader: number) => void
+  readonly beginChange: () => void
+  readonly endChange: () => void
   readonly trim: () => void
   readonly leave: () => void
   private readonly sharedFiles = new Map<Entry, SharedFile>()
@@ -40,6 +42,8 @@ export class LittlefsEngine implements FsEngine {
     const hooks = schedulerHooks(volume)
     this.beginRead = hooks.beginRead
     this.endRead = hooks.endRead
+    this.beginChange = hooks.beginChange
+    this.endChange = hooks.endChange
     this.trim = hooks.trim
     this.leave = hooks.leave
     this.changes = volume.readOnly ? undefined : this.makeChanges()
@@ -72,7 +76,7 @@ export class LittlefsEngine implements FsEngine {
 
   lookUpNow(path: Path): EntryInfo | undefined {
     let entry = this.volume.pairs.find(this.volume.root)?.entries[0]
-    for (const name of path.names) entry = entry?.directory?.index.get(name)
+    for (const name of path.names) entry = entry?.directory?.find(name)
     if (entry === undefined) return undefined
     if (path.mustBeDirectory && entryType(entry) !== 'directory') return undefined
     return this.infoOf(entry)
@@ -84,8 +88,7 @@ export class LittlefsEngine implements FsEngine {
   }
 
   *list(path: Path, recursive: boolean): Op<readonly ListedName[]> {
-    const entries = yield* list(this.volume, path, recursive)
-    return entries.map(({ name, parent, entry }) => ({ name, parent, type: entryType(entry) }))
+    return yield* list(this.volume, path, recursive)
   }
 
   *open(path: Path, { create, exclusive }: EngineOpenOptions): Op<EngineFile> {

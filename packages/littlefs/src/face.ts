@@ -9,7 +9,9 @@ export function schedulerHooks(volume: Volume) {
   return {
     beginRead: () => volume.allocator.beginRead(),
     endRead: (reader: number) => volume.allocator.endRead(reader),
-    trim: () => volume.trimCaches(),
+    beginChange: () => volume.caches.beginChange(),
+    endChange: () => volume.caches.endChange(),
+    trim: () => volume.caches.trim(),
     leave: () => volume.dropCaches(),
   }
 }

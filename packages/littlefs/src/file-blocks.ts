@@ -11,6 +11,7 @@
 import { FormatError, type Op, type ReadRequest, type Span } from '@caravan/core'
 import { blockCountOf, POINTER_SIZE_BYTES, pointerCount } from './format/ctz-list.js'
 import { readWord } from './format/word.js'
+import type { MemoryLedger } from './memory-ledger.js'
 import type { Layout } from './volume.js'
 
 const UNKNOWN = 0xffffffff
@@ -27,21 +28,33 @@ const POINTERS_READ_MAX = 8
 /** As many as a typed array holds without memory of its own outside the heap: 64 bytes. */
 const PAGE_BITS = 4
 
+/** A page with what belongs to it, in memory. */
+const PAGE_MEMORY_BYTES = 176
+
 export class FileBlocks {
   /** In pages, so that one look into a large file costs little. */
-  private readonly pages: (Uint32Array | undefined)[] = []
+  private pages: (Uint32Array | undefined)[] = []
 
   constructor(
     head: number,
     /** The index of `head`; -1 for a file without blocks. */
     public lastIndex: number,
+    /** Where the memory that it takes is counted. */
+    private readonly ledger: MemoryLedger,
   ) {
     if (lastIndex >= 0) this.set(lastIndex, head)
   }
 
   /** Those of a file as its directory entry has it. */
-  static of(head: number, sizeBytes: number, blockSize: number): FileBlocks {
-    return new FileBlocks(head, blockCountOf(sizeBytes, blockSize) - 1)
+  static of(head: number, sizeBytes: number, { blockSize, ledger }: Layout): FileBlocks {
+    return new FileBlocks(head, blockCountOf(sizeBytes, blockSize) - 1, ledger)
+  }
+
+  /** Keeps the head only. Of a version that is whole on the device, where all is found again. */
+  forget(): void {
+    const head = this.get(this.lastIndex)
+    this.pages = []
+    if (head !== undefined) this.set(this.lastIndex, head)
   }
 
   /**
@@ -49,13 +62,13 @@ export class FileBlocks {
    * for both, so whole pages are shared.
    */
   prefix(end: number): FileBlocks {
-    const copy = new FileBlocks(0, -1)
+    const copy = new FileBlocks(0, -1, this.ledger)
     const whole = end >>> PAGE_BITS
     for (let key = 0; key < whole; key++) {
       // A page made later would be known to one of the two only.
       let page = this.pages[key]
       if (page === undefined) {
-        page = newPage()
+        page = this.newPage()
         this.pages[key] = page
       }
       copy.pages[key] = page
@@ -76,21 +89,34 @@ export class FileBlocks {
     const key = index >>> PAGE_BITS
     let page = this.pages[key]
     if (page === undefined) {
-      page = newPage()
+      page = this.newPage()
       this.pages[key] = page
     }
     page[index & ((1 << PAGE_BITS) - 1)] = address
   }
-}
 
-function newPage(): Uint32Array {
-  return new Uint32Array(1 << PAGE_BITS).fill(UNKNOWN)
+  /** The nearest known index above one: the last is known. */
+  nextKnown(index: number): number {
+    let at = index + 1
+    while (at < this.lastIndex) {
+      const page = this.pages[at >>> PAGE_BITS]
+      if (page === undefined) at = ((at >>> PAGE_BITS) + 1) << PAGE_BITS
+      else if (page[at & ((1 << PAGE_BITS) - 1)] === UNKNOWN) at++
+      else return at
+    }
+    return this.lastIndex
+  }
+
+  private newPage(): Uint32Array {
+    this.ledger.bytes += PAGE_MEMORY_BYTES
+    return new Uint32Array(1 << PAGE_BITS).fill(UNKNOWN)
+  }
 }
 
 /** Finds the block of one index: O(log n) reads at worst, none where it is known. */
 export function* findBlock(layout: Layout, blocks: FileBlocks, index: number): Op<number> {
   let at = index
-  while (blocks.get(at) === undefined) at = nextKnown(blocks, at)
+  if (blocks.get(at) === undefined) at = blocks.nextKnown(at)
   let address = blocks.get(at) as number
   while (at > index) {
     // The longest pointer that does not lead past the index.
@@ -106,13 +132,6 @@ export function* findBlock(layout: Layout, blocks: FileBlocks, index: number): O
     address = blocks.get(at) as number
   }
   return address
-}
-
-/** The nearest index above one that is not known. */
-function nextKnown(blocks: FileBlocks, index: number): number {
-  let at = index + 1
-  while (at < blocks.lastIndex && blocks.get(at) === undefined) at++
-  return at
 }
 
 /** Indices of one file that shall be known. */
@@ -133,20 +152,24 @@ interface Step {
  * at most once, many in one request, in O(log n) rounds.
  */
 export function* findBlocks(layout: Layout, ranges: readonly BlockRange[]): Op<void> {
-  let frontier: Step[] = []
-  for (const range of ranges) {
-    if (isKnown(range)) continue
-    yield* findBlock(layout, range.blocks, range.to)
-    for (let index = range.to; index > range.from; index--) {
-      if (leadsToUnknown(range, index)) frontier.push({ range, index })
+  let unknown = ranges.filter((range) => !isKnown(range))
+  while (unknown.length > 0) {
+    let frontier: Step[] = []
+    for (const range of unknown) {
+      yield* findBlock(layout, range.blocks, range.to)
+      for (let index = range.to; index > range.from; index--) {
+        if (leadsToUnknown(range, index)) frontier.push({ range, index })
+      }
     }
-  }
-  while (frontier.length > 0) {
-    const next: Step[] = []
-    for (let start = 0; start < frontier.length; start += BATCH_SPANS) {
-      yield* followPointers(layout, frontier.slice(start, start + BATCH_SPANS), next)
+    while (frontier.length > 0) {
+      const next: Step[] = []
+      for (let start = 0; start < frontier.length; start += BATCH_SPANS) {
+        yield* followPointers(layout, frontier.slice(start, start + BATCH_SPANS), next)
+      }
+      frontier = next.filter(({ range, index }) => leadsToUnknown(range, index))
     }
-    frontier = next.filter(({ range, index }) => leadsToUnknown(range, index))
+    // Who looks for the same file's blocks beside this has some of the places that lead on.
+    unknown = unknown.filter((range) => !isKnown(range))
   }
 }
 

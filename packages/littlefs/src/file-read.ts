@@ -4,6 +4,7 @@ import { FormatError, FsError, type Op } from '@caravan/core'
 import { entryType } from './directory.js'
 import { FileBlocks, findBlock, findBlocks, isKnown } from './file-blocks.js'
 import { blockIndexAt } from './format/ctz-list.js'
+import type { BlockPair, Struct } from './format/metadata-log.js'
 import type { Entry } from './metadata-pair.js'
 import { ReadPlan } from './read-plan.js'
 import type { Layout } from './volume.js'
@@ -15,15 +16,27 @@ const REQUEST_SPANS = 256
 export function fileBlocksOf(layout: Layout, entry: Entry): FileBlocks {
   const { struct } = entry.content
   if (entry.fileBlocks !== undefined && entry.blocksOf === struct) return entry.fileBlocks
+  const blocks = newFileBlocks(layout, struct, entry.pair.blocks)
+  entry.fileBlocks = blocks
+  entry.blocksOf = struct
+  return blocks
+}
+
+/** A list of which only the head is known, after that check. */
+export function newFileBlocks(
+  layout: Layout,
+  struct: Struct | undefined,
+  pair: BlockPair,
+): FileBlocks {
   if (struct?.kind !== 'ctz') {
     throw new FormatError(
       'CORRUPT_ENTRY',
-      `The file in the metadata pair {${entry.pair.blocks[0]}, ${entry.pair.blocks[1]}} is neither inline nor a list of blocks: its entry is damaged.`,
-      { structure: 'file struct', block: entry.pair.blocks[0] },
+      `The file in the metadata pair {${pair[0]}, ${pair[1]}} is neither inline nor a list of blocks: its entry is damaged.`,
+      { structure: 'file struct', block: pair[0] },
     )
   }
   const { head, size } = struct
-  const blocks = FileBlocks.of(head, size, layout.blockSize)
+  const blocks = FileBlocks.of(head, size, layout)
   // A list of more blocks than there are runs in circles, and would be walked for as long as it says.
   const most = Math.min(layout.blockCount, layout.heldBlockCount)
   if (blocks.lastIndex >= most || head >= layout.blockCount) {
@@ -33,12 +46,10 @@ export function fileBlocksOf(layout: Layout, entry: Entry): FileBlocks {
         : `its size of ${size} bytes takes ${blocks.lastIndex + 1} blocks`
     throw new FormatError(
       'CORRUPT_FILE',
-      `A file's entry in the metadata pair {${entry.pair.blocks[0]}, ${entry.pair.blocks[1]}} is damaged: ${wrong}, and the filesystem has ${head >= layout.blockCount ? layout.blockCount : most}.`,
-      { structure: 'CTZ struct', block: entry.pair.blocks[0] },
+      `A file's entry in the metadata pair {${pair[0]}, ${pair[1]}} is damaged: ${wrong}, and the filesystem has ${head >= layout.blockCount ? layout.blockCount : most}.`,
+      { structure: 'CTZ struct', block: pair[0] },
     )
   }
-  entry.fileBlocks = blocks
-  entry.blocksOf = struct
   return blocks
 }
 

@@ -5,6 +5,13 @@ import { fileBlocksOf } from './file-read.js'
 import type { Entry } from './metadata-pair.js'
 import type { Volume } from './volume.js'
 
+/** What a handle may do. */
+export interface OpenFlags {
+  readonly read: boolean
+  readonly write: boolean
+  readonly append: boolean
+}
+
 export type View =
   | { readonly kind: 'inline'; readonly bytes: Uint8Array }
   | { readonly kind: 'ctz'; readonly blocks: FileBlocks; readonly size: number }

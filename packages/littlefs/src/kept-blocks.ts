@@ -15,6 +15,9 @@ const BLOCK_MAX_BYTES = 16 * 1024
 
 const KEPT_BYTES = 32 * 1024
 
+/** How much of the memory budget one handle may take for them. */
+const BUDGET_SHARE = 1 / 64
+
 interface Kept {
   /** Of which version of the file. */
   readonly blocks: FileBlocks
@@ -101,12 +104,18 @@ export class KeptBlocks {
     return done
   }
 
+  private newBuffer(sizeBytes: number): Uint8Array {
+    this.volume.layout.ledger.bytes += sizeBytes
+    return new Uint8Array(sizeBytes)
+  }
+
   private *fetch(blocks: FileBlocks, first: number, last: number): Op<Kept> {
     const { layout } = this.volume
     const { blockSize } = layout
-    const most = Math.max(1, Math.floor(KEPT_BYTES / blockSize))
+    const mostBytes = Math.min(KEPT_BYTES, this.volume.memoryBudget * BUDGET_SHARE)
+    const most = Math.max(1, Math.floor(mostBytes / blockSize))
     const count = Math.min(last - first + 1, most)
-    const bytes = this.spareBuffer ?? new Uint8Array(most * blockSize)
+    const bytes = this.spareBuffer ?? this.newBuffer(most * blockSize)
     this.spareBuffer = undefined
     const spans: Span[] = []
     for (let i = 0; i < count; i++) {

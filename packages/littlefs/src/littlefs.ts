@@ -273,6 +273,19 @@ export class LittleFS extends FileSystem {
   }
 
   /**
+   * Gives up all blocks from `blockCount` on. Nothing is moved: they must be free.
+   *
+   * @throws FsError `EBUSY` where one of them is in use, and which: then nothing has changed.
+   */
+  async shrink(blockCount: number): Promise<void> {
+    return this.reference.shrink(blockCount)
+  }
+
+  shrinkSync(blockCount: number): void {
+    this.reference.shrinkSync(blockCount)
+  }
+
+  /**
    * Ends the use of the filesystem, once the calls made so far have ended. The device stays open:
    * whoever opened it closes it.
    *

@@ -165,8 +165,8 @@ function uniformByte(bytes: Uint8Array, at: number): number | undefined {
 
 /** A pair that nothing refers to yet: its entries are taken over once something does. */
 export function* writeNewPair(volume: Volume, state: PairState): Op<MetadataPair> {
-  let target = yield* volume.allocate()
-  const other = yield* volume.tryAllocate()
+  let target = yield* volume.space.allocate()
+  const other = yield* volume.space.tryAllocate()
   if (other === undefined) {
     // The operation may go on without the new pair, and then has no use for half of one.
     volume.giveBackBlock(target)
@@ -183,7 +183,7 @@ export function* writeNewPair(volume: Volume, state: PairState): Op<MetadataPair
       return MetadataPair.written([target, other], summary)
     }
     volume.markBadBlock(target)
-    target = yield* volume.allocate()
+    target = yield* volume.space.allocate()
   }
 }
 

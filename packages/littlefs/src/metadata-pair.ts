@@ -5,6 +5,8 @@
  *    commit, else the other.
  * 2. `entries[i]` is the entry of id `i`; an entry knows its pair, and keeps its identity while
  *    commits replace its content, move it to another id, or to another pair.
+ * 3. Where memory is short, and no operation or handle has any of its entries, a pair is kept as a
+ *    log: its entries come into being anew when they are asked for.
  *
  * Source: littlefs SPEC.md, "Metadata pairs".
  */
@@ -27,6 +29,7 @@ import { MAGIC, MAGIC_OFFSET_BYTES } from './format/superblock.js'
 import { readWord } from './format/word.js'
 
 const NO_LOG = new Uint8Array(0)
+const NO_ENTRIES: readonly Entry[] = []
 
 /** A file or directory as its metadata pair holds it. */
 export class Entry {
@@ -41,14 +44,31 @@ export class Entry {
   blocksOf: Struct | undefined
   /** Times newer than what the attributes say: see `TimeKeeper`. */
   times: FileTimes | undefined
-  /** The directory that this entry is, once it was looked into: a cache. */
-  directory: Directory | undefined
+  private knownDirectory: Directory | undefined
 
   constructor(
     public content: EntryContent,
     public pair: MetadataPair,
+    /** The entry that this one stands for while that is being moved. */
+    readonly standsFor?: Entry,
   ) {}
+
+  /** The directory that this entry is, once it was looked into: a cache. */
+  get directory(): Directory | undefined {
+    const directory = this.knownDirectory
+    if (directory === undefined || directory.isDropped) return undefined
+    directory.isUsed = true
+    return directory
+  }
+
+  set directory(directory: Directory | undefined) {
+    this.knownDirectory = directory
+  }
 }
+
+/** What takes part in the memory of a pair, in bytes and roughly: measured, and rounded up. */
+const PAIR_MEMORY_BYTES = 1000
+const ENTRY_MEMORY_BYTES = 600
 
 export class MetadataPair {
   private decoded: Entry[] | undefined
@@ -61,6 +81,16 @@ export class MetadataPair {
 
   /** True where a commit may be appended without an erase. */
   nextIsErased: boolean
+
+  /** Set by whoever asks for it: while it is, it is not the one to let go of. */
+  isUsed = true
+  /** What the cache has counted for it. */
+  countedBytes = 0
+  /** Told of entries: come into being anew, or changed by a commit. While it is in a cache. */
+  onDecoded: ((pair: MetadataPair, isAnew: boolean) => void) | undefined
+
+  private hasLastName = false
+  private keptLastName: string | undefined
 
   constructor(
     /** The half in force first. */
@@ -83,7 +113,7 @@ export class MetadataPair {
   forgetOthers(): void {
     this.directory = undefined
     this.predecessor = undefined
-    for (const entry of this.entries) entry.directory = undefined
+    for (const entry of this.decoded ?? []) entry.directory = undefined
   }
 
   /** Puts another entry in the place of one. */
@@ -101,8 +131,79 @@ export class MetadataPair {
   }
 
   get entries(): readonly Entry[] {
-    this.decoded ??= decodeEntries(this.log).map((content) => new Entry(content, this))
+    this.isUsed = true
+    if (this.decoded === undefined) {
+      this.decoded = decodeEntries(this.log).map((content) => new Entry(content, this))
+      this.onDecoded?.(this, true)
+    }
     return this.decoded
+  }
+
+  get isDecoded(): boolean {
+    return this.decoded !== undefined
+  }
+
+  /** Of those that are decoded. */
+  get entryCount(): number {
+    return this.decoded?.length ?? 0
+  }
+
+  /** None where they are not decoded: for whoever looks, and asks for nothing. */
+  get decodedEntries(): readonly Entry[] {
+    return this.decoded ?? NO_ENTRIES
+  }
+
+  /** What its entries hold, without any of them coming into being. */
+  contents(): EntryContent[] {
+    return this.decoded?.map((entry) => entry.content) ?? decodeEntries(this.log)
+  }
+
+  /** The last of the names that stand in order; `undefined` where there is none. */
+  get lastName(): string | undefined {
+    if (!this.hasLastName) this.keepLastName(this.contents())
+    return this.keptLastName
+  }
+
+  /** Finds it in contents that were decoded anyway. */
+  keepLastName(contents: readonly EntryContent[]): void {
+    this.hasLastName = true
+    this.keptLastName = undefined
+    for (let id = contents.length - 1; id >= 0; id--) {
+      const content = contents[id] as EntryContent
+      if (!isOrdered(content)) continue
+      this.keptLastName = content.name
+      return
+    }
+  }
+
+  /** True while a handle is open on one of its entries, or one stands for another. */
+  get isHeld(): boolean {
+    return this.decoded?.some((each) => each.openHandles > 0 || each.standsFor) === true
+  }
+
+  /**
+   * Keeps a log alone. Nobody may have any of its entries.
+   *
+   * @param encode makes the log of contents; `undefined` where they do not fit in one.
+   * @returns false where it stays as it is.
+   */
+  fold(encode: (contents: readonly EntryContent[]) => Uint8Array | undefined): boolean {
+    const { decoded } = this
+    if (decoded === undefined) return true
+    if (this.log.length === 0) {
+      const log = encode(decoded.map((entry) => entry.content))
+      if (log === undefined) return false
+      this.log = log
+    }
+    this.keepLastName(decoded.map((entry) => entry.content))
+    this.decoded = undefined
+    return true
+  }
+
+  /** Lets go of the lists of blocks that its entries have. */
+  forgetLists(): void {
+    for (const entry of this.decoded ?? [])
+      if (entry.openHandles === 0) entry.fileBlocks = undefined
   }
 
   /** What a commit made of the pair: entries by id, each with its content. */
@@ -113,9 +214,11 @@ export class MetadataPair {
       entry.pair = this
     }
     this.decoded = entries
+    this.hasLastName = false
     if (this.directory !== undefined) this.directory.version++
     // Decoded entries refer to the bytes that they need.
     this.log = NO_LOG
+    this.onDecoded?.(this, false)
   }
 
   /** False where the log does not begin with the superblock's name: not worth decoding at mount. */
@@ -126,8 +229,15 @@ export class MetadataPair {
 
   /** What it takes in memory, roughly. */
   get memoryBytes(): number {
-    return this.log.length + 200 + 300 * (this.decoded?.length ?? 0)
+    const { decoded } = this
+    if (decoded === undefined) return PAIR_MEMORY_BYTES + this.log.length
+    return PAIR_MEMORY_BYTES + this.summary.end + ENTRY_MEMORY_BYTES * decoded.length
   }
+}
+
+/** True for what takes part in the order of names. */
+export function isOrdered({ nameType }: EntryContent): boolean {
+  return nameType !== undefined && nameType < 0x080
 }
 
 /** The same number for both orders of a pair. */

@@ -9,7 +9,7 @@ import { FormatError, type Geometry, MisuseError, type Op } from '@caravan/core'
 import { hasChamelonLimits, recogniseChamelon } from './chamelon/recognise.js'
 import { type Crc32, crc32 as portableCrc32 } from './format/crc32.js'
 import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
-import type { BlockPair, LogRules } from './format/metadata-log.js'
+import type { BlockPair, LogRules, LogSummary } from './format/metadata-log.js'
 import {
   ATTR_MAX_DEFAULT,
   BLOCK_SIZE_MIN_BYTES,
@@ -22,6 +22,7 @@ import {
 } from './format/superblock.js'
 import { TAG_LENGTH_MAX, TagType } from './format/tag.js'
 import { TIME_DIALECTS, type TimeDialect } from './format/time-attribute.js'
+import { MemoryLedger } from './memory-ledger.js'
 import { isSamePair, type MetadataPair, readMetadataPair } from './metadata-pair.js'
 import { TimeKeeper } from './time-keeper.js'
 import {
@@ -58,7 +59,10 @@ export interface MountOptions {
   readonly metadataMax?: number
   /** Compactions after which a metadata pair moves; -1: never. Default 500. */
   readonly blockCycles?: number
-  /** What caches may take in memory, roughly, in bytes. Default 64 MiB. */
+  /**
+   * What all caches together may take in memory between operations, roughly, in bytes; 0 for the
+   * least (docs/memory.md). Default 64 MiB.
+   */
   readonly memoryBudget?: number
   /** A faster CRC-32 where the platform has one. Default: a portable one. */
   readonly crc32?: Crc32
@@ -142,7 +146,16 @@ function* mountBy(
   let rootRevision = 0
   let seed = 0
   let globalState: GlobalState = ZERO_STATE
+  const { memoryBudget = MEMORY_BUDGET_DEFAULT_BYTES } = options
+  if (!(memoryBudget >= 0)) {
+    throw new MisuseError(
+      'INVALID_ARGUMENT',
+      `memoryBudget is ${memoryBudget}: give a number of bytes, 0 for the least.`,
+    )
+  }
   const walked: MetadataPair[] = []
+  let walkedBytes = 0
+  const times = new SeenTimes()
   const cycle = new CycleDetector()
 
   let next: BlockPair | undefined = FIRST_PAIR
@@ -173,7 +186,13 @@ function* mountBy(
       globalState = xorStates(globalState, pair.summary.globalDelta)
     }
     seed = Math.imul(seed, 31) ^ pair.summary.crcFold
-    walked.push(pair)
+    times.add(pair.summary)
+    walkedBytes += pair.memoryBytes
+    // What does not fit is read again when it is wanted.
+    if (walked.length === 0 || walkedBytes < memoryBudget) {
+      pair.predecessor = walked[walked.length - 1]
+      walked.push(pair)
+    }
     next = pair.summary.tail
     try {
       if (next !== undefined) cycle.check(next)
@@ -186,7 +205,14 @@ function* mountBy(
   if (superblock === undefined || stands === undefined) throw noSuperblock(0)
 
   const volume = new Volume({
-    layout: { blockSize, blockCount, heldBlockCount: geometry.blockCount, readSize, progSize },
+    layout: {
+      blockSize,
+      blockCount,
+      heldBlockCount: geometry.blockCount,
+      readSize,
+      progSize,
+      ledger: new MemoryLedger(),
+    },
     limits: effectiveLimits(stands, limits),
     superblock,
     root,
@@ -194,16 +220,16 @@ function* mountBy(
     rootRevision,
     seed,
     crc32,
-    times: timeKeeper(timeOptions, walked, effectiveLimits(stands, limits).attrMax),
+    times: timeKeeper(timeOptions, times, effectiveLimits(stands, limits).attrMax),
     readOnly: options.readOnly ?? false,
     ...writerSettings(options, blockSize, effectiveLimits(stands, limits)),
-    memoryBudget: options.memoryBudget ?? MEMORY_BUDGET_DEFAULT_BYTES,
+    memoryBudget,
   })
   for (const pair of walked) {
     // What was read before the version was known was judged by another one's rules.
     if (volume.rules.hasForwardCrc || pair !== walked[0]) volume.pairs.keep(pair)
   }
-  volume.trimCaches()
+  volume.caches.trim()
   return volume
 }
 
@@ -371,29 +397,30 @@ function checkTimes(times: string): void {
   )
 }
 
-function timeKeeper(
-  { times, now }: TimeOptions,
-  pairs: readonly MetadataPair[],
-  attrMax: number,
-): TimeKeeper {
+/** What the metadata pairs tell of the times that they hold. */
+class SeenTimes {
+  private readonly counts = new Map<TimeDialect, number>()
+  creationBytes: number | undefined
+
+  add({ timeDialect, creationBytes }: LogSummary): void {
+    this.creationBytes ??= creationBytes
+    if (timeDialect === undefined) return
+    this.counts.set(timeDialect, (this.counts.get(timeDialect) ?? 0) + 1)
+  }
+
+  /** The dialect that most metadata pairs have. */
+  get dialect(): TimeDialect | undefined {
+    return [...this.counts].sort(([, a], [, b]) => b - a)[0]?.[0]
+  }
+}
+
+function timeKeeper({ times, now }: TimeOptions, seen: SeenTimes, attrMax: number): TimeKeeper {
   if (times === 'none') return new TimeKeeper(now, undefined, 0, attrMax)
-  const creationBytes = pairs.find(({ summary }) => summary.creationBytes !== undefined)?.summary
-    .creationBytes
-  const dialect = times === 'auto' ? usedDialect(pairs) : times
+  const { creationBytes } = seen
   return new TimeKeeper(
     now,
-    dialect,
+    times === 'auto' ? seen.dialect : times,
     creationBytes === 4 || creationBytes === 8 ? creationBytes : 0,
     attrMax,
   )
-}
-
-/** The dialect that most metadata pairs have. */
-function usedDialect(pairs: readonly MetadataPair[]): TimeDialect | undefined {
-  const counts = new Map<TimeDialect, number>()
-  for (const { summary } of pairs) {
-    const { timeDialect } = summary
-    if (timeDialect !== undefined) counts.set(timeDialect, (counts.get(timeDialect) ?? 0) + 1)
-  }
-  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0]
 }

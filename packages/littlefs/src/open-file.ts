@@ -9,10 +9,11 @@
  */
 
 import { FsError, type Op } from '@caravan/core'
+import type { BlockSet } from './block-set.js'
 import { CtzWriter, type Tail } from './ctz-writer.js'
 import { findBlock } from './file-blocks.js'
 import { copyInline, fileBlocksOf, planKnown, readBlocksAt } from './file-read.js'
-import { type View, viewOf } from './file-view.js'
+import { type OpenFlags, type View, viewOf } from './file-view.js'
 import { copyRest } from './file-write.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
@@ -23,12 +24,6 @@ import { OwnBlocks } from './own-blocks.js'
 import type { ReadPlan } from './read-plan.js'
 import { giveBackBlocks, setContent, takeBackRetained } from './tree-change.js'
 import type { Volume } from './volume.js'
-
-interface OpenFlags {
-  readonly read: boolean
-  readonly write: boolean
-  readonly append: boolean
-}
 
 export class OpenFile {
   position = 0
@@ -84,9 +79,18 @@ export class OpenFile {
     return this.writer === undefined ? size : Math.max(size, this.writer.position)
   }
 
-  /** Blocks that this handle needs whatever the tree says. */
-  neededBlocks(): Op<Iterable<number>> {
-    return this.own.withThoseOf(this.view)
+  /** Adds the blocks that this handle needs whatever the tree says. */
+  addNeededTo(used: BlockSet): Op<void> {
+    return this.own.addTo(used, this.view)
+  }
+
+  /** Lets go of what can be read again. */
+  forgetCaches(): void {
+    this.kept = undefined
+    if (this.isUnsettled || this.isBusy || this.view.kind === 'inline') return
+    this.view.blocks.forget()
+    // Who goes on behind it takes the places of the blocks before it for known.
+    this.tail = undefined
   }
 
   /** @throws FsError `EINVAL` for a position that no file can have. */
@@ -117,15 +121,12 @@ export class OpenFile {
     return true
   }
 
-  /** True where a write failed, and what was written is not going to be saved. */
+  /** True where a write failed, and what was written is not saved. */
   get hasFailed(): boolean {
     return this.failed
   }
 
-  /**
-   * A read without an operation: copied from memory (the count of bytes), or a plan that fills the
-   * target whole. `undefined` where it takes more.
-   */
+  /** A read from memory (a count of bytes), or a plan that fills the target; else `undefined`. */
   readNow(position: number, target: Uint8Array): number | ReadPlan | undefined {
     if (!this.isOpen || this.isUnsettled || this.isBusy) return undefined
     const { view } = this
@@ -174,10 +175,7 @@ export class OpenFile {
     return yield* readBlocksAt(layout, blocks, size, position, target)
   }
 
-  /**
-   * {@link write} where it asks nothing of the device yet. `undefined` where it takes more, or is to
-   * fail: then nothing has changed.
-   */
+  /** {@link write} where it asks nothing of the device yet; `undefined`, and no change, where it does. */
   writeOn(data: Uint8Array): number | undefined {
     if (!this.isOpen || this.isBusy || this.failed || !this.flags.write) return undefined
     const position = this.flags.append && this.position < this.size ? this.size : this.position

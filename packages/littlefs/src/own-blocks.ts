@@ -4,6 +4,7 @@
  */
 
 import type { Op } from '@caravan/core'
+import type { BlockSet } from './block-set.js'
 import { type FileBlocks, findBlock } from './file-blocks.js'
 import type { View } from './file-view.js'
 import type { Volume } from './volume.js'
@@ -26,14 +27,13 @@ export class OwnBlocks {
     return this.held
   }
 
-  /** With all blocks of a view. */
-  *withThoseOf(view: View): Op<Iterable<number>> {
-    const all = new Set(this.held)
-    if (view.kind === 'inline') return all
+  /** Adds them, and all blocks of a view. */
+  *addTo(used: BlockSet, view: View): Op<void> {
+    for (const block of this.held ?? []) used.add(block)
+    if (view.kind === 'inline') return
     for (let index = 0; index <= view.blocks.lastIndex; index++) {
-      all.add(yield* findBlock(this.volume.layout, view.blocks, index))
+      used.add(yield* findBlock(this.volume.layout, view.blocks, index))
     }
-    return all
   }
 
   /** An operation begins, which may have to be undone. */

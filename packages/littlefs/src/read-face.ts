@@ -2,7 +2,6 @@
 
 import { type BlockDevice, MisuseError, type Op } from '@caravan/core'
 import type { Scheduler } from '@caravan/fs'
-import { entrySize, entryType } from './directory.js'
 import { Face } from './face.js'
 import { byteStringToBytes, byteStringToText } from './format/name.js'
 import type { Entry } from './metadata-pair.js'
@@ -321,9 +320,9 @@ function listing(entries: ListedEntry[], path: AnyPath, options: ReaddirOptions)
   if (options.withFileTypes !== true) {
     return entries.map(({ name, parent }) => shown(below(name, parent)))
   }
-  return entries.map(({ name, parent, entry }) => {
+  return entries.map(({ name, parent, type, size }) => {
     const top = textOf(path).replace(/\/+$/, '')
     const parentPath = parent === '' ? top || '/' : `${top}/${byteStringToText(parent)}`
-    return new Dirent(shown(name), parentPath, entryType(entry), entrySize(entry))
+    return new Dirent(shown(name), parentPath, type, size)
   })
 }

@@ -11,6 +11,8 @@ import {
 import type { Directory } from './directory.js'
 import {
   checkNoLoop,
+  contentSize,
+  contentType,
   type EntryType,
   entrySize,
   entryType,
@@ -18,7 +20,7 @@ import {
   openDirectory,
   requireDirectory,
   requireEntry,
-  shownEntries,
+  shownContents,
 } from './directory.js'
 import { checkIsFile, readFileAt, versionOf } from './file-read.js'
 import { byteStringToBytes, byteStringToText } from './format/name.js'
@@ -139,7 +141,9 @@ function attributesOf(entry: Entry): Map<number, Uint8Array> {
 export interface ListedEntry {
   readonly name: string
   readonly parent: string
-  readonly entry: Entry
+  readonly type: EntryType
+  /** Bytes; 0 for directories. */
+  readonly size: number
 }
 
 /** The entries in the directory's own order; with `recursive` each directory before what is in it. */
@@ -152,10 +156,16 @@ export function* list(volume: Volume, path: AnyPath, recursive: boolean): Op<Lis
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { directory, parent } = next
     const above = [...next.above, pairKey(directory.head.blocks)]
-    for (const entry of directory.chain.flatMap((pair) => [...shownEntries(volume, pair)])) {
+    const inner: Entry[] = []
+    for (const pair of directory.chain) {
+      for (const { content, id } of shownContents(volume, pair)) {
+        const type = contentType(content)
+        listed.push({ name: content.name, parent, type, size: contentSize(content) })
+        if (recursive && type === 'directory') inner.push(pair.entries[id] as Entry)
+      }
+    }
+    for (const entry of inner) {
       const { name } = entry.content
-      listed.push({ name, parent, entry })
-      if (!recursive || entryType(entry) !== 'directory') continue
       const child = yield* openDirectory(volume, entry)
       checkNoLoop(child, above)
       pending.push({ directory: child, parent: parent === '' ? name : `${parent}/${name}`, above })
@@ -166,18 +176,21 @@ export function* list(volume: Volume, path: AnyPath, recursive: boolean): Op<Lis
 
 export function* df(volume: Volume): Op<Space> {
   const { blockSize, blockCount } = volume.layout
-  const usedBlocks = yield* volume.measureUse()
+  const usedBlocks = yield* volume.space.measureUse()
   return { blockSize, blockCount, usedBlocks, freeBlocks: blockCount - usedBlocks }
 }
 
 /** Where a walk is to go on. */
 interface WalkStep {
-  readonly entry: Entry
+  /** `undefined` where memory was short: to be found by its path. */
+  readonly entry: Entry | undefined
   /** A byte string. */
   readonly path: string
   /** The first pairs of the directories that it lies in. */
   readonly above: readonly number[]
 }
+
+type FoundStep = WalkStep & { readonly entry: Entry }
 
 /** The entry that each walk entry was made of: no path may lead to it. */
 const walkedEntries = new WeakMap<WalkEntry, Entry>()
@@ -212,8 +225,9 @@ export class Walk {
   *next(): Op<WalkEntry | undefined> {
     const step = yield* this.nextStep()
     if (step === undefined) return undefined
+    const { entry } = step
     let error: CaravanError | undefined
-    if (entryType(step.entry) === 'directory') {
+    if (entryType(entry) === 'directory') {
       try {
         yield* this.enter(step)
       } catch (caught) {
@@ -224,16 +238,16 @@ export class Walk {
     const walked: WalkEntry = {
       path: byteStringToText(step.path),
       pathBytes: byteStringToBytes(step.path),
-      type: entryType(step.entry),
-      size: entrySize(step.entry),
-      attributes: attributesOf(step.entry),
+      type: entryType(entry),
+      size: entrySize(entry),
+      attributes: attributesOf(entry),
       ...(error === undefined ? {} : { error }),
     }
-    walkedEntries.set(walked, step.entry)
+    walkedEntries.set(walked, entry)
     return walked
   }
 
-  private *nextStep(): Op<WalkStep | undefined> {
+  private *nextStep(): Op<FoundStep | undefined> {
     if (this.pending === undefined) {
       const path = parsePath(this.top, 'scandir')
       const entry = yield* requireEntry(this.volume, path, 'scandir')
@@ -242,14 +256,16 @@ export class Walk {
     }
     for (;;) {
       const step = this.pending.pop()
-      if (step === undefined || this.volume.metadataEpoch === this.epoch) return step
+      if (step === undefined) return undefined
+      const { entry } = step
+      if (entry !== undefined && this.volume.metadataEpoch === this.epoch) return { ...step, entry }
       // The filesystem has changed since: what is still there is found by its path.
       const found = yield* this.findAgain(step)
       if (found !== undefined) return found
     }
   }
 
-  private *findAgain(step: WalkStep): Op<WalkStep | undefined> {
+  private *findAgain(step: WalkStep): Op<FoundStep | undefined> {
     const names = step.path.split('/').filter((name) => name !== '')
     const path = { names, mustBeDirectory: false, mustExist: false, text: step.path }
     try {
@@ -261,16 +277,22 @@ export class Walk {
     }
   }
 
-  private *enter(at: WalkStep): Op<void> {
+  private *enter(at: FoundStep): Op<void> {
     const directory = yield* openDirectory(this.volume, at.entry)
     checkNoLoop(directory, at.above)
     const above = [...at.above, pairKey(directory.head.blocks)]
-    const children = directory.chain.flatMap((pair) => [...shownEntries(this.volume, pair)])
-    // The last to be pushed is the first to be visited.
-    children.sort((a, b) => (a.content.name < b.content.name ? 1 : -1))
-    const prefix = at.path === '/' ? '/' : `${at.path}/`
-    for (const entry of children) {
-      this.pending?.push({ entry, path: prefix + entry.content.name, above })
+    // Where no path leads to some of them, their entries are in memory in any case.
+    const keepsEntries = directory.hasIndex
+    const children: { name: string; entry: Entry | undefined }[] = []
+    for (const pair of directory.chain) {
+      for (const { content, id } of shownContents(this.volume, pair)) {
+        children.push({ name: content.name, entry: keepsEntries ? pair.entries[id] : undefined })
+      }
     }
+    // The last to be pushed is the first to be visited.
+    children.sort((a, b) => (a.name < b.name ? 1 : -1))
+    const prefix = at.path === '/' ? '/' : `${at.path}/`
+    for (const { name, entry } of children)
+      this.pending?.push({ entry, path: prefix + name, above })
   }
 }

@@ -17,6 +17,7 @@ import {
   runSync,
   withBlockSize,
 } from '@caravan/core'
+import { grow, shrink } from './block-count.js'
 import { FileHandle } from './file-handle.js'
 import { type FormatOptions, formatVolume } from './format-volume.js'
 import { type ImageEntry, prepareEntry } from './image-entry.js'
@@ -31,7 +32,6 @@ import {
   appendFile,
   changeAttribute,
   collectGarbage,
-  grow,
   makeConsistent,
   makeDirectory,
   type OpenOptions,
@@ -282,6 +282,19 @@ export class ReferenceFS extends ReadFace {
   growSync(blockCount: number): void {
     const { geometry } = this.device
     this.changeSync(() => grow(this.volume, blockCount, geometry.blockCount))
+  }
+
+  /**
+   * Gives up all blocks from `blockCount` on. Nothing is moved: they must be free.
+   *
+   * @throws FsError `EBUSY` where one of them is in use, and which: then nothing has changed.
+   */
+  async shrink(blockCount: number): Promise<void> {
+    return this.change(() => shrink(this.volume, blockCount))
+  }
+
+  shrinkSync(blockCount: number): void {
+    this.changeSync(() => shrink(this.volume, blockCount))
   }
 
   /**

@@ -5,9 +5,10 @@
  */
 
 import { FormatError, type Op } from '@caravan/core'
-import { type Directory, entryType, openDirectory, shownEntries } from './directory.js'
+import { contentType, openDirectory, readChain, shownContents } from './directory.js'
 import type { BlockPair } from './format/metadata-log.js'
 import { type Entry, isSamePair, type MetadataPair, sharesBlock } from './metadata-pair.js'
+import { PairSet } from './pair-set.js'
 import type { Volume } from './volume.js'
 
 export const FIRST_PAIR: BlockPair = [0, 1]
@@ -16,6 +17,7 @@ export const FIRST_PAIR: BlockPair = [0, 1]
 export function* findPredecessor(volume: Volume, blocks: BlockPair): Op<MetadataPair | undefined> {
   const hint = volume.findPair(blocks)?.predecessor
   if (hint !== undefined && volume.pairs.has(hint) && leadsTo(hint, blocks)) return hint
+  const visit = volume.caches.beginVisit()
   let pair = yield* volume.readPair(FIRST_PAIR)
   for (let steps = 0; pair.summary.tail !== undefined; steps++) {
     checkSteps(volume, steps, pair.summary.tail)
@@ -23,6 +25,7 @@ export function* findPredecessor(volume: Volume, blocks: BlockPair): Op<Metadata
     const next: MetadataPair = yield* volume.readPair(pair.summary.tail)
     next.predecessor = pair
     pair = next
+    visit.release(pair)
   }
   return undefined
 }
@@ -60,27 +63,41 @@ export function* findParentEntry(volume: Volume, blocks: BlockPair): Op<Entry | 
     if (owner !== undefined && isThere && isEntryOf(owner, blocks)) return owner
   }
   // By the tree: on the list may stand the old log of a pair that moved, with what it said then.
-  const seen = new Set<Directory>()
-  const pending: Entry[] = [yield* volume.readRoot()]
+  const seen = new PairSet()
+  const pending: { readonly head: BlockPair; readonly entry: Entry | undefined }[] = []
+  const root = yield* volume.readRoot()
+  pending.push({ head: volume.root, entry: root })
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const parent = yield* readableDirectory(volume, next)
-    if (parent === undefined || seen.has(parent)) continue
-    seen.add(parent)
-    for (const pair of parent.chain) {
-      for (const entry of shownEntries(volume, pair)) {
-        if (isEntryOf(entry, blocks)) return entry
-        if (entryType(entry) === 'directory') pending.push(entry)
+    const visit = volume.caches.beginVisit()
+    for (const pair of yield* readableChain(volume, next.head, next.entry)) {
+      if (!seen.add(pair.blocks)) break
+      for (const { content, id } of shownContents(volume, pair)) {
+        const { struct } = content
+        if (struct?.kind !== 'directory') continue
+        if (sharesBlock(struct.pair, blocks)) return pair.entries[id]
+        if (contentType(content) !== 'directory') continue
+        pending.push({
+          head: struct.pair,
+          entry: volume.caches.hasRoom ? pair.entries[id] : undefined,
+        })
       }
     }
+    visit.release()
   }
   return undefined
 }
 
-function* readableDirectory(volume: Volume, entry: Entry): Op<Directory | undefined> {
+/** Nothing for a directory that is damaged. Where there is room it stays, and knows who leads to it. */
+function* readableChain(
+  volume: Volume,
+  head: BlockPair,
+  entry: Entry | undefined,
+): Op<readonly MetadataPair[]> {
   try {
-    return yield* openDirectory(volume, entry)
+    if (entry === undefined || !volume.caches.hasRoom) return yield* readChain(volume, head)
+    return (yield* openDirectory(volume, entry)).chain
   } catch (error) {
-    if (error instanceof FormatError) return undefined
+    if (error instanceof FormatError) return []
     throw error
   }
 }

@@ -89,7 +89,8 @@ function* relayBehind(
   const orphans = yield* commitLeavingOrphans(volume, pair, changes, mayMove)
   volume.pairs.keep(relay)
   pair.directory?.insertIntoChain(pair, [relay])
-  relay.predecessor = pair
+  volume.linkBehind(pair)
+  volume.linkBehind(relay)
   return { relay, orphans }
 }
 
@@ -102,6 +103,7 @@ export function* dropFromThread(volume: Volume, chain: readonly MetadataPair[]):
     for (const pair of chain) volume.state.inherit(pair.summary.globalDelta)
     const { tail, hardTail } = last.summary
     yield* commit(volume, predecessor, [{ kind: 'tail', tail, hard: hardTail }])
+    volume.linkBehind(predecessor)
   }
   for (const pair of chain) volume.forgetPair(pair)
 }
@@ -225,6 +227,7 @@ function* commitOrDrop(
       const { tail, hardTail } = pair.summary
       const change: Change = { kind: 'tail', tail, hard: hardTail }
       const moved = yield* commitOne(volume, predecessor, () => [change], mayMove)
+      volume.linkBehind(predecessor)
       pair.directory?.removeFromChain(pair)
       volume.forgetPair(pair)
       return moved
@@ -275,6 +278,7 @@ function* removeOrphans(volume: Volume, alsoFull: boolean, remaining = 0): Op<vo
 /** @returns true where the fixes have made further half-orphans. */
 function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolean> {
   let more = false
+  const visit = volume.caches.beginVisit()
   let pair: MetadataPair = yield* volume.readPair(FIRST_PAIR)
   for (let steps = 0; pair.summary.tail !== undefined; steps++) {
     const { tail } = pair.summary
@@ -307,6 +311,7 @@ function* orphanPass(volume: Volume, pass: number, alsoFull: boolean): Op<boolea
       }
     }
     pair = next
+    visit.release(pair)
   }
   return more
 }
@@ -316,7 +321,9 @@ function* checkRest(volume: Volume, from: BlockPair): Op<void> {
   let next: BlockPair | undefined = from
   for (let steps = 0; next !== undefined; steps++) {
     checkSteps(volume, steps, next)
+    const visit = volume.caches.beginVisit()
     next = (yield* volume.readPair(next)).summary.tail
+    visit.release()
   }
 }
 

@@ -3,7 +3,8 @@
  *
  * 1. An attribute of the mount's dialect is written in the commit that changes the content.
  * 2. Where nothing is written, a file shows the mount's time, or that of its last change in it.
- *    Those live with the entries in memory: where caches are dropped, all show the last change.
+ *    Those live with the entries in memory, and where entries go, here: so many of them. Where there
+ *    are more, or a failure has dropped the caches, all show the last change.
  */
 
 import { FileTimes } from '@caravan/fs'
@@ -25,6 +26,9 @@ import type { Entry } from './metadata-pair.js'
 
 const NS_PER_MS = 1_000_000n
 
+/** Files whose times are kept while their entries are not in memory. */
+const SAVED_MAX = 4096
+
 /** What an entry shows: its times, and the owner that NuttX' attribute holds. */
 interface Shown {
   readonly times: FileTimes
@@ -37,6 +41,9 @@ export class TimeKeeper {
   /** Decoded attributes: an entry's list is replaced, never changed. */
   private readonly decoded = new WeakMap<readonly Attribute[], Shown | null>()
   private rootTimes: FileTimes | undefined
+  /** Of entries that are not in memory: by their pair, then by name. */
+  private readonly saved = new Map<number, Map<string, FileTimes>>()
+  private savedCount = 0
 
   constructor(
     /** Milliseconds since 1970. */
@@ -140,8 +147,31 @@ export class TimeKeeper {
     else entry.times = undefined
   }
 
-  /** What entries in memory knew is gone: everything may have changed with the last change. */
+  /** The entries of a pair go: what they knew stays here. */
+  save(pairKey: number, entries: readonly Entry[]): void {
+    const times = new Map<string, FileTimes>()
+    for (const entry of entries) {
+      if (entry.times !== undefined) times.set(entry.content.name, entry.times)
+    }
+    if (times.size === 0) return
+    this.saved.set(pairKey, times)
+    this.savedCount += times.size
+    if (this.savedCount > SAVED_MAX) this.forget()
+  }
+
+  /** They have come into being anew. */
+  restore(pairKey: number, entries: readonly Entry[]): void {
+    const times = this.saved.get(pairKey)
+    if (times === undefined) return
+    this.saved.delete(pairKey)
+    this.savedCount -= times.size
+    for (const entry of entries) entry.times = times.get(entry.content.name)
+  }
+
+  /** What entries knew is gone: everything may have changed with the last change. */
   forget(): void {
     this.unchanged = this.lastChange
+    this.saved.clear()
+    this.savedCount = 0
   }
 }

@@ -120,7 +120,7 @@ export class TreeBuilder {
   private *checkTypes(entry: Entry, node: Node, path: string): Op<void> {
     const directory = yield* openDirectory(this.volume, entry)
     for (const child of node.children?.values() ?? []) {
-      const existing = directory.index.get(child.name)
+      const existing = directory.find(child.name)
       if (existing === undefined) continue
       const isDirectory = child.children !== undefined
       const childPath = `${path}/${child.name}`
@@ -140,7 +140,7 @@ export class TreeBuilder {
     const directory = yield* openDirectory(this.volume, entry)
     const added: Node[] = []
     for (const child of sortedChildren(node)) {
-      const existing = directory.index.get(child.name)
+      const existing = directory.find(child.name)
       if (existing === undefined) added.push(child)
       else if (child.children !== undefined) yield* this.merge(existing, child)
       else yield* this.replaceFile(existing, child)
@@ -263,7 +263,7 @@ function creations(directory: Directory, contents: readonly EntryContent[]): Cre
 }
 
 function addToIndex(directory: Directory, changes: readonly Creation[]): void {
-  for (const { content, entry } of changes) directory.index.set(content.name, entry)
+  for (const { content, entry } of changes) directory.added(content.name, entry)
 }
 
 function fileContent({ name, struct, attributes }: Node): EntryContent {

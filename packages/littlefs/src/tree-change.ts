@@ -47,7 +47,7 @@ export function* createEntry(
   const { pair, id } = directory.placeOf(content.name)
   const entry = new Entry(content, pair)
   yield* commit(volume, pair, [{ kind: 'create', id, entry, content }])
-  directory.index.set(content.name, entry)
+  directory.added(content.name, entry)
   volume.times.committed(entry)
   volume.times.touch(directory.owner)
   return entry
@@ -97,7 +97,9 @@ export function* createDirectory(volume: Volume, parent: Directory, name: string
     if (isThreaded && isErrno(error, 'ENOSPC')) yield* dropFromThread(volume, [pair])
     throw error
   }
-  parent.index.set(name, entry)
+  volume.linkBehind(last)
+  volume.linkBehind(pair)
+  parent.added(name, entry)
   volume.times.committed(entry)
   volume.times.touch(parent.owner)
   return entry
@@ -118,7 +120,7 @@ export function* removeEntry(
   const id = entry.pair.entries.indexOf(entry)
   if (doomed !== undefined) volume.state.addOrphan()
   yield* commit(volume, entry.pair, [{ kind: 'delete', id }])
-  directory.index.delete(entry.content.name)
+  directory.removed(entry.content.name)
   volume.times.touch(directory.owner)
   yield* finishRemoval(volume, entry, doomed)
 }
@@ -162,7 +164,7 @@ export function* renameEntry(
   name: string,
   path: string,
 ): Op<void> {
-  const replaced = to.index.get(name)
+  const replaced = to.find(name)
   if (replaced === entry) return
   const doomed = replaced && (yield* prepareRemoval(volume, replaced, 'rename', path))
   if (doomed !== undefined) volume.state.addOrphan()
@@ -177,8 +179,8 @@ export function* renameEntry(
   const creation: Change = { kind: 'create', id: place.id, entry, content }
   // A reader between the two commits of a move sees the entry in its new place alone.
   const moved = () => {
-    from.index.delete(oldName)
-    to.index.set(name, entry)
+    from.removed(oldName)
+    to.added(name, entry)
   }
   if (place.pair === source) {
     yield* renameWithin(volume, source, entry, removal, creation)
@@ -222,7 +224,7 @@ function* renameAcross(
   yield* checkThreaded(volume, target)
   const id = source.entries.indexOf(entry)
   // The entry itself goes with its handles; what stays behind for a moment is a shadow of it.
-  const shadow = new Entry(entry.content, source)
+  const shadow = new Entry(entry.content, source, entry)
   source.substitute(id, shadow)
   volume.state.setMove({ pair: source.blocks, id })
   try {

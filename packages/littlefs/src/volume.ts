@@ -8,8 +8,8 @@
  */
 
 import { FormatError, FsError, KeyValueError, MisuseError, type Op } from '@caravan/core'
-import { Allocator, noSpace } from './allocator.js'
-import type { BlockSet } from './block-set.js'
+import { Allocator } from './allocator.js'
+import { Caches, encodeSnapshot } from './caches.js'
 import type { Directory } from './directory.js'
 import { CommitEncoder } from './format/commit-encoder.js'
 import type { Crc32 } from './format/crc32.js'
@@ -17,10 +17,13 @@ import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.j
 import type { BlockPair, LogRules } from './format/metadata-log.js'
 import type { Superblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
+import { FreeSpace } from './free-space.js'
+import type { MemoryLedger } from './memory-ledger.js'
 import {
   type Entry,
   isSamePair,
   type MetadataPair,
+  pairKey,
   readMetadataPair,
   sharesBlock,
 } from './metadata-pair.js'
@@ -29,11 +32,10 @@ import { PairCache } from './pair-cache.js'
 import { StateKeeper } from './state-keeper.js'
 import { makeConsistent, makeRoomForMoves } from './thread.js'
 import type { TimeKeeper } from './time-keeper.js'
-import { findUsedBlocks } from './traverse.js'
 import type { TreeBuilder } from './tree-builder.js'
 import { VerifiedProg } from './verified-prog.js'
 
-/** Where bytes are: sizes in bytes. */
+/** Where bytes are, and what is kept of them: sizes in bytes. */
 export interface Layout {
   readonly blockSize: number
   readonly blockCount: number
@@ -41,6 +43,8 @@ export interface Layout {
   readonly heldBlockCount: number
   readonly readSize: number
   readonly progSize: number
+  /** Counts what files keep in memory. */
+  readonly ledger: MemoryLedger
 }
 
 /** Longest name, largest file and attribute in bytes. */
@@ -88,6 +92,9 @@ export interface MovedPair {
 /** Blocks' buffers that are kept for the next use. */
 const BUFFERS_MAX = 64
 
+/** How much of the memory budget may go to buffers that are kept. */
+const BUFFERS_SHARE = 1 / 16
+
 export class Volume implements WriterSettings {
   layout: Layout
   readonly limits: Limits
@@ -103,6 +110,8 @@ export class Volume implements WriterSettings {
   readonly encoder: CommitEncoder
   readonly verifiedProg: VerifiedProg
   readonly allocator: Allocator
+  readonly space = new FreeSpace(this)
+  readonly caches = new Caches(this)
   readonly times: TimeKeeper
   readonly openFiles = new Set<OpenFile>()
   readonly builders = new Set<TreeBuilder>()
@@ -119,8 +128,9 @@ export class Volume implements WriterSettings {
   /** Worn pairs that stayed where they are for want of room in those that lead to them. */
   readonly crowded: MetadataPair[] = []
 
-  readonly pairs = new PairCache()
+  readonly pairs: PairCache
   private readonly buffers: Uint8Array[] = []
+  private readonly buffersMax: number
   private changing = false
   private failure: unknown
   /** True once a commit failed that the device may yet have: what state it says is to be read anew. */
@@ -138,6 +148,8 @@ export class Volume implements WriterSettings {
     this.blockCycles = state.blockCycles
     this.readOnly = state.readOnly
     this.memoryBudget = state.memoryBudget
+    const buffersBytes = this.memoryBudget * BUFFERS_SHARE
+    this.buffersMax = Math.min(BUFFERS_MAX, Math.floor(buffersBytes / this.layout.blockSize))
     this.rules = {
       progSize: state.layout.progSize,
       crc32: state.crc32,
@@ -146,6 +158,11 @@ export class Volume implements WriterSettings {
     this.state = new StateKeeper(state.globalState)
     this.encoder = new CommitEncoder(state.layout.blockSize, state.layout.progSize, state.crc32)
     this.verifiedProg = new VerifiedProg(state.layout)
+    this.pairs = new PairCache({
+      encode: (contents) => encodeSnapshot(this, contents),
+      saveTimes: (pair) => this.times.save(pairKey(pair.blocks), pair.decodedEntries),
+      restoreTimes: (pair) => this.times.restore(pairKey(pair.blocks), pair.decodedEntries),
+    })
     this.allocator = new Allocator(
       Math.min(state.layout.blockCount, state.layout.heldBlockCount),
       state.seed,
@@ -179,6 +196,13 @@ export class Volume implements WriterSettings {
       this.pairs.keep(pair)
       return pair
     }
+  }
+
+  /** What the tail of a pair leads to, and is in memory, has it as the one before it. */
+  linkBehind(pair: MetadataPair): void {
+    const { tail } = pair.summary
+    const next = tail === undefined ? undefined : this.findPair(tail)
+    if (next !== undefined) next.predecessor = pair
   }
 
   /** The pair where it is in memory. What lies outside the filesystem never is. */
@@ -229,10 +253,12 @@ export class Volume implements WriterSettings {
     let state = ZERO_STATE
     let next: BlockPair | undefined = [0, 1]
     for (let steps = 0; next !== undefined && steps < this.layout.blockCount; steps++) {
+      const visit = this.caches.beginVisit()
       const pair: MetadataPair = yield* this.readPair(next)
       state = xorStates(state, pair.summary.globalDelta ?? ZERO_STATE)
-      if (pair.entries[0]?.content.nameType === TagType.SUPERBLOCK) this.setRoot(pair)
+      if (this.caches.contentsOf(pair)[0]?.nameType === TagType.SUPERBLOCK) this.setRoot(pair)
       next = pair.summary.tail
+      visit.release()
     }
     this.state.adopt(state)
     this.stateIsUnknown = false
@@ -245,26 +271,6 @@ export class Volume implements WriterSettings {
 
   // Blocks
 
-  /** @throws FsError `ENOSPC`. */
-  *allocate(): Op<number> {
-    const block = this.allocator.take() ?? (yield* this.tryAllocate())
-    if (block === undefined) throw noSpace(this.layout.blockCount)
-    return block
-  }
-
-  /** `undefined` where every block is in use. */
-  *tryAllocate(): Op<number | undefined> {
-    if (!this.allocator.isScanned) yield* this.scanBlocks()
-    const block = this.allocator.take()
-    if (block !== undefined) return block
-    // Handles that only read give up the older versions that they still see.
-    if (!this.allocator.mayScan) return undefined
-    const refreshed = [...this.openFiles].filter((file) => file.refresh())
-    if (refreshed.length === 0) return undefined
-    yield* this.scanBlocks()
-    return this.allocator.take()
-  }
-
   giveBackBlock(block: number): void {
     this.allocator.giveBack(block)
   }
@@ -273,54 +279,12 @@ export class Volume implements WriterSettings {
     this.allocator.markBad(block)
   }
 
-  /** For a change: what a reader counts is {@link measureUse}. */
-  *countUsedBlocks(): Op<number> {
-    if (!this.allocator.isScanned) yield* this.scanBlocks()
-    return this.allocator.usedCount
-  }
-
-  /** The number of blocks in use, counted beside a change that may be under way. */
-  *measureUse(): Op<number> {
-    for (;;) {
-      if (this.allocator.isScanned) return this.allocator.usedCount
-      const epoch = this.metadataEpoch
-      const used = yield* this.findUse()
-      // What was counted while things changed is neither the old nor the new.
-      if (this.metadataEpoch !== epoch) continue
-      if (!this.changing) this.adoptUse(used)
-      return used.size
-    }
-  }
-
   /** The filesystem has another number of blocks from now on. */
   setBlockCount(superblock: Superblock): void {
     const { blockCount } = superblock
     this.superblock = superblock
     this.layout = { ...this.layout, blockCount }
     this.allocator.setBlockCount(blockCount)
-  }
-
-  private *findUse(): Op<BlockSet> {
-    const used = yield* findUsedBlocks(this)
-    for (const file of this.openFiles)
-      for (const block of yield* file.neededBlocks()) used.add(block)
-    for (const { ownBlocks } of this.builders) for (const block of ownBlocks) used.add(block)
-    return used
-  }
-
-  private *scanBlocks(): Op<void> {
-    this.adoptUse(yield* this.findUse())
-  }
-
-  private adoptUse(used: BlockSet): void {
-    // What was kept for handles and they no longer need is free now: not to be given back later.
-    for (const { entry } of this.openFiles) {
-      const unneeded = entry.retained.filter((block) => !used.has(block))
-      if (unneeded.length === 0) continue
-      entry.retained = entry.retained.filter((block) => used.has(block))
-      if (this.allocator.hasReaders) for (const block of unneeded) this.giveBackBlock(block)
-    }
-    this.allocator.setUsed(used)
   }
 
   /** Makes data durable that a commit is going to refer to. */
@@ -337,7 +301,7 @@ export class Volume implements WriterSettings {
 
   /** The buffer must have come from {@link takeBuffer}, perhaps in part. */
   returnBuffer(bytes: Uint8Array): void {
-    if (this.buffers.length >= BUFFERS_MAX) return
+    if (this.buffers.length >= this.buffersMax) return
     const isWhole = bytes.length === this.layout.blockSize
     this.buffers.push(isWhole ? bytes : new Uint8Array(bytes.buffer))
   }
@@ -372,6 +336,10 @@ export class Volume implements WriterSettings {
       this.recover(error, this.metadataEpoch !== epoch)
       throw error
     }
+  }
+
+  get isChanging(): boolean {
+    return this.changing
   }
 
   /** True where a change would begin with nothing to be checked or mended. */
@@ -416,11 +384,6 @@ export class Volume implements WriterSettings {
     this.dropCaches()
     // Whoever has read beside it may hold what was just dropped.
     this.metadataEpoch++
-  }
-
-  /** Called between operations: drops the caches once they have outgrown their budget. */
-  trimCaches(): void {
-    if (this.pairs.memoryBytes > this.memoryBudget && !this.changing) this.dropCaches()
   }
 
   dropCaches(): void {

@@ -3,6 +3,7 @@
 import { FsError, MisuseError, type Op } from '@caravan/core'
 import {
   checkNoLoop,
+  contentType,
   type Directory,
   entryType,
   findEntry,
@@ -20,7 +21,6 @@ import {
   type Struct,
   withAttribute,
 } from './format/metadata-log.js'
-import { encodeSuperblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
 import { isTimeAttribute } from './format/time-attribute.js'
 import { type Entry, type MetadataPair, pairKey } from './metadata-pair.js'
@@ -219,11 +219,13 @@ function* removeContents(volume: Volume, top: Path): Op<void> {
   const pending: Path[] = [top]
   for (let path = pending.at(-1); path !== undefined; path = pending.at(-1)) {
     const directory = yield* enterDirectory(volume, path, above)
-    const children = [...directory.index.values()]
-    for (const child of children) {
-      if (entryType(child) !== 'directory') yield* removeAt(volume, below(path, child))
+    const files: string[] = []
+    let inner: string | undefined
+    for (const content of directory.contents()) {
+      if (contentType(content) !== 'directory') files.push(content.name)
+      else inner ??= content.name
     }
-    const inner = children.find((child) => entryType(child) === 'directory')
+    for (const name of files) yield* removeAt(volume, below(path, name))
     if (inner !== undefined) {
       pending.push(below(path, inner))
       above.push(directory)
@@ -245,8 +247,7 @@ function* enterDirectory(volume: Volume, path: Path, above: readonly Directory[]
   return directory
 }
 
-function below(path: Path, entry: Entry): Path {
-  const { name } = entry.content
+function below(path: Path, name: string): Path {
   return {
     ...path,
     names: [...path.names, name],
@@ -393,6 +394,7 @@ export function collectGarbage(volume: Volume): Op<void> {
 function* collectGarbageAlone(volume: Volume): Op<void> {
   yield* finishWhatWasCut(volume)
   const { blockSize } = volume.layout
+  const visit = volume.caches.beginVisit()
   let pair: MetadataPair | undefined = yield* volume.readPair([0, 1])
   for (let steps = 0; pair !== undefined; steps++) {
     if (!pair.nextIsErased || pair.summary.end > blockSize - Math.floor(blockSize / 8)) {
@@ -402,40 +404,7 @@ function* collectGarbageAlone(volume: Volume): Op<void> {
     const { tail }: { readonly tail: BlockPair | undefined } = pair.summary
     if (tail !== undefined) checkSteps(volume, steps, tail)
     pair = tail === undefined ? undefined : yield* volume.readPair(tail)
+    visit.release(pair)
   }
-  yield* volume.countUsedBlocks()
-}
-
-/**
- * Takes more blocks of the device into use.
- *
- * @throws FsError `EINVAL` for fewer than there are, or more than the device has.
- */
-export function grow(volume: Volume, blockCount: number, deviceBlockCount: number): Op<void> {
-  return volume.change('ftruncate', () => growAlone(volume, blockCount, deviceBlockCount))
-}
-
-function* growAlone(volume: Volume, blockCount: number, deviceBlockCount: number): Op<void> {
-  if (!Number.isInteger(blockCount) || blockCount < volume.layout.blockCount) {
-    const hint = `it has ${volume.layout.blockCount} blocks and cannot become smaller`
-    throw new FsError('EINVAL', { syscall: 'ftruncate', hint })
-  }
-  if (blockCount > deviceBlockCount) {
-    const hint = `the device has ${deviceBlockCount} blocks: make it larger first`
-    throw new FsError('EINVAL', { syscall: 'ftruncate', hint })
-  }
-  const superblock = { ...volume.superblock, blockCount }
-  const struct: Struct = { kind: 'inline', bytes: encodeSuperblock(superblock) }
-  // Where the superblock was expanded every copy says the size; the one in force goes last.
-  let pair = yield* volume.readPair([0, 1])
-  for (;;) {
-    const entry = pair.entries[0]
-    // On a damaged image another pair may stand before the one in force.
-    if (entry?.content.nameType === TagType.SUPERBLOCK) {
-      yield* setContent(volume, entry, { ...entry.content, struct })
-    }
-    if (volume.isRoot(pair.blocks) || pair.summary.tail === undefined) break
-    pair = yield* volume.readPair(pair.summary.tail)
-  }
-  volume.setBlockCount(superblock)
+  yield* volume.space.findFreeBlocks()
 }

@@ -31,6 +31,8 @@ export interface FaceInUse {
 export interface FaceChange<Face extends FaceInUse> {
   readonly name: string
   readonly change: (face: Face) => void
+  /** What is done before it, and not cut. */
+  readonly first?: (face: Face) => void
   /** It goes in steps, and each path is as before or as after it. Default: all at once. */
   readonly inSteps?: boolean
 }
@@ -41,7 +43,7 @@ export interface FaceChange<Face extends FaceInUse> {
  */
 export function cutChange<Face extends FaceInUse>(
   mount: (device: CrashDevice, options: LittleFSOptions, day: number) => Face,
-  { change, inSteps = false }: FaceChange<Face>,
+  { change, first, inSteps = false }: FaceChange<Face>,
   { setup }: Place,
   random: Random,
   counts: CrashCounts,
@@ -52,6 +54,7 @@ export function cutChange<Face extends FaceInUse>(
   LittleFS.formatSync(device, { ...options, blockCount, diskVersion: setup.diskVersion })
   mount(device, options, 1).prepare()
   const writer = mount(device, options, 2)
+  first?.(writer)
   const before = writer.look()
   device.startRecording()
   change(writer)

@@ -115,6 +115,16 @@ export const NODE_CHANGES: readonly FaceChange<NodeFace>[] = [
     inSteps: true,
   },
   { name: 'grow', change: ({ fs }) => fs.growSync(fs.info().blockCount + SPARE_BLOCKS) },
+  {
+    name: 'shrink',
+    first: ({ fs }) => fs.growSync(fs.info().blockCount + SPARE_BLOCKS),
+    change: ({ fs }) => {
+      const lastBlock = Math.max(...fs.blockUseSync().map(({ block }) => block))
+      // A wear move of the growth may have taken the last one.
+      if (lastBlock + 1 === fs.info().blockCount) fs.setAttributeSync('/other', 9, bytes(8, 6))
+      else fs.shrinkSync(lastBlock + 1)
+    },
+  },
 ]
 
 /** The key-value face. */

@@ -174,6 +174,22 @@ describe('promises at once', () => {
     expect(await fs.readFile('/f', 'utf8')).toBe(version(20))
   })
 
+  // One found a block's place and went on from it, the other took it for known and did not wait.
+  it('reads at once of files whose lists nobody has read yet', async () => {
+    const random = new Random(seed)
+    const device = freshDevice(2048)
+    const fresh = await LittleFS.mount(device)
+    const content = (i: number) => new Uint8Array(1_000_000 + i).fill(i)
+    for (let i = 0; i < 4; i++) await fresh.writeFile(`/f${i}`, content(i))
+    for (let round = 0; round < 20; round++) {
+      const fs = await LittleFS.mount(new JitterDevice(device, random))
+      const reads = Array.from({ length: 12 }, async (_, i) => {
+        expect(Buffer.compare(await fs.readFile(`/f${i % 4}`), content(i % 4))).toBe(0)
+      })
+      await Promise.all(reads)
+    }
+  })
+
   it('handles share a file: writes of many are each whole, and appends all there', async () => {
     const random = new Random(seed)
     const fs = await LittleFS.mount(new JitterDevice(freshDevice(512), random))

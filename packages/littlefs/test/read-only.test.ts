@@ -74,6 +74,7 @@ const CHANGES: readonly ((fs: ReferenceFS) => unknown)[] = [
   (fs) => fs.makeConsistentSync(),
   (fs) => fs.gcSync(),
   (fs) => fs.growSync(64),
+  (fs) => fs.shrinkSync(3),
   (fs) => fs.openSync('/new', { write: true, create: true }),
   (fs) => fs.openSync('/note', { write: true, truncate: true }).closeSync(),
   (fs) => {

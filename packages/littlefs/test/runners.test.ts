@@ -180,6 +180,11 @@ const writing: readonly Call[] = [
     sync: ({ fs }: Scene) => fs.growSync(blockCount),
     async: ({ fs }: Scene) => fs.grow(blockCount),
   })),
+  ...[1, 3, 2000].map((blockCount) => ({
+    name: `shrink to ${blockCount}`,
+    sync: ({ fs }: Scene) => fs.shrinkSync(blockCount),
+    async: ({ fs }: Scene) => fs.shrink(blockCount),
+  })),
 ]
 
 const handles: readonly Call[] = [

@@ -68,3 +68,44 @@ it('64 GiB in 512-byte blocks mount, take the first write and 1,000 files in les
   )
   for (const [step, bytes] of Object.entries(growth)) expect(bytes, step).toBeLessThan(8 * MIB)
 })
+
+// A slice of `npm run memory`.
+it('1,000 files in one directory are worked on within 4 MiB, a budget of 512 KiB', () => {
+  const device = new SparseMemoryDevice({
+    blockSize: BLOCK_SIZE_BYTES,
+    blockCount: BLOCK_COUNT,
+    readSize: 16,
+    progSize: 16,
+  })
+  const before = heldBytes() - device.heldBytes
+  let most = 0
+  const look = () => {
+    most = Math.max(most, heldBytes() - device.heldBytes - before)
+  }
+  const memoryBudget = MIB / 2
+  ReferenceFS.formatSync(device)
+  let fs = ReferenceFS.mountSync(device, { memoryBudget })
+  fs.mkdirSync('/d')
+  fs.mkdirSync('/e')
+  const content = (i: number) => new Uint8Array(i % 20 === 0 ? 3000 : 20).fill(i)
+  for (let i = 0; i < 1000; i++) {
+    fs.writeFileSync(`/d/${i}`, content(i))
+    if (i % 500 === 499) look()
+  }
+  expect(fs.readdirSync('/d')).toHaveLength(1000)
+  look()
+  for (let i = 0; i < 1000; i += 10) fs.renameSync(`/d/${i}`, `/e/${i}`)
+  look()
+  for (let i = 1; i < 1000; i += 10) fs.removeSync(`/d/${i}`)
+  look()
+  fs.unmountSync()
+  fs = ReferenceFS.mountSync(device, { memoryBudget })
+  look()
+  for (let i = 2; i < 1000; i += 10) expect(fs.readFileSync(`/d/${i}`)).toEqual(content(i))
+  for (let i = 0; i < 1000; i += 10) expect(fs.readFileSync(`/e/${i}`)).toEqual(content(i))
+  expect(fs.readdirSync('/d')).toHaveLength(800)
+  fs.writeFileSync('/last', content(0))
+  look()
+  console.log(`most held with a budget of 512 KiB: ${(most / MIB).toFixed(2)} MiB`)
+  expect(most).toBeLessThan(4 * MIB)
+})

@@ -192,6 +192,8 @@ export interface MountedImage {
   setModified?(path: Uint8Array, seconds: number): Promise<void>
   /** Takes up to so many blocks into use. */
   grow?(blockCount: number): Promise<void>
+  /** Gives up all blocks from that many on, which must be free. */
+  shrink?(blockCount: number): Promise<void>
   unmount(): Promise<void>
 }
 

@@ -194,6 +194,10 @@ class LittlefsImage implements MountedImage {
     return this.fs.grow(blockCount)
   }
 
+  shrink(blockCount: number): Promise<void> {
+    return this.fs.shrink(blockCount)
+  }
+
   unmount(): Promise<void> {
     return this.fs.unmount()
   }

@@ -22,7 +22,7 @@ interface GrowOptions extends ImageOptions, ChangeOptions {
 const GROW_HELP = `
 Everything in it stays. The file is made larger where it needs to be; bytes behind
 the filesystem are taken into it, but only where they hold nothing, all 0x00 or all
-0xff, unless --force says otherwise. A filesystem does not become smaller.`
+0xff, unless --force says otherwise. To make it smaller, use \`caravan shrink\`.`
 
 export function addGrow(program: Command, context: Context): void {
   const command = changingVerb(program, context, 'grow', 'make the filesystem larger')
@@ -83,7 +83,7 @@ async function planGrowth(
   if (newCount < oldCount) {
     throw new HostError(
       'EINVAL',
-      `it has ${blocksInWords(oldCount, blockSize)}, and a filesystem does not become smaller. To make a smaller image, extract it and use \`caravan create\`.`,
+      `it has ${blocksInWords(oldCount, blockSize)}, and does not grow to fewer. Use \`caravan shrink\`.`,
     )
   }
   if (sizeBytes < oldCount * blockSize) {

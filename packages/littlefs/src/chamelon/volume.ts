@@ -23,6 +23,7 @@ import {
   type Timestamp,
   withBlockSize,
 } from '@caravan/core'
+import { MemoryLedger } from '../memory-ledger.js'
 import { findBlockSize } from '../probe.js'
 import type { Layout } from '../volume.js'
 import { type ChamelonLog, decodeLog } from './log.js'
@@ -174,7 +175,8 @@ function* readContents(geometry: Geometry): Op<Contents> {
   if (superblock === undefined) throw notChamelon()
   // Its own count may be more than there is: chamelon never compares the two.
   const blockCount = Math.min(geometry.blockCount, superblock.blockCount)
-  const layout: Layout = { ...geometry, blockCount, heldBlockCount: geometry.blockCount }
+  const heldBlockCount = geometry.blockCount
+  const layout: Layout = { ...geometry, blockCount, heldBlockCount, ledger: new MemoryLedger() }
   const problems: ChamelonProblem[] = []
   const recovery = recoverTree(yield* findLogs(layout))
   const root = yield* buildTree(layout, recovery, problems)

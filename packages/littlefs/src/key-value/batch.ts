@@ -209,11 +209,11 @@ function* finish(volume: Volume, { prepared, entry, written, old }: Planned): Op
   const { directory, name } = prepared
   if (written === undefined) {
     entry.removed = true
-    directory.index.delete(name)
+    directory.removed(name)
     if (entry.openHandles === 0) yield* giveBackFile(volume, entry)
     return
   }
-  directory.index.set(name, entry)
+  directory.added(name, entry)
   adopt(entry, written)
   yield* giveBackOld(volume, entry, old, written)
 }

@@ -63,7 +63,7 @@ function* findWritable(volume: Volume, segments: readonly string[]): Op<Entry | 
       throw new KeyValueError('DictionaryExpected', keyOf(segments.slice(0, depth)))
     }
     const directory = entry.directory ?? (yield* openDirectory(volume, entry))
-    const child = directory.index.get(segments[depth] as string)
+    const child = directory.find(segments[depth] as string)
     if (child === undefined) {
       checkSegments(volume, segments, depth)
       return undefined
@@ -88,7 +88,7 @@ export function* makeParent(volume: Volume, segments: readonly string[]): Op<Dir
   let directory = yield* openDirectory(volume, yield* volume.readRoot())
   for (const segment of segments.slice(0, -1)) {
     const entry: Entry =
-      directory.index.get(segment) ?? (yield* createDirectory(volume, directory, segment))
+      directory.find(segment) ?? (yield* createDirectory(volume, directory, segment))
     directory = entry.directory ?? (yield* openDirectory(volume, entry))
   }
   return directory
@@ -204,9 +204,9 @@ function* removeAllBelow(volume: Volume, top: Entry): Op<void> {
   for (let entry = pending.at(-1); entry !== undefined; entry = pending.at(-1)) {
     const directory = entry.directory ?? (yield* openDirectory(volume, entry))
     yield* removeValues(volume, directory)
-    const inner = [...directory.index.values()]
-    if (inner.length > 0) {
-      pending.push(inner[0] as Entry)
+    const [inner] = directory.contents()
+    if (inner !== undefined) {
+      pending.push(directory.find(inner.name) as Entry)
       continue
     }
     pending.pop()
@@ -231,8 +231,7 @@ function* removeValuesOf(volume: Volume, directory: Directory, pair: MetadataPai
   yield* commit(volume, pair, changes)
   for (const entry of doomed) {
     entry.removed = true
-    if (directory.index.get(entry.content.name) === entry)
-      directory.index.delete(entry.content.name)
+    if (directory.find(entry.content.name) === entry) directory.removed(entry.content.name)
     if (entry.openHandles === 0) yield* giveBackFile(volume, entry)
   }
 }

@@ -16,7 +16,7 @@ export function findCached(
     if (entryType(entry) !== 'directory') return undefined
     const { directory }: Entry = entry
     if (directory === undefined) return 'unread'
-    entry = directory.index.get(segments[i] as string)
+    entry = directory.find(segments[i] as string)
     if (entry === undefined) return undefined
   }
   return entry
@@ -28,7 +28,7 @@ export function* find(volume: Volume, segments: readonly string[]): Op<Entry | u
   for (const segment of segments) {
     if (entryType(entry) !== 'directory') return undefined
     const directory: Directory = entry.directory ?? (yield* openDirectory(volume, entry))
-    const child = directory.index.get(segment)
+    const child = directory.find(segment)
     if (child === undefined) return undefined
     entry = child
   }

@@ -9,9 +9,15 @@ import {
   type PartialRange,
   segmentToText,
 } from '@caravan/core'
-import { type Directory, openDirectory, shownEntries } from '../directory.js'
+import {
+  contentType,
+  type Directory,
+  openDirectory,
+  shownContents,
+  shownEntries,
+} from '../directory.js'
 import { fileBlocksOf, readBlocksAt, readMemory } from '../file-read.js'
-import { isShown } from '../format/metadata-log.js'
+import type { EntryContent } from '../format/metadata-log.js'
 import type { Entry } from '../metadata-pair.js'
 import type { Volume } from '../volume.js'
 import { isDictionary, requireEntryAt, requireValue } from './find.js'
@@ -83,39 +89,48 @@ export function* requireDictionary(volume: Volume, segments: readonly string[]):
 /** A dictionary's entries, in byte order of their names. */
 export function sortedEntries(volume: Volume, directory: Directory): Entry[] {
   const entries: Entry[] = []
-  let isSorted = true
-  let last = ''
   for (const pair of directory.chain) {
-    const shown = volume.state.pendingMove === undefined ? pair.entries : shownEntries(volume, pair)
-    for (const entry of shown) {
-      const { content } = entry
-      if (!isShown(content)) continue
-      if (content.name < last) isSorted = false
-      last = content.name
-      entries.push(entry)
-    }
+    for (const entry of shownEntries(volume, pair)) entries.push(entry)
   }
-  // littlefs has a longer name before what it begins with: nearly in byte order, but not quite.
-  return isSorted ? entries : entries.sort((a, b) => (a.content.name < b.content.name ? -1 : 1))
+  const names = entries.map(({ content }) => content.name)
+  if (isSorted(names)) return entries
+  return entries.sort((a, b) => (a.content.name < b.content.name ? -1 : 1))
+}
+
+/** littlefs has a longer name before what it begins with: nearly in byte order, but not quite. */
+function isSorted(names: readonly string[]): boolean {
+  for (let i = 1; i < names.length; i++) {
+    if ((names[i] as string) < (names[i - 1] as string)) return false
+  }
+  return true
 }
 
 export type Listing = (readonly [name: string, kind: EntryKind])[]
 
-/** Lists that were made, with the version of the directory that they show. */
-const listings = new WeakMap<Directory, { readonly version: number; readonly listing: Listing }>()
+/** What one entry of a listing takes in memory, roughly. */
+const LISTED_BYTES = 120
 
 export function listingOf(volume: Volume, directory: Directory): Listing {
-  const made = listings.get(directory)
+  const made = directory.listing
   // A rename that waits for its second commit hides an entry without a commit.
-  const isKept = volume.state.pendingMove === undefined
-  if (isKept && made?.version === directory.version) return made.listing.slice()
-  const listing = sortedEntries(volume, directory).map(
-    (entry) =>
+  const isSettled = volume.state.pendingMove === undefined
+  if (isSettled && made?.version === directory.version) return made.listing.slice()
+  const contents: EntryContent[] = []
+  for (const pair of directory.chain) {
+    for (const { content } of shownContents(volume, pair)) contents.push(content)
+  }
+  if (!isSorted(contents.map(({ name }) => name))) {
+    contents.sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+  const listing = contents.map(
+    (content) =>
       Object.freeze([
-        segmentToText(entry.content.name),
-        isDictionary(entry) ? 'dictionary' : 'value',
+        segmentToText(content.name),
+        contentType(content) === 'directory' ? 'dictionary' : 'value',
       ]) as readonly [string, EntryKind],
   )
-  if (isKept) listings.set(directory, { version: directory.version, listing })
+  if (!isSettled || !directory.hasIndex) return listing
+  volume.layout.ledger.bytes += LISTED_BYTES * listing.length
+  directory.listing = { version: directory.version, listing }
   return listing.slice()
 }
