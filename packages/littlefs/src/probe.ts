@@ -50,7 +50,7 @@ export function* findBlockSize(geometry: Geometry): Op<number | undefined> {
   if (atStart !== undefined && (yield* isSound(geometry, 0, atStart))) return atStart
 
   const end = Math.min(SEARCH_END_BYTES, sizeBytes)
-  let doubtful = atStart
+  let doubtful = isBelievable(geometry, head, atStart) ? atStart : undefined
   for (let start = 0; start < end; start += CHUNK_SIZE_BYTES) {
     // The overlap holds a superblock that begins at the end of the chunk.
     const length = Math.min(CHUNK_SIZE_BYTES + HEAD_SIZE_BYTES, sizeBytes - start)
@@ -65,6 +65,20 @@ export function* findBlockSize(geometry: Geometry): Op<number | undefined> {
     }
   }
   return doubtful
+}
+
+/**
+ * False for garbage that a power cut leaves of a superblock: a size that the device cannot have, and no
+ * commit with a good CRC that says so.
+ */
+function isBelievable(
+  { blockSize: unit, blockCount }: Geometry,
+  head: Uint8Array,
+  blockSize: number | undefined,
+): boolean {
+  if (blockSize === undefined) return false
+  if (blockSize % unit === 0 && blockSize <= unit * blockCount) return true
+  return scanLog(head, { progSize: 1, crc32, hasForwardCrc: false }) !== undefined
 }
 
 /** True where the block of that size holds a commit with a good CRC. */
