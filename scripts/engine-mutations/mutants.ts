@@ -154,9 +154,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'blocks-of-open-files-free',
     story: 'blocks that only an open handle needs are given to another file',
-    file: 'volume.ts',
-    find: 'for (const block of yield* file.neededBlocks()) used.add(block)',
-    replace: 'for (const block of yield* file.neededBlocks()) used.has(block)',
+    file: 'free-space.ts',
+    find: '    for (const file of this.volume.openFiles) yield* file.addNeededTo(used)\n',
+    replace: '',
   },
   {
     name: 'orphaned-blocks-free',

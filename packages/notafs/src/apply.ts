@@ -9,7 +9,7 @@
 import { FsError, type Op } from '@caravan/core'
 import { flush } from './commit.js'
 import { runsOf } from './free-space.js'
-import { countDirty } from './rope.js'
+import { countDirty, type RopeNode } from './rope.js'
 import type { SharedFile } from './shared-file.js'
 import { type Directory, type FileValue, type Overlay, Slot, type Value } from './tree.js'
 import type { Volume } from './volume.js'
@@ -19,6 +19,8 @@ interface Change {
   readonly overlay: Overlay
   /** Sectors that it no longer uses. */
   readonly freed: readonly number[]
+  /** Nodes that it no longer uses; some of them may be on the device by now. */
+  readonly left: readonly RopeNode[]
   /** Sectors that it has written ahead. */
   readonly fresh: ReadonlySet<number>
 }
@@ -38,10 +40,12 @@ export function* commitChange(
   change: Change,
   { usesReserve = false }: CommitOptions = {},
 ): Op<void> {
+  let freed: readonly number[]
   for (let attempt = 0; ; attempt++) {
     const undo = apply(volume, change)
     volume.payload.settle()
-    if (volume.hasRoom(runCount(change.freed), usesReserve)) break
+    freed = freedBy(change)
+    if (volume.hasRoom(runCount(freed), usesReserve)) break
     undo()
     if (attempt === 2 || change.fresh.size > 0 || !canAge(volume)) {
       throw new FsError('ENOSPC', { hint: 'the disk is full: remove something' })
@@ -51,12 +55,18 @@ export function* commitChange(
   }
   const { pending } = volume
   for (const id of change.fresh) pending.fresh.add(id)
-  for (const id of change.freed) {
+  for (const id of freed) {
     // Somebody may be reading what an earlier change of this commit wrote ahead.
     if (pending.fresh.delete(id) && !volume.isPinned) volume.space.restore([id])
     else pending.freed.push(id)
   }
   if (++pending.changeCount >= volume.options.commitEvery) yield* flush(volume)
+}
+
+/** The sectors that a change leaves, as things stand. */
+function freedBy({ freed, left }: Change): readonly number[] {
+  const stored = left.filter((node) => node.isStored)
+  return stored.length === 0 ? freed : [...freed, ...stored.map((node) => node.id)]
 }
 
 function runCount(ids: readonly number[]): number {

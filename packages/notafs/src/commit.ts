@@ -14,7 +14,7 @@ import { encodeRoot, type Root } from './format/root.js'
 import { encodeRopeBranch, encodeRopeLeaf } from './format/rope-node.js'
 import { type Generation, needsRoot, sectorOf, twinsOf } from './generations.js'
 import type { TreePage } from './page-tree.js'
-import { countDirty, dirtyNodes, RopeNode } from './rope.js'
+import { countDirty, dirtyNodes, isUnstored, RopeNode } from './rope.js'
 import type { FileValue } from './tree.js'
 import type { Volume } from './volume.js'
 
@@ -62,7 +62,7 @@ function* writeGeneration(volume: Volume): Op<void> {
   for (const slot of pending.files.keys()) {
     const { rope } = slot.value as FileValue
     // Most files are small: a single node.
-    if (rope instanceof RopeNode && rope.height === 0) ropes.push(rope)
+    if (isUnstored(rope) && rope.height === 0) ropes.push(rope)
     else for (const node of dirtyNodes(rope)) ropes.push(node)
   }
   const payloadNodes = payload.tree.dirtyNodes()
@@ -132,6 +132,7 @@ function* writeGeneration(volume: Volume): Op<void> {
   yield* batch.write()
   yield { kind: 'sync' }
 
+  for (const node of ropes) node.isStored = true
   for (const slot of pending.files.keys()) settleFile(volume, slot.value as FileValue)
   payload.tree.settled()
   space.tree.settled()
@@ -174,6 +175,7 @@ export function* writeAhead(volume: Volume, file: FileValue): Op<number[]> {
       encodeRopeNode(batch, node, ids[next++] as number)
     }
     yield* batch.write()
+    for (const node of nodes) node.isStored = true
     settleFile(volume, file)
     return ids
   } catch (error) {

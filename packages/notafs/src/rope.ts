@@ -4,7 +4,8 @@
  * 1. A node is changed by its owner alone, the change that made it; others make a copy.
  * 2. What is appended fills the last leaf and grows the right edge, so that appending costs the same
  *    however long the rope is; nodes are at most as high as the logarithm of what is below.
- * 3. Pages that a change leaves are told to it, once each.
+ * 3. Pages and nodes that a change leaves are told to it, once each. A node of content that is not
+ *    committed yet may be given a page while the change goes on: then the page is left with it.
  */
 
 import { assert, type Op } from '@caravan/core'
@@ -14,9 +15,11 @@ import type { Pages } from './pages.js'
 import type { Ref } from './tree.js'
 
 export class RopeNode implements Pointer {
-  /** Sector that it was given, while it is being written. */
+  /** Sector that it was given, once it is being written. */
   id = 0
   checksum = 0
+  /** It is on the device: whoever still has it here need not write it. */
+  isStored = false
 
   constructor(
     readonly owner: object,
@@ -42,6 +45,13 @@ export interface RopeChange {
   readonly owner: object
   /** Takes note of a page that is left. */
   free(id: number): void
+  /** Takes note of a node that is left. */
+  leave(node: RopeNode): void
+}
+
+/** True for a node that is in memory alone. */
+export function isUnstored(ref: Ref): ref is RopeNode {
+  return ref instanceof RopeNode && !ref.isStored
 }
 
 function newLeaf(owner: object, bytes: Uint8Array): RopeNode {
@@ -74,17 +84,17 @@ export function buildRope(layout: Layout, owner: object, bytes: Uint8Array): Rop
   return level[0] as RopeNode
 }
 
-/** Nodes in memory under a reference, children before their parent. */
+/** Nodes under a reference that are in memory alone, children before their parent. */
 export function* dirtyNodes(ref: Ref): Generator<RopeNode, void, void> {
-  if (!(ref instanceof RopeNode)) return
-  for (const child of ref.children) if (child instanceof RopeNode) yield* dirtyNodes(child)
+  if (!isUnstored(ref)) return
+  for (const child of ref.children) if (isUnstored(child)) yield* dirtyNodes(child)
   yield ref
 }
 
 export function countDirty(ref: Ref): number {
-  if (!(ref instanceof RopeNode)) return 0
+  if (!isUnstored(ref)) return 0
   let count = 1
-  for (const child of ref.children) if (child instanceof RopeNode) count += countDirty(child)
+  for (const child of ref.children) if (isUnstored(child)) count += countDirty(child)
   return count
 }
 
@@ -104,7 +114,8 @@ export function childAt(keys: readonly number[], offset: number): number {
 function* editable(change: RopeChange, ref: Ref, below: number): Op<RopeNode> {
   const { owner, layout } = change
   if (ref instanceof RopeNode) {
-    if (ref.owner === owner) return ref
+    if (ref.owner === owner && !ref.isStored) return ref
+    change.leave(ref)
     return new RopeNode(owner, ref.height, ref.bytes, [...ref.keys], [...ref.children])
   }
   const page = yield* change.pages.read(ref)
@@ -159,7 +170,8 @@ function* overwriteUnder(
     assert(part.length > 0, 'what is overwritten is there')
     const child = node.children[index] as Ref
     if (node.height === 1 && part.length === end - start) {
-      if (!(child instanceof RopeNode)) change.free(child.id)
+      if (child instanceof RopeNode) change.leave(child)
+      else change.free(child.id)
       node.children[index] = newLeaf(change.owner, part.slice())
     } else {
       node.children[index] = yield* overwriteUnder(change, child, from, part, node.height)
@@ -302,6 +314,7 @@ function* freeUnder(change: RopeChange, top: Ref, below: number): Op<void> {
     })
     for (const { ref } of level) {
       if (!(ref instanceof RopeNode)) continue
+      change.leave(ref)
       for (const child of ref.children) next.push({ ref: child, below: ref.height })
     }
     level = next

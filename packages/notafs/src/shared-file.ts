@@ -71,8 +71,7 @@ export class SharedFile implements EngineFile {
   }
 
   *writeAt(position: number, data: Uint8Array): Op<void> {
-    const stage = yield* this.begin()
-    yield* this.checkSpace(Math.max(0, position - this.size) + data.length)
+    const stage = yield* this.begin(Math.max(0, position - this.size) + data.length)
     const seconds = this.seconds()
     // A copy: the caller's buffer is the caller's again when this returns.
     const file = yield* stage.written(this.file, position, data.slice(), seconds)
@@ -80,27 +79,29 @@ export class SharedFile implements EngineFile {
   }
 
   *truncate(size: number): Op<void> {
-    const stage = yield* this.begin()
-    yield* this.checkSpace(Math.max(0, size - this.size))
+    const stage = yield* this.begin(Math.max(0, size - this.size))
     const seconds = this.seconds()
     const file = yield* stage.cut(this.file, size, seconds)
     yield* this.changed(stage, file, seconds, Math.max(0, size - this.size))
   }
 
   *setTimes(_atimeNs: bigint, mtimeNs: bigint): Op<void> {
-    const stage = yield* this.begin()
+    const stage = yield* this.begin(0)
     const file = this.file.withTime(secondsOfNs(mtimeNs))
     this.working = { file, stage, changedAt: this.working?.changedAt }
     yield* this.sync()
   }
 
-  private *begin(): Op<Stage> {
+  /** @param bytes that are to be written: what does not fit is told first. */
+  private *begin(bytes: number): Op<Stage> {
     yield* this.volume.begin()
     if (this.volume.isInTransaction) {
       throw new FsError('EBUSY', {
         hint: 'a transaction is open: make the change through it, or after it',
       })
     }
+    // It may save what was written before: what follows is another change.
+    if (bytes > 0) yield* this.checkSpace(bytes)
     if (this.working !== undefined) return this.working.stage
     return new Stage(this.volume, this.base)
   }

@@ -19,6 +19,7 @@ import {
   freeRope,
   overwrite,
   type RopeChange,
+  type RopeNode,
 } from './rope.js'
 import { readSize } from './rope-read.js'
 import {
@@ -46,6 +47,7 @@ export class Stage implements RopeChange {
   readonly pages: Pages
   readonly layout: Layout
   readonly freed: number[] = []
+  readonly left: RopeNode[] = []
   readonly fresh = new Set<number>()
   /** Files whose content is in memory, and their bytes. */
   private readonly unwritten = new Map<FileValue, number>()
@@ -67,6 +69,10 @@ export class Stage implements RopeChange {
   free(id: number): void {
     if (this.fresh.delete(id)) this.volume.space.restore([id])
     else this.freed.push(id)
+  }
+
+  leave(node: RopeNode): void {
+    this.left.push(node)
   }
 
   // Names

@@ -10,7 +10,7 @@
 
 import type { Pointer } from './format/layout.js'
 import type { Chunk } from './payload.js'
-import { RopeNode } from './rope.js'
+import { isUnstored, type RopeNode } from './rope.js'
 
 /** Where a rope begins: on a page, or in memory and not yet written. */
 export type Ref = Pointer | RopeNode
@@ -33,7 +33,7 @@ export class FileValue {
   }
 
   get isDirty(): boolean {
-    return this.rope instanceof RopeNode
+    return isUnstored(this.rope)
   }
 }
 

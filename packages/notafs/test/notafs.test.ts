@@ -132,6 +132,26 @@ test('a snapshot stays as it was while everything is overwritten', () => {
   expectSound(device.bytes)
 })
 
+describe('content in memory goes to the device while a change of it is on its way', () => {
+  test('by a handle: another change ends the group', () => {
+    const { fs, kv, device } = fresh(512, 400, { commitEvery: 2 })
+    kv.setSync('f', contentOf(1, 6000))
+    const fd = fs.openSync('/f', 'r+')
+    fs.writeSync(fd, new Uint8Array(600), 0, 600, 700)
+    fs.writeFileSync('/other', 'ends the group')
+    fs.closeSync(fd)
+    fs.unmountSync()
+    expectSound(device.bytes)
+    const expected = contentOf(1, 6000).slice()
+    expected.fill(0, 700, 1300)
+    expect(NotaFS.mountSync(device).readFileSync('/f')).toEqual(expected)
+  })
+
+  test.each([1854320678])('to make room for it: seed %i', (seed) => {
+    expect(liveWithModel(seed, 40)).toBe(40)
+  })
+})
+
 test('random changes, remounted: the map that is told the same, and a sound disk', () => {
   const { seed, runs } = seedFromEnvironment(8)
   for (let run = 0; run < runs; run++) expect(liveWithModel(seed + run, 40)).toBe(40)
