@@ -26,6 +26,11 @@ test('this Node has it, and one call leaves nothing behind for the next', () => 
   }
 })
 
+test('a Node.js on which nobody has tried it has none', () => {
+  expect(InflateEngine.make('27.0.0')).toBeUndefined()
+  expect(InflateEngine.make('')).toBeUndefined()
+})
+
 test('nothing, and as much as there is room for', () => {
   const engine = InflateEngine.make()
   for (const size of [0, 1, ENGINE_MAX_BYTES - 1, ENGINE_MAX_BYTES]) {
