@@ -49,6 +49,23 @@ export interface RopeChange {
   leave(node: RopeNode): void
 }
 
+/**
+ * The same content with no node that is another's and in memory alone: so that pages can be written for
+ * it while the other may still need pages of its own.
+ */
+export function takeOver(change: RopeChange, ref: Ref): Ref {
+  if (!isUnstored(ref)) return ref
+  let node = ref
+  if (ref.owner !== change.owner) {
+    change.leave(ref)
+    node = new RopeNode(change.owner, ref.height, ref.bytes, [...ref.keys], [...ref.children])
+  }
+  node.children.forEach((child, i) => {
+    node.children[i] = takeOver(change, child)
+  })
+  return node
+}
+
 /** True for a node that is in memory alone. */
 export function isUnstored(ref: Ref): ref is RopeNode {
   return ref instanceof RopeNode && !ref.isStored
@@ -110,8 +127,18 @@ export function childAt(keys: readonly number[], offset: number): number {
   return low
 }
 
-/** The node of a reference, as the change's own. */
-function* editable(change: RopeChange, ref: Ref, below: number): Op<RopeNode> {
+/**
+ * The node of a reference, as the change's own.
+ *
+ * @param size what the node above says of it; `undefined` for the top.
+ * @throws FormatError where it is another.
+ */
+function* editable(
+  change: RopeChange,
+  ref: Ref,
+  below: number,
+  size: number | undefined,
+): Op<RopeNode> {
   const { owner, layout } = change
   if (ref instanceof RopeNode) {
     if (ref.owner === owner && !ref.isStored) return ref
@@ -121,10 +148,22 @@ function* editable(change: RopeChange, ref: Ref, below: number): Op<RopeNode> {
   const page = yield* change.pages.read(ref)
   const height = ropeHeight(page)
   checkHeight(ref.id, height, below)
+  let node: RopeNode
+  if (height === 0) node = newLeaf(owner, ropeLeafContent(page, layout, ref.id))
+  else {
+    const { keys, children } = decodeRopeBranch(page, layout, ref.id)
+    node = new RopeNode(owner, height, NO_BYTES, keys, children)
+  }
+  if (size !== undefined && node.size !== size) {
+    throw ropeError(ref.id, `${node.size} bytes, where the node above says ${size}`)
+  }
   change.free(ref.id)
-  if (height === 0) return newLeaf(owner, ropeLeafContent(page, layout, ref.id))
-  const { keys, children } = decodeRopeBranch(page, layout, ref.id)
-  return new RopeNode(owner, height, NO_BYTES, keys, children)
+  return node
+}
+
+/** What a branch says of a child's size. */
+function sizeOfChild({ keys }: RopeNode, index: number): number {
+  return (keys[index] as number) - (index === 0 ? 0 : (keys[index - 1] as number))
 }
 
 /** Nodes get lower on the way down: so no rope leads into itself. */
@@ -143,7 +182,7 @@ export function* overwrite(
   offset: number,
   data: Uint8Array,
 ): Op<RopeNode> {
-  return yield* overwriteUnder(change, ref, offset, data, TOP)
+  return yield* overwriteUnder(change, ref, offset, data, TOP, undefined)
 }
 
 function* overwriteUnder(
@@ -152,8 +191,9 @@ function* overwriteUnder(
   offset: number,
   data: Uint8Array,
   below: number,
+  size: number | undefined,
 ): Op<RopeNode> {
-  const node = yield* editable(change, ref, below)
+  const node = yield* editable(change, ref, below, size)
   if (node.height === 0) {
     // The bytes may be those of a page in memory, or of another owner: they are never changed.
     const bytes = node.bytes.slice()
@@ -174,7 +214,8 @@ function* overwriteUnder(
       else change.free(child.id)
       node.children[index] = newLeaf(change.owner, part.slice())
     } else {
-      node.children[index] = yield* overwriteUnder(change, child, from, part, node.height)
+      const size = end - start
+      node.children[index] = yield* overwriteUnder(change, child, from, part, node.height, size)
     }
     done += part.length
   }
@@ -184,12 +225,13 @@ function* overwriteUnder(
 /** Puts bytes behind the end. */
 export function* append(change: RopeChange, ref: Ref, data: Uint8Array): Op<RopeNode> {
   const { layout, owner } = change
-  const spine: RopeNode[] = [yield* editable(change, ref, TOP)]
+  const spine: RopeNode[] = [yield* editable(change, ref, TOP, undefined)]
   for (;;) {
     const last = spine[spine.length - 1] as RopeNode
     if (last.height === 0) break
     const index = last.children.length - 1
-    const child = yield* editable(change, last.children[index] as Ref, last.height)
+    const size = sizeOfChild(last, index)
+    const child = yield* editable(change, last.children[index] as Ref, last.height, size)
     last.children[index] = child
     spine.push(child)
   }
@@ -245,20 +287,26 @@ function appendLeaf(layout: Layout, owner: object, spine: RopeNode[], bytes: Uin
 
 /** Cuts a rope: `size` bytes of it stay. */
 export function* cutRope(change: RopeChange, ref: Ref, size: number): Op<RopeNode> {
-  let node = yield* cutUnder(change, ref, size, TOP)
+  let node = yield* cutUnder(change, ref, size, TOP, undefined)
   while (node.height > 0 && node.children.length === 1) {
     const [only] = node.children as [Ref]
-    node = yield* editable(change, only, node.height)
+    node = yield* editable(change, only, node.height, node.size)
   }
   return node
 }
 
-function* cutUnder(change: RopeChange, ref: Ref, size: number, below: number): Op<RopeNode> {
+function* cutUnder(
+  change: RopeChange,
+  ref: Ref,
+  size: number,
+  below: number,
+  before: number | undefined,
+): Op<RopeNode> {
   if (size === 0 && below === TOP) {
     yield* freeRope(change, ref)
     return newLeaf(change.owner, NO_BYTES)
   }
-  const node = yield* editable(change, ref, below)
+  const node = yield* editable(change, ref, below, before)
   if (node.height === 0) {
     node.bytes = node.bytes.slice(0, size)
     return node
@@ -275,6 +323,7 @@ function* cutUnder(change: RopeChange, ref: Ref, size: number, below: number): O
       node.children[index] as Ref,
       size - start,
       node.height,
+      sizeOfChild(node, index),
     )
     node.keys[index] = size
   }

@@ -20,6 +20,7 @@ import {
   overwrite,
   type RopeChange,
   type RopeNode,
+  takeOver,
 } from './rope.js'
 import { readSize } from './rope-read.js'
 import {
@@ -255,6 +256,7 @@ export class Stage implements RopeChange {
       // Where space is short it stays in memory: the commit will tell whether there is enough.
       if (space.availableCount(reuseLimit) < count + reserveCount + volume.pending.pageCount) return
       this.forgetUnwritten(file)
+      file.rope = takeOver(this, file.rope)
       for (const id of yield* writeAhead(volume, file)) this.fresh.add(id)
     }
   }
