@@ -6,6 +6,8 @@ import { failRequests } from './device-errors-run.js'
 import { hostileCase } from './hostile-run.js'
 import { liveWithModel } from './model-run.js'
 
+const MODEL_CHANGES = 80
+
 export function campaigns(): Campaign[] {
   return [
     {
@@ -54,18 +56,52 @@ export function campaigns(): Campaign[] {
 }
 
 function life(seed: number, options: LifeOptions): CaseReport {
-  const { states, doubleCuts, subsets } = crashLife(seed, options)
-  return {
-    counts: {
+  try {
+    const { states, doubleCuts, subsets } = crashLife(seed, options)
+    const counts = {
       'states cut': states,
       'double cuts': doubleCuts,
       'subsets of unsynced writes': subsets,
-    },
+    }
+    return { counts }
+  } catch (error) {
+    const lives = shorterLives(options)
+    return { counts: {}, failure: shortest(lives, (life) => crashLife(seed, life), error) }
   }
 }
 
+/** Lives of fewer changes, the shortest first. */
+function* shorterLives(options: LifeOptions): Generator<LifeOptions, void, void> {
+  const { before = 12, changes = 8 } = options
+  for (let count = 1; count <= changes; count++) {
+    for (const prepared of [1, 3, 6, before]) {
+      if (prepared <= before) yield { ...options, before: prepared, changes: count }
+    }
+  }
+}
+
+/** The first of the cases that still fails, and how; else what was found first. */
+function shortest<T>(cases: Iterable<T>, run: (one: T) => unknown, found: unknown): string {
+  for (const one of cases) {
+    try {
+      run(one)
+    } catch (error) {
+      return `${textOf(error)}\n  ${JSON.stringify(one)}`
+    }
+  }
+  return textOf(found)
+}
+
+const textOf = (error: unknown) =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)
+
 function model(seed: number): CaseReport {
-  return { counts: { 'operations beside a model': liveWithModel(seed, 80) } }
+  try {
+    return { counts: { 'operations beside a model': liveWithModel(seed, MODEL_CHANGES) } }
+  } catch (error) {
+    const changes = Array.from({ length: MODEL_CHANGES }, (_, i) => i + 1)
+    return { counts: {}, failure: shortest(changes, (count) => liveWithModel(seed, count), error) }
+  }
 }
 
 function deviceErrors(seed: number): CaseReport {
@@ -73,8 +109,14 @@ function deviceErrors(seed: number): CaseReport {
 }
 
 function hostile(seed: number): CaseReport {
-  const { isMounted, errorCount } = hostileCase(seed)
-  return {
-    counts: { 'damaged disks mounted': isMounted ? 1 : 0, 'errors of damaged disks': errorCount },
+  try {
+    const { isMounted, errorCount } = hostileCase(seed)
+    const counts = {
+      'damaged disks mounted': isMounted ? 1 : 0,
+      'errors of damaged disks': errorCount,
+    }
+    return { counts }
+  } catch (error) {
+    return { counts: {}, failure: shortest([1, 2, 3], (most) => hostileCase(seed, most), error) }
   }
 }
