@@ -20,7 +20,7 @@ export function campaigns(root: string): Campaign[] {
     {
       name: 'littlefs-hostile',
       what: 'damaged and made-up images: mounted, read, repaired, written to, mounted again',
-      weight: 36,
+      weight: 60,
       run(seed) {
         targets ??= readTargets(join(root, 'golden', 'littlefs'))
         return hostile(targets, seed)
