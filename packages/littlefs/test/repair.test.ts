@@ -163,22 +163,31 @@ describe('states after a power cut', () => {
 })
 
 describe('a repair that is cut short', () => {
-  it.each([
-    'corrupt-newest-root-commit-damaged',
-    'corrupt-newest-commit-damaged',
-    'corrupt-child-newer-crc-bad',
-    'corrupt-root-one-erased',
-    'corrupt-gstate-move-pending',
-    'corrupt-gstate-orphan-flag',
-    'corrupt-flip-1',
-    'corrupt-ctz-head-out-of-range',
-  ])('%s: at every request nothing is worse than before', (name) => {
+  const images = goldenNames.filter((name) => /^(corrupt|quirk)/.test(name))
+  const cut = (name: string, dangling: 'keep' | 'remove' | 'empty') => {
     const { blockSize, blockCount } = manifestOf(name)
     const counts = { images: 0, mended: 0, states: 0 }
     const state = { story: name, image: imageOf(name), blockSize, blockCount }
-    const options = { dangling: 'remove' } as const
-    expect(cutShort(state, new Random(1), counts, options)).toBeUndefined()
-    expect(counts.states).toBeGreaterThan(3)
+    expect(cutShort(state, new Random(1), counts, { dangling })).toBeUndefined()
+    return counts.states
+  }
+
+  it.each(images)('%s: at every request nothing is worse than before', (name) => {
+    for (const dangling of ['keep', 'remove', 'empty'] as const) cut(name, dangling)
+  })
+
+  it.each([
+    ['corrupt-newest-root-commit-damaged', 'keep'],
+    ['corrupt-newest-commit-damaged', 'keep'],
+    ['corrupt-child-newer-crc-bad', 'keep'],
+    ['corrupt-root-one-erased', 'keep'],
+    ['corrupt-gstate-move-pending', 'keep'],
+    ['corrupt-gstate-orphan-flag', 'keep'],
+    ['corrupt-flip-1', 'keep'],
+    ['corrupt-ctz-head-out-of-range', 'remove'],
+    ['corrupt-ctz-head-out-of-range', 'empty'],
+  ] as const)('%s, %s: there is something to cut', (name, dangling) => {
+    expect(cut(name, dangling)).toBeGreaterThan(3)
   })
 })
 
