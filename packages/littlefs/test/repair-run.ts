@@ -97,7 +97,12 @@ async function inPlace(damaged: DamagedImage, counts: RepairCounts): Promise<str
   return `told as mended, and yet ${findings.map(({ message }) => message).join('; ')}: ${story}`
 }
 
-async function intoNew({ story, image, blockSize }: DamagedImage): Promise<string | undefined> {
+/** What is shown is in the new image, and that is sound. */
+export async function intoNew({
+  story,
+  image,
+  blockSize,
+}: DamagedImage): Promise<string | undefined> {
   const before = treeOf(image, blockSize)
   let bytes: Uint8Array
   let renamed: boolean
