@@ -138,6 +138,25 @@ describe("a directory of which one block is the superblock's", () => {
   })
 })
 
+describe('directories that take the blocks of the root between them', () => {
+  // To find one of them in memory the others were read, and so on for ever.
+  it('a look at what is in them ends', () => {
+    const { fs } = mounted(
+      imageOf({
+        0: [...directory(1, 'a', 1, 3), ...inline(2, 'file')],
+        3: [...directory(0, 'b', 3, 0), ...inline(1, 'inside')],
+      }),
+    )
+    for (let round = 0; round < 2; round++) {
+      for (const path of ['/a', '/a/b', '/a/b/inside', '/a/b/b/inside', '/a/inside']) {
+        attempt(() => fs.statSync(path))
+        attempt(() => fs.getAttributesSync(path))
+      }
+    }
+    expect(fs.readFileSync('/file', 'utf8')).toBe('file')
+  })
+})
+
 describe('two directories that share a pair', () => {
   const image = () =>
     imageOf({

@@ -352,12 +352,20 @@ export function* openDirectory(volume: Volume, entry: Entry): Op<Directory> {
  * @throws FsError `ENOENT` where a directory on the way is missing, `ENOTDIR` where it is none.
  */
 export function* findEntry(volume: Volume, path: Path, syscall: string): Op<Entry | undefined> {
-  for (;;) {
+  for (let tried = 0; tried < READINGS_MAX; tried++) {
     const found = lookUp(volume, path, syscall)
     if (found !== UNREAD) return found
     yield* readWay(volume, path)
   }
+  throw new FormatError(
+    'CORRUPT_PAIR',
+    `The directories on the way to '${path.text}' take each other's metadata blocks: the image is damaged. Copy its files to a new image.`,
+    { structure: 'metadata pair' },
+  )
 }
+
+/** Other operations may let go of what was read; only damage does so each time. */
+const READINGS_MAX = 100
 
 /** Told of a path of which not all is in memory. */
 export const UNREAD: unique symbol = Symbol('not in memory')

@@ -62,8 +62,12 @@ export class PairCache {
   }
 
   keep(pair: MetadataPair): void {
-    this.pairs.set(pair.blocks[0], pair)
-    this.pairs.set(pair.blocks[1], pair)
+    for (const block of pair.blocks) {
+      const other = this.pairs.get(block)
+      this.pairs.set(block, pair)
+      // Damage alone lets others have both blocks of a pair: nobody finds it any more.
+      if (other !== undefined && other !== pair && !this.isListed(other)) this.forget(other)
+    }
     if (!this.round.has(pair)) {
       this.round.add(pair)
       this.arrived.push(pair)
@@ -71,6 +75,10 @@ export class PairCache {
       if (pair.isDecoded) this.decodedRound.add(pair)
     }
     this.count(pair)
+  }
+
+  private isListed(pair: MetadataPair): boolean {
+    return pair.blocks.some((block) => this.pairs.get(block) === pair)
   }
 
   /** A pair's log was written anew, perhaps into a new block. */
