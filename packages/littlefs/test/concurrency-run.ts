@@ -14,6 +14,7 @@ import {
   TreeModel,
 } from '@caravan/testkit'
 import { checkOptions, codeOf, mountOptions, type Setup, treeOf } from './model-run.js'
+import { nextTurn } from './next-turn.js'
 
 /** A file read while changes go on: between how many finished ones it may have seen any. */
 interface Look {
@@ -95,7 +96,9 @@ async function runBatch(
       if (code === undefined) throw error
       return code
     })
-    // The change under way may be seen before its promise says so.
+    // The change under way may be seen before its promise says so; and those that ended just now have
+    // said so by the next turn.
+    await nextTurn()
     return { path, seen, from, to: finished + 1 }
   }
   const changes = operations.map((operation) => {

@@ -7,6 +7,7 @@ import { checkSync, planRepair, type RepairOptions, repair, salvage } from '@car
 import { checkLittlefs, Random, seedFromEnvironment } from '@caravan/testkit'
 import { parseTar } from 'nanotar'
 import { describe, expect, it } from 'vitest'
+import { drawDamage } from './damage-run.js'
 import {
   goldenFolder,
   goldenNames,
@@ -226,5 +227,14 @@ describe('random damage', () => {
     }
     expect(counts.images).toBe(runs)
     if (runs >= 50) expect(counts.mended).toBeGreaterThan(0)
+  })
+
+  // A part of the new log made the broken one good again, where the cut had lost the erase.
+  it.each([528290667])('seed %i, cut short in many ways', async (seed) => {
+    const damaged = drawDamage(new Random(seed), goldenFolder)
+    for (let again = 0; again < 40; again++) {
+      const counts = { images: 0, mended: 0, states: 0 }
+      expect(cutShort(damaged, new Random(again), counts)).toBeUndefined()
+    }
   })
 })

@@ -20,6 +20,7 @@ import { type Entry, type MetadataPair, pairKey } from '../metadata-pair.js'
 import { commit } from '../thread.js'
 import { checkSteps, FIRST_PAIR } from '../thread-search.js'
 import { setContent } from '../tree-change.js'
+import { eraseBlock } from '../verified-prog.js'
 import type { Volume } from '../volume.js'
 
 /** What becomes of entries whose content cannot be found. */
@@ -145,6 +146,9 @@ export function* doSteps(
 function* nothing(): Op<void> {}
 
 function* rewrite(volume: Volume, pair: MetadataPair): Op<void> {
+  // What is broken there must not become a good log by a part of the new one: where the cut loses the
+  // erase, and keeps of the prog just what was damaged.
+  if (yield* eraseBlock(pair.blocks[1])) yield { kind: 'sync' }
   // So that nothing is appended.
   pair.nextIsErased = false
   yield* commit(volume, pair, [])
