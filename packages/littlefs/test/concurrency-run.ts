@@ -8,13 +8,13 @@ import {
   drawOperation,
   type HandleUnderTest,
   JitterDevice,
+  nextTurn,
   type Operation,
   perform,
   type Random,
   TreeModel,
 } from '@caravan/testkit'
 import { checkOptions, codeOf, mountOptions, type Setup, treeOf } from './model-run.js'
-import { nextTurn } from './next-turn.js'
 
 /** A file read while changes go on: between how many finished ones it may have seen any. */
 interface Look {

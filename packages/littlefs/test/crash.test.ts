@@ -1,10 +1,9 @@
-import { Random, seedFromEnvironment } from '@caravan/testkit'
+import { nextTurn, Random, seedFromEnvironment } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
 import { KIND_NAMES, kindOf, type Place, place, places } from './crash-kinds.js'
 import { type CrashCounts, cutStory, recordStory, type ToldStory, tellStory } from './crash-run.js'
 import { liveWithCuts, RENAMES } from './life-run.js'
 import { drawNarrowSetup, drawSmallSetup } from './model-run.js'
-import { nextTurn } from './next-turn.js'
 import told from './stories.json' with { type: 'json' }
 
 /** Wear and version in all their kinds; more places are drawn. */

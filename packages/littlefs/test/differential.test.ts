@@ -32,8 +32,9 @@ const DIFFERENCES: readonly {
   },
   {
     name: 'cp to a path that goes back',
-    reason: 'on the way to `a/../a` Node makes a directory a, and fails as it is one; ours copies',
-    applies: ({ call, other }) => call === 'cp' && other.includes('/../'),
+    reason:
+      'on the way to `c/../a` Node makes a directory c, and fails where that is what it copies to; ours copies',
+    applies: goesBack,
   },
   {
     name: 'cp that fails',
@@ -66,6 +67,10 @@ const DIFFERENCES: readonly {
   },
 ]
 
+function goesBack({ call, other }: Step): boolean {
+  return call === 'cp' && other.includes('/../')
+}
+
 function isFailure(outcome: Outcome): outcome is { code: string } {
   return typeof outcome === 'object' && outcome !== null && 'code' in outcome
 }
@@ -92,8 +97,9 @@ describe.each([
         const theirs = new Run(host, root)
         for (const step of steps) {
           const [our, their] = [await ours.step(step), await theirs.step(step)]
-          // What a cp that failed has left behind is one of the differences.
+          // What it has left behind is one of the differences, though both say the same.
           if (step.call === 'cp' && isFailure(our) && isFailure(their)) break
+          if (goesBack(step)) break
           if (isDeepStrictEqual(our, their)) continue
           if (DIFFERENCES.some(({ applies }) => applies(step, our, their))) break
           expect(our, JSON.stringify(step)).toEqual(their)

@@ -4,11 +4,10 @@
  * with every number of free blocks.
  */
 
-import { type Operation, Random, seedFromEnvironment } from '@caravan/testkit'
+import { nextTurn, type Operation, Random, seedFromEnvironment } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
 import { KIND_NAMES, place, places } from './crash-kinds.js'
 import { type FullCounts, tryStoryWithoutSpace, tryWithoutSpace } from './disk-full-run.js'
-import { nextTurn } from './next-turn.js'
 
 describe('with 0, 1, 2... free blocks: done, or refused and nothing changed', () => {
   const { seed, runs } = seedFromEnvironment(1)

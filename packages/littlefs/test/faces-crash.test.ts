@@ -9,6 +9,7 @@ import {
   CrashDevice,
   cutsInOrder,
   cutsOutOfOrder,
+  nextTurn,
   Random,
   seedFromEnvironment,
 } from '@caravan/testkit'
@@ -17,7 +18,6 @@ import { type Place, place, places } from './crash-kinds.js'
 import type { CrashCounts } from './crash-run.js'
 import { cutChange } from './cut-change.js'
 import { mountNode, mountStore, NODE_CHANGES, STORE_CHANGES } from './face-changes.js'
-import { nextTurn } from './next-turn.js'
 
 /** What every change goes through: usual devices, and drawn ones. */
 function tryPlaces(random: Random, runs: number): Place[] {

@@ -2,6 +2,7 @@ import { ReferenceFS } from '@caravan/littlefs'
 import {
   CrashDevice,
   checkLittlefs,
+  nextTurn,
   type Operation,
   Random,
   seedFromEnvironment,
@@ -9,7 +10,6 @@ import {
 } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
 import { drawSetup, type Failure, runModel, type Setup } from './model-run.js'
-import { nextTurn } from './next-turn.js'
 
 /** The failure of the shortest list of operations that still fails in the same way. */
 function shrunk(setup: Setup, failure: Failure): Failure {

@@ -4,7 +4,7 @@
  * and a transaction that had been seen not to happen came back.
  */
 
-import { seedFromEnvironment } from '@caravan/testkit'
+import { nextTurn, seedFromEnvironment } from '@caravan/testkit'
 import { expect, test } from 'vitest'
 import { crashLife, type LifeOptions } from './crash-run.js'
 
@@ -20,10 +20,13 @@ const LIVES: readonly (readonly [what: string, runs: number, options: LifeOption
 
 test.each(LIVES)(
   '%s: the last durable state or a later one',
-  (_, count, options) => {
+  async (_, count, options) => {
     const { seed, runs } = seedFromEnvironment(count)
     let judged = 0
-    for (let i = 0; i < runs; i++) judged += crashLife(seed + i, options).states
+    for (let i = 0; i < runs; i++) {
+      await nextTurn()
+      judged += crashLife(seed + i, options).states
+    }
     expect(judged).toBeGreaterThan(runs * 8)
   },
   600_000,

@@ -69,6 +69,7 @@ export {
 export { contentOf, Random } from './model/random.js'
 export { shrinkList, shrinkListAsync } from './model/shrink.js'
 export { type ModelLimits, type ModelNode, TreeModel } from './model/tree-model.js'
+export { nextTurn } from './next-turn.js'
 export {
   checkNotafs,
   type NotafsDiskState,
