@@ -104,7 +104,8 @@ function* writeOp(
   position: number | null,
 ): Op<number> {
   const file = handle.forWriting('write')
-  const isPositioned = position !== null && !handle.flags.append
+  // As pwrite: with O_APPEND it goes to the end all the same, and the handle stays where it was.
+  const isPositioned = position !== null
   const start = handle.flags.append ? file.size : (position ?? handle.position)
   let at = start
   handle.hasWritten = true

@@ -237,6 +237,17 @@ describe('FileHandle', () => {
     await fs.unmount()
   })
 
+  it('what is appended at a position goes to the end, and leaves the handle where it was', () => {
+    const fs = freshFs()
+    fs.writeFileSync('/f', 'ab')
+    const fd = fs.openSync('/f', 'a+')
+    fs.writeSync(fd, Buffer.from('cd'), 0, 2, 0)
+    const bytes = Buffer.alloc(4)
+    expect(fs.readSync(fd, bytes, 0, 4, null)).toBe(4)
+    expect(bytes.toString()).toBe('abcd')
+    fs.closeSync(fd)
+  })
+
   it('what one handle writes the others read at once, and it is durable after a sync', async () => {
     const device = freshDevice()
     const fs = await LittleFS.mount(device)
