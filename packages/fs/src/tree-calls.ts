@@ -304,6 +304,10 @@ function* renameOp(
   yield* context.checkParent(source, call)
   yield* context.checkParent(target, call)
   if (source.endsInDots || target.endsInDots) throw fail('EBUSY', call)
+  // Whatever is there: what has a slash behind it must be a directory, and so what is renamed to it.
+  if (target.mustBeDirectory && (yield* context.lookUp(source, call)).type !== 'directory') {
+    throw fail('ENOTDIR', call)
+  }
   yield* changes.rename(source, target)
 }
 

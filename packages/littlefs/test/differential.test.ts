@@ -100,6 +100,8 @@ describe.each([
           // What it has left behind is one of the differences, though both say the same.
           if (step.call === 'cp' && isFailure(our) && isFailure(their)) break
           if (goesBack(step)) break
+          // The host removes the target of a copy that failed, whatever it was before.
+          if (step.call === 'copyFile' && isFailure(our) && isFailure(their)) break
           if (isDeepStrictEqual(our, their)) continue
           if (DIFFERENCES.some(({ applies }) => applies(step, our, their))) break
           expect(our, JSON.stringify(step)).toEqual(their)
