@@ -8,7 +8,11 @@
  */
 
 import { assert, type Op, type Span } from '@caravan/core'
-import { encodeGenerationLeaf, type GenerationLeaf } from './format/generation-leaf.js'
+import {
+  decodeGenerationLeaf,
+  encodeGenerationLeaf,
+  type GenerationLeaf,
+} from './format/generation-leaf.js'
 import { type Pointer, SLOTS_PER_ROOT } from './format/layout.js'
 import { encodeRoot, type Root } from './format/root.js'
 import { encodeRopeBranch, encodeRopeLeaf } from './format/rope-node.js'
@@ -81,6 +85,7 @@ function* writeGeneration(volume: Volume): Op<void> {
   }
   const slot = generation - root.firstGeneration
   const leafSector = sectorOf({ root, slot })
+  if (isRollover && layout.isChecked) yield* emptySlots(volume, root)
   const dataIds = space.take(ropes.length + payloadNodes.length, limit, leafSector)
   const queueIds = space.takeForQueue(generation, limit, dataIds.at(-1) ?? leafSector)
   const queueNodes = space.tree.dirtyNodes()
@@ -139,6 +144,26 @@ function* writeGeneration(volume: Volume): Op<void> {
   volume.current = made
   volume.lastCommitPages = dataIds.length + volume.pending.fresh.size
   volume.startPending()
+}
+
+/**
+ * Makes the slots of a root to come empty where a commit that did not come to be has left a leaf in
+ * one: with a root that leads to it, it would be a generation.
+ */
+function* emptySlots(volume: Volume, root: Root): Op<void> {
+  const { layout, header } = volume
+  const spans = root.slots.map((block) => {
+    return { block, offset: 0, bytes: new Uint8Array(layout.pageBytes) }
+  })
+  yield { kind: 'read', spans }
+  const leaves = spans.filter(({ bytes }, slot) => {
+    const generation = root.firstGeneration + slot
+    return decodeGenerationLeaf(bytes, layout, header.formatId, generation) !== undefined
+  })
+  if (leaves.length === 0) return
+  for (const { bytes } of leaves) bytes.fill(0)
+  yield* writeSectors(volume, leaves)
+  yield { kind: 'sync' }
 }
 
 /** Room for a commit like the last ones. */
