@@ -18,7 +18,7 @@ import { findBlockSize } from '../probe.js'
 import { readWhole } from '../read.js'
 import type { Volume } from '../volume.js'
 import { blockersOf, type DanglingChoice, doSteps, planSteps, type RepairStep } from './repair.js'
-import { type SalvagedEntry, type SalvageProblem, salvageTree } from './salvage.js'
+import { type Salvage, type SalvagedEntry, type SalvageProblem, salvageTree } from './salvage.js'
 
 export interface RepairOptions
   extends CheckOptions,
@@ -137,8 +137,8 @@ function* mountToRepair(
 /**
  * A new image, of the same size and version, with everything that can be read of one.
  *
- * @throws FormatError `NOT_LITTLEFS` where no superblock is left; FsError `ENOSPC` where what was shared
- *   does not fit twice; DeviceError.
+ * @throws FormatError `NOT_LITTLEFS` where no superblock is left; FsError `ENOSPC` where files that
+ *   share blocks do not fit beside each other; DeviceError.
  */
 export async function salvage(
   device: BlockDevice,
@@ -146,23 +146,37 @@ export async function salvage(
 ): Promise<SalvagedImage> {
   const view = await viewFor(device, options)
   const volume = await run(mountForSalvage(view.geometry, options), view)
-  const { entries, problems } = await run(salvageTree(volume), view)
-  const { superblock, layout, diskVersion } = volume
-  const heldCount = layout.heldBlockCount
-  const isBelievable = superblock.blockCount >= 2 && superblock.blockCount <= heldCount
-  const layoutOptions = {
-    ...limitsFor(superblock, entries),
-    blockSize: layout.blockSize,
-    diskVersion,
+  const { heldBlockCount } = volume.layout
+  // A directory takes two blocks: with more of them nothing fits.
+  const all = await run(salvageTree(volume, Math.floor(heldBlockCount / 2)), view)
+  const allPlan = await planNew(volume, view, all, options)
+  const isTooMuch = allPlan.blocksNeeded > heldBlockCount
+  const { entries, problems } = isTooMuch ? await run(salvageTree(volume, 0), view) : all
+  const plan = isTooMuch ? await planNew(volume, view, { entries, problems }, options) : allPlan
+  const { blockCount: told } = volume.superblock
+  const wanted = told >= 2 && told <= heldBlockCount ? told : heldBlockCount
+  const blockCount = Math.max(wanted, Math.min(plan.blocksNeeded, heldBlockCount))
+  const bytes = await buildImage(plan.images(), { ...plan.layout, blockCount })
+  return { bytes, entryCount: entries.length - 1, problems }
+}
+
+/** The new image that is to be, and how many blocks it needs. */
+async function planNew(
+  volume: Volume,
+  view: BlockDevice,
+  { entries }: Salvage,
+  { crc32 }: CheckOptions,
+) {
+  const layout = {
+    ...limitsFor(volume.superblock, entries),
+    blockSize: volume.layout.blockSize,
+    diskVersion: volume.diskVersion,
     progSize: view.geometry.progSize,
-    ...(options.crc32 === undefined ? {} : { crc32: options.crc32 }),
+    ...(crc32 === undefined ? {} : { crc32 }),
   }
   const images = () => entries.map((entry) => imageEntry(entry, volume, view))
-  const { blocksNeeded } = await planImage(images(), layoutOptions)
-  const wanted = isBelievable ? superblock.blockCount : heldCount
-  const blockCount = Math.max(wanted, Math.min(blocksNeeded, heldCount))
-  const bytes = await buildImage(images(), { ...layoutOptions, blockCount })
-  return { bytes, entryCount: entries.length - 1, problems }
+  const { blocksNeeded } = await planImage(images(), layout)
+  return { layout, images, blocksNeeded }
 }
 
 /** Those of the image, where they hold what is in it and usual drivers take them. */
