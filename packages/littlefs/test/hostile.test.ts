@@ -1,12 +1,15 @@
 /**
- * Images that are made to cost much: what looks into a damaged image answers in a time and a memory that
- * the size of the image bounds, not what the image says of itself.
+ * Images that are made to cost much, or that end early: what looks into a damaged image answers in a time
+ * and a memory that the size of the image bounds, not what the image says of itself.
  */
 
 import { MemoryDevice } from '@caravan/device'
-import { checkSync, planRepair, recover, salvage } from '@caravan/littlefs'
+import { checkSync, commitLog, LittleFS, planRepair, recover, salvage } from '@caravan/littlefs'
+import { nextTurn, seedFromEnvironment } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
 import type { BlockPair } from '../src/format/metadata-log.js'
+import { goldenFolder } from './golden-images.js'
+import { lookAround } from './looking-run.js'
 import { MadeImage } from './made-image.js'
 
 /** Blocks of a file's bytes, all of them full. */
@@ -92,5 +95,56 @@ describe('directories in which each leads to the next by two names', () => {
     expect(findings).toEqual([])
     expect(fileCount).toBeGreaterThan(0)
     expect(problems.length).toBeGreaterThan(0)
+  })
+})
+
+describe('a dump that ended early', () => {
+  const inline = (text: string) => {
+    return { kind: 'inline', bytes: new TextEncoder().encode(text) } as const
+  }
+  // Of /sub the older half is lost, of /gone both.
+  const made = new MadeImage(512, 64)
+  made.root(
+    [
+      { name: 'gone', struct: { kind: 'directory', pair: [50, 51] } },
+      { name: 'note', struct: inline('here') },
+      { name: 'sub', struct: { kind: 'directory', pair: [40, 2] } },
+    ],
+    [40, 2],
+  )
+  made.pair([40, 2], [{ name: 'file', struct: inline('in one half') }], [50, 51])
+  made.pair([50, 51], [{ name: 'lost', struct: inline('in none') }])
+  const cut = () => new MemoryDevice(made.bytes.slice(0, 512 * 20), { blockSize: 512 })
+
+  it('the half that is there is enough for a new image, as large as the device is', async () => {
+    const { bytes, problems } = await salvage(cut())
+    expect(bytes.length).toBe(512 * 64)
+    expect(problems.map(({ path, isLost }) => [path, isLost])).toEqual([['/gone', true]])
+    const device = new MemoryDevice(bytes, { blockSize: 512 })
+    expect(checkSync(device).findings).toEqual([])
+    const fs = await LittleFS.mount(device)
+    expect(await fs.readFile('/sub/file', 'utf8')).toBe('in one half')
+    expect(await fs.readFile('/note', 'utf8')).toBe('here')
+  })
+
+  it('a block count that is asked for is the one of the new image', async () => {
+    const { bytes } = await salvage(cut(), { blockCount: 30 })
+    expect(bytes.length).toBe(512 * 30)
+    await expect(salvage(cut(), { blockCount: 4 })).rejects.toMatchObject({ code: 'ENOSPC' })
+  })
+
+  it('its log is that of the halves that are there', async () => {
+    const commits = await commitLog(cut())
+    expect(commits.map(({ block }) => block)).toEqual([0, 1, 2])
+  })
+})
+
+describe('random damage, and images cut short', () => {
+  it('dump, log, older states, recover, a new image: an answer, or an error that says why', async () => {
+    const { seed, runs } = seedFromEnvironment(40)
+    for (let run = 0; run < runs; run++) {
+      expect(await lookAround(seed + run, goldenFolder), `seed ${seed + run}`).toBeUndefined()
+      await nextTurn()
+    }
   })
 })

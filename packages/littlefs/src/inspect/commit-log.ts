@@ -7,7 +7,7 @@
  * 2. What a log begins with was copied from the other half: it changed what the two differ in.
  */
 
-import type { Op } from '@caravan/core'
+import type { Geometry, Op } from '@caravan/core'
 import type { Survey, SurveyedPair } from '../check/check.js'
 import type { Crc32 } from '../format/crc32.js'
 import { type WalkedLog, walkLog } from '../format/log-walk.js'
@@ -68,10 +68,14 @@ interface ReadHalf {
 }
 
 /** Every commit of the pairs that were reached, the oldest of each pair first. */
-export function* readCommits(survey: Survey, blockSize: number, crc32: Crc32): Op<CommitState[]> {
+export function* readCommits(
+  survey: Survey,
+  geometry: Geometry,
+  crc32: Crc32,
+): Op<CommitState[]> {
   const states: CommitState[] = []
   for (const pair of survey.pairs) {
-    const halves = yield* readHalves(pair, blockSize, crc32)
+    const halves = yield* readHalves(pair, geometry, crc32)
     let before: readonly EntryContent[] = []
     for (const half of halves) {
       for (const [i, { start, end }] of half.log.commits.entries()) {
@@ -99,8 +103,13 @@ export function* readCommits(survey: Survey, blockSize: number, crc32: Crc32): O
 }
 
 /** Those that hold commits, the half in force last. */
-function* readHalves(pair: SurveyedPair, blockSize: number, crc32: Crc32): Op<ReadHalf[]> {
-  const spans = pair.blocks.map((block) => ({ block, offset: 0, bytes: new Uint8Array(blockSize) }))
+function* readHalves(
+  pair: SurveyedPair,
+  { blockSize, blockCount }: Geometry,
+  crc32: Crc32,
+): Op<ReadHalf[]> {
+  const there = pair.blocks.filter((block) => block < blockCount)
+  const spans = there.map((block) => ({ block, offset: 0, bytes: new Uint8Array(blockSize) }))
   const readable = yield* readWhatCan(spans)
   const halves = spans.flatMap(({ block, bytes }, i) => {
     const log = walkLog(bytes, crc32)

@@ -42,7 +42,7 @@ export type Overlay = ReadonlyMap<number, Uint8Array>
 export function* planState(geometry: Geometry, number: number, crc32: Crc32): Op<Overlay> {
   const { blockSize } = geometry
   const survey = yield* surveyImage(geometry, { crc32 })
-  const states = yield* readCommits(survey, blockSize, crc32)
+  const states = yield* readCommits(survey, geometry, crc32)
   const state = states[number - 1]
   if (state === undefined) {
     throw new FormatError(

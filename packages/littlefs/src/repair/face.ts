@@ -1,6 +1,6 @@
 /** Repairing: what is to be done, done, and a new image of what can be read. */
 
-import { assert, type BlockDevice, FormatError, type Op, run } from '@caravan/core'
+import { assert, type BlockDevice, FormatError, FsError, type Op, run } from '@caravan/core'
 import { type CheckOptions, type CheckReport, checkImage } from '../check/check.js'
 import type { LittlefsFinding } from '../check/findings.js'
 import {
@@ -45,6 +45,9 @@ export interface SalvagedImage {
   readonly entryCount: number
   readonly problems: readonly SalvageProblem[]
 }
+
+/** Up to this size an image is made as large as its superblock says, though fewer blocks are there. */
+const BELIEVED_SIZE_BYTES = 256 * 1024 * 1024
 
 /** A log that is torn is written into one block, then the other. */
 const ROUNDS_MAX = 3
@@ -135,7 +138,8 @@ function* mountToRepair(
 }
 
 /**
- * A new image, of the same size and version, with everything that can be read of one.
+ * A new image, of the same version, with everything that can be read of one; of the size that the
+ * superblock says, or of `blockCount` blocks.
  *
  * @throws FormatError `NOT_LITTLEFS` where no superblock is left; FsError `ENOSPC` where files that
  *   share blocks do not fit beside each other; DeviceError.
@@ -146,18 +150,34 @@ export async function salvage(
 ): Promise<SalvagedImage> {
   const view = await viewFor(device, options)
   const volume = await run(mountForSalvage(view.geometry, options), view)
-  const { heldBlockCount } = volume.layout
+  const wanted = wantedBlockCount(volume, options)
+  const most = options.blockCount ?? Math.max(wanted, volume.layout.heldBlockCount)
   // A directory takes two blocks: with more of them nothing fits.
-  const all = await run(salvageTree(volume, Math.floor(heldBlockCount / 2)), view)
+  const all = await run(salvageTree(volume, Math.floor(most / 2)), view)
   const allPlan = await planNew(volume, view, all, options)
-  const isTooMuch = allPlan.blocksNeeded > heldBlockCount
+  const isTooMuch = allPlan.blocksNeeded > most
   const { entries, problems } = isTooMuch ? await run(salvageTree(volume, 0), view) : all
   const plan = isTooMuch ? await planNew(volume, view, { entries, problems }, options) : allPlan
-  const { blockCount: told } = volume.superblock
-  const wanted = told >= 2 && told <= heldBlockCount ? told : heldBlockCount
-  const blockCount = Math.max(wanted, Math.min(plan.blocksNeeded, heldBlockCount))
-  const bytes = await buildImage(plan.images(), { ...plan.layout, blockCount })
+  const { images, layout, blocksNeeded } = plan
+  if (blocksNeeded > most) {
+    const hint = `what can be read takes ${blocksNeeded} blocks of ${layout.blockSize} bytes, and the new image has ${most}: give it a larger block count`
+    throw new FsError('ENOSPC', { syscall: 'salvage', hint })
+  }
+  const blockCount = Math.max(wanted, blocksNeeded)
+  const bytes = await buildImage(images(), { ...layout, blockCount })
   return { bytes, entryCount: entries.length - 1, problems }
+}
+
+/**
+ * A dump that ended early becomes an image for the whole device again; a count that damage made is not to
+ * take all memory.
+ */
+function wantedBlockCount({ superblock, layout }: Volume, { blockCount }: CheckOptions): number {
+  if (blockCount !== undefined) return blockCount
+  const { blockSize, heldBlockCount } = layout
+  const { blockCount: told } = superblock
+  const believed = Math.max(heldBlockCount, Math.floor(BELIEVED_SIZE_BYTES / blockSize))
+  return told >= 2 && told <= believed ? told : heldBlockCount
 }
 
 /** The new image that is to be, and how many blocks it needs. */
