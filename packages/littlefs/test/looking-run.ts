@@ -2,7 +2,14 @@
 
 import { DeviceError, FormatError, FsError } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
-import { commitLog, dump, LittleFS, type LittleFSOptions, recover, salvage } from '@caravan/littlefs'
+import {
+  commitLog,
+  dump,
+  LittleFS,
+  type LittleFSOptions,
+  recover,
+  salvage,
+} from '@caravan/littlefs'
 import { Random } from '@caravan/testkit'
 import { drawDamage } from './damage-run.js'
 

@@ -39,7 +39,7 @@ export async function repairLittlefs(
 }
 
 function reported({ steps, left }: RepairFound): RepairReport {
-  return { changes: steps.map(({ what }) => what), left }
+  return { changes: steps, left }
 }
 
 function optionsOf(options: LittlefsRepairOptions) {
