@@ -4,7 +4,15 @@
  */
 
 import { MemoryDevice } from '@caravan/device'
-import { checkSync, commitLog, LittleFS, planRepair, recover, salvage } from '@caravan/littlefs'
+import {
+  checkSync,
+  commitLog,
+  LittleFS,
+  planRepair,
+  recover,
+  repair,
+  salvage,
+} from '@caravan/littlefs'
 import { nextTurn, seedFromEnvironment } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
 import type { BlockPair } from '../src/format/metadata-log.js'
@@ -95,6 +103,34 @@ describe('directories in which each leads to the next by two names', () => {
     expect(findings).toEqual([])
     expect(fileCount).toBeGreaterThan(0)
     expect(problems.length).toBeGreaterThan(0)
+  })
+})
+
+describe('a thousand files that lead nowhere', () => {
+  const FILES_IN_A_PAIR = 20
+  const PAIRS = 50
+
+  // Each removal once looked through the whole tree again.
+  it.each([
+    ['remove', 0],
+    ['empty', PAIRS * FILES_IN_A_PAIR],
+  ] as const)('%s: %i of them are left', async (dangling, left) => {
+    const made = new MadeImage(1024, 2 + 2 * PAIRS + 20)
+    made.root([], [2, 3], true)
+    const struct = { kind: 'ctz', head: 0xfffffff0, size: 1500 } as const
+    for (let i = 0; i < PAIRS; i++) {
+      const entries = Array.from({ length: FILES_IN_A_PAIR }, (_, k) => {
+        return { name: String.fromCharCode(0x30 + i, 0x61 + k), struct }
+      })
+      const next: BlockPair | undefined = i + 1 < PAIRS ? [4 + 2 * i, 5 + 2 * i] : undefined
+      made.pair([2 + 2 * i, 3 + 2 * i], entries, next, true)
+    }
+    const device = new MemoryDevice(made.bytes, { blockSize: 1024 })
+    const { steps } = await repair(device, { dangling })
+    expect(steps.length).toBe(PAIRS * FILES_IN_A_PAIR)
+    expect(new Set(steps.map(({ path }) => path)).size).toBe(steps.length)
+    const { findings, fileCount } = checkSync(device)
+    expect([findings, fileCount]).toEqual([[], left])
   })
 })
 

@@ -68,11 +68,7 @@ interface ReadHalf {
 }
 
 /** Every commit of the pairs that were reached, the oldest of each pair first. */
-export function* readCommits(
-  survey: Survey,
-  geometry: Geometry,
-  crc32: Crc32,
-): Op<LoggedCommit[]> {
+export function* readCommits(survey: Survey, geometry: Geometry, crc32: Crc32): Op<LoggedCommit[]> {
   const commits: LoggedCommit[] = []
   for (const pair of survey.pairs) {
     const halves = yield* readHalves(pair, geometry, crc32)
