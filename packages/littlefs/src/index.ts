@@ -57,5 +57,19 @@ export {
 export type { DanglingChoice, RepairStep } from './repair/repair.js'
 export type { SalvageProblem } from './repair/salvage.js'
 export type { BlockUse } from './traverse.js'
+export { LittleFS1KeyValue } from './version1/key-value.js'
+export {
+  LittleFS1,
+  type LittleFS1Info,
+  type LittleFS1Options,
+  type LittleFS1State,
+} from './version1/littlefs1.js'
+export {
+  type MigratedImage,
+  type MigrationOptions,
+  type MigrationTime,
+  migrateToImage,
+  type NewImageOptions,
+} from './version1/migration.js'
 export type { DiskVersion } from './volume.js'
 export type { OpenOptions } from './write.js'
