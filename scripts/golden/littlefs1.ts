@@ -224,11 +224,12 @@ function traverseDifference(
 }
 
 function stateDifference(
-  { state }: Version1Manifest,
+  manifest: Version1Manifest,
   info: ReturnType<LittleFS1['info']>,
   seen: ReturnType<LittleFS1['stateSync']> | Error,
 ): string | undefined {
-  if (state === null) return undefined
+  const { state } = manifest
+  if (state === null || (seen instanceof Error && isAccidental(manifest))) return undefined
   const of = seen instanceof Error ? undefined : seen
   for (const [what, expected, got] of [
     ['root', state.root.join(), info.rootPair.join()],

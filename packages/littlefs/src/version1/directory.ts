@@ -29,22 +29,62 @@ export function nodeOf({ type, name, data }: DiskEntry): Node | undefined {
   return undefined
 }
 
-/** A directory, read whole. */
+/** A pair, and which of its blocks is in force. */
+export interface DirectoryPair {
+  readonly blocks: BlockPair
+  readonly active: 0 | 1
+}
+
+/** A directory, as far as it could be read. */
 export class Directory {
   constructor(
     /** In the order in which they were made. */
     readonly nodes: readonly Node[],
     private readonly byName: ReadonlyMap<string, Node | undefined>,
-    readonly pairCount: number,
+    /** Where it lies: those that could be read. */
+    readonly pairs: readonly DirectoryPair[],
+    /** Why more of it cannot be read. */
+    readonly damage: FormatError | undefined,
   ) {}
 
-  find(name: string): Node | undefined {
+  /** What is known of a name: `undefined` also where it may stand in what cannot be read. */
+  findNow(name: string): Node | undefined {
     return this.byName.get(name)
+  }
+
+  /** @throws FormatError where the name may stand in what cannot be read. */
+  find(name: string): Node | undefined {
+    const node = this.byName.get(name)
+    if (node === undefined) this.checkWhole()
+    return node
+  }
+
+  /** @throws FormatError where not all of it can be read. */
+  checkWhole(): this {
+    if (this.damage !== undefined) throw this.damage
+    return this
   }
 
   /** In byte order of the names. */
   sorted(): Node[] {
     return [...this.nodes].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  }
+}
+
+/** A directory while it is read. */
+export class Listing {
+  readonly pairs: DirectoryPair[] = []
+  private readonly nodes: Node[] = []
+  private readonly byName = new Map<string, Node | undefined>()
+
+  /** The first entry of a name decides what the name is, also where it says that nothing is there. */
+  add(node: Node, isGone: boolean): void {
+    if (!this.byName.has(node.name)) this.byName.set(node.name, isGone ? undefined : node)
+    if (!isGone) this.nodes.push(node)
+  }
+
+  finish(damage: FormatError | undefined): Directory {
+    return new Directory(this.nodes, this.byName, this.pairs, damage)
   }
 }
 
@@ -61,7 +101,7 @@ export function findNow(
     if (node?.type !== 'directory') return undefined
     const directory = volume.known(node.pair)
     if (directory === undefined) return UNREAD
-    node = directory.find(name)
+    node = directory.findNow(name)
   }
   return node
 }
@@ -85,6 +125,16 @@ export function* requireNode(
   return node
 }
 
+/** @throws as {@link requireNode}; FsError `ENOTDIR` for a file. */
+export function* requireDirectory(
+  volume: Volume,
+  path: { readonly names: readonly string[]; readonly mustBeDirectory: boolean },
+): Op<Directory> {
+  const node = yield* requireNode(volume, path)
+  if (node.type !== 'directory') throw new FsError('ENOTDIR')
+  return yield* volume.readDirectory(node.pair)
+}
+
 /** Directories in each other, beyond which a tree is taken to have no end. */
 const DEPTH_MAX = 4096
 
@@ -106,14 +156,14 @@ export class Descent {
     this.pairsLeft = volume.layout.blockCount
   }
 
-  /** @throws FormatError `DIRECTORY_LOOP`, and where it cannot be read. */
+  /** @throws FormatError `DIRECTORY_LOOP`, and where nothing of it can be read. */
   *enter(pair: BlockPair, above: Above | undefined): Op<{ directory: Directory; here: Above }> {
     const depth = (above?.depth ?? 0) + 1
     for (let at = above; at !== undefined; at = at.above) {
       if (at.pair[0] === pair[0] || at.pair[0] === pair[1]) throw endless(pair)
     }
     const directory = yield* this.volume.readDirectory(pair)
-    this.pairsLeft -= directory.pairCount
+    this.pairsLeft -= directory.pairs.length
     if (depth > DEPTH_MAX || this.pairsLeft < 0) throw endless(pair)
     return { directory, here: { pair, depth, above } }
   }

@@ -57,7 +57,7 @@ export class Version1Engine implements FsEngine {
     for (let at = 0; at < pending.length; at++) {
       const { node, parent, above } = pending[at] as (typeof pending)[number]
       const { directory, here } = yield* descent.enter(node.pair, above)
-      for (const each of directory.nodes) {
+      for (const each of directory.checkWhole().nodes) {
         listed.push({ name: each.name, parent, type: each.type })
         if (!recursive || each.type !== 'directory') continue
         const below = parent === '' ? each.name : `${parent}/${each.name}`

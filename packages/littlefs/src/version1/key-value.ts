@@ -75,7 +75,7 @@ export class LittleFS1KeyValue extends ReadOnlyStore {
       sum += node.size
       if (node.type === 'file') continue
       const { directory, here } = yield* descent.enter(node.pair, above)
-      for (const child of directory.nodes) pending.push({ node: child, above: here })
+      for (const child of directory.checkWhole().nodes) pending.push({ node: child, above: here })
     }
     return sum
   }
@@ -84,7 +84,10 @@ export class LittleFS1KeyValue extends ReadOnlyStore {
     const node = yield* this.require(segments)
     if (node.type === 'file') throw new KeyValueError('DictionaryExpected', keyOf(segments))
     const directory = yield* this.volume.readDirectory(node.pair)
-    return directory.sorted().map((child) => ({ name: child.name, kind: kindOf(child) }))
+    return directory
+      .checkWhole()
+      .sorted()
+      .map((child) => ({ name: child.name, kind: kindOf(child) }))
   }
 
   /** The format holds no times. */
@@ -102,7 +105,7 @@ export class LittleFS1KeyValue extends ReadOnlyStore {
     if (node.type === 'file') return yield* this.digestOfFile(node)
     const { directory, here } = yield* descent.enter(node.pair, above)
     const parts = []
-    for (const child of directory.sorted()) {
+    for (const child of directory.checkWhole().sorted()) {
       const digest = yield* this.digestOf(child, descent, here)
       parts.push({ name: segmentToBytes(child.name), kind: kindOf(child), digest })
     }

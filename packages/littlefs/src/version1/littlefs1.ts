@@ -5,7 +5,15 @@
  * Nothing is ever written, so readers run side by side.
  */
 
-import { type BlockDevice, type HashFunction, type Op, run, runSync, sha256 } from '@caravan/core'
+import {
+  type BlockDevice,
+  byteStringToBytes,
+  type HashFunction,
+  type Op,
+  run,
+  runSync,
+  sha256,
+} from '@caravan/core'
 import {
   type FaceOptions,
   FileSystem,
@@ -15,8 +23,7 @@ import {
 } from '@caravan/fs'
 import { viewOf } from '../mounting.js'
 import type { Space, WalkEntry } from '../read.js'
-import type { Node } from './directory.js'
-import { requireNode } from './directory.js'
+import { type Node, requireDirectory, requireNode } from './directory.js'
 import { Version1Engine } from './engine.js'
 import { readFileAt, requireFile } from './file.js'
 import { LittleFS1KeyValue } from './key-value.js'
@@ -64,6 +71,14 @@ export interface LittleFS1State {
   readonly orphanCount: number
   /** Directories whose entry names another block than the list. */
   readonly desyncCount: number
+}
+
+/** What stands in a directory. */
+export interface LittleFS1Entry {
+  readonly name: Uint8Array
+  readonly type: 'file' | 'directory'
+  /** Bytes; 0 for directories. */
+  readonly size: number
 }
 
 /** Pieces of files where not said, in bytes. */
@@ -163,6 +178,35 @@ export class LittleFS1 extends FileSystem {
       readSync: <T>(op: Op<T>) => scheduler.readSync(op),
     }
     return new LittleFS1KeyValue(this.volume, runner, hash)
+  }
+
+  /**
+   * What stands in a directory, in the order in which it was made: names as bytes.
+   *
+   * @throws FsError `ENOENT`, `ENOTDIR`; FormatError where not all of it can be read.
+   */
+  async list(path: PathLike = '/'): Promise<LittleFS1Entry[]> {
+    return this.mount.scheduler.run(this.listCall(path))
+  }
+
+  listSync(path: PathLike = '/'): LittleFS1Entry[] {
+    return this.mount.scheduler.runSync(this.listCall(path))
+  }
+
+  private listCall(path: PathLike) {
+    const parsed = this.mount.context.parse(path)
+    const { volume } = this
+    return {
+      kind: 'read' as const,
+      syscall: 'scandir',
+      path: parsed.text,
+      *op() {
+        const directory = yield* requireDirectory(volume, parsed)
+        return directory
+          .checkWhole()
+          .nodes.map(({ name, type, size }) => ({ name: byteStringToBytes(name), type, size }))
+      },
+    }
   }
 
   /**

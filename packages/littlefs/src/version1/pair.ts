@@ -11,7 +11,6 @@ import { isNewerRevision, readWhatCan } from '../metadata-pair.js'
 import type { Layout } from '../volume.js'
 import {
   type DirectoryHeader,
-  type DiskEntry,
   decodeDirectoryEntries,
   decodeDirectoryHeader,
 } from './format/directory-block.js'
@@ -83,7 +82,7 @@ export function chooseHalf(blocks: BlockPair, halves: readonly [Half, Half]): Pa
   )
 }
 
-/** @throws FormatError `CORRUPT_ENTRY`. */
-export function entriesOf({ blocks, active, header, bytes }: Pair): DiskEntry[] {
+/** Up to one that is damaged. */
+export function entriesOf({ blocks, active, header, bytes }: Pair) {
   return decodeDirectoryEntries(bytes, header, blocks[active])
 }

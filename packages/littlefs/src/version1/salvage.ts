@@ -25,9 +25,7 @@ interface Step {
 }
 
 /** Reads each file once, to see that it can be. A directory comes before what is in it. */
-export function* readTree(
-  volume: Volume,
-): Op<{
+export function* readTree(volume: Volume): Op<{
   readonly entries: readonly ReadableEntry[]
   readonly problems: readonly SalvageProblem[]
 }> {
@@ -64,6 +62,7 @@ export function* readTree(
           pending.push({ node, path: child, target: place, above: here })
         }
       }
+      directory.checkWhole()
     } catch (error) {
       lose(path, error)
     }

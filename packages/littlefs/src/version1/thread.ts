@@ -18,6 +18,8 @@ export const SUPERBLOCK_PAIR: BlockPair = [0, 1]
 
 export interface ThreadPair {
   readonly blocks: BlockPair
+  /** Which of them is in force. */
+  readonly active: 0 | 1
   readonly entries: readonly DiskEntry[]
   readonly tail: BlockPair
   /** True where it goes on with a directory that began in a pair before it. */
@@ -37,7 +39,9 @@ export function* readThread(layout: Layout): Op<ThreadPair[]> {
     if (!met.add(blocks)) throw listInCircles(blocks)
     const pair = yield* readPair(layout, blocks)
     const { tail, isContinued } = pair.header
-    pairs.push({ blocks, entries: entriesOf(pair), tail, isContinuation })
+    const { entries, damage } = entriesOf(pair)
+    if (damage !== undefined) throw damage
+    pairs.push({ blocks, active: pair.active, entries, tail, isContinuation })
     isContinuation = isContinued
     blocks = tail
   }

@@ -10,7 +10,7 @@ import type { BlockPair } from '../format/metadata-log.js'
 import { MemoryLedger } from '../memory-ledger.js'
 import { PairSet } from '../pair-set.js'
 import { type Layout, noSuperblock } from '../volume.js'
-import { Directory, type Node, nodeOf } from './directory.js'
+import { type Directory, Listing, type Node, nodeOf } from './directory.js'
 import { isNullPair, moveKey } from './format/directory-block.js'
 import {
   BLOCK_SIZE_MIN_BYTES,
@@ -18,7 +18,7 @@ import {
   isSupported,
   type Superblock,
 } from './format/superblock.js'
-import { entriesOf, readPair } from './pair.js'
+import { entriesOf, type Pair, readPair } from './pair.js'
 import { placedKeys, readThread, SUPERBLOCK_PAIR } from './thread.js'
 
 /** Longest name, with room for it in a block. */
@@ -61,32 +61,43 @@ export class Volume {
     return this.directories.get(keyOf(pair))
   }
 
-  /** @throws FormatError where it cannot be read whole. */
+  /**
+   * A directory, as far as it can be read: damage further on is its `damage`.
+   *
+   * @throws FormatError where nothing of it can be read.
+   */
   *readDirectory(first: BlockPair): Op<Directory> {
     const known = this.known(first)
     if (known !== undefined) return known
-    const nodes: Node[] = []
-    /** The first entry of a name decides what the name is, also where it says that nothing is there. */
-    const byName = new Map<string, Node | undefined>()
     const met = new PairSet()
-    let pairCount = 0
+    const listing = new Listing()
     let pair = yield* this.readPairOf(first, met)
-    for (;;) {
-      pairCount++
-      for (const entry of entriesOf(pair)) {
-        const node = nodeOf(entry)
-        if (node === undefined) continue
-        const isGone = entry.isMoved && (yield* this.isPlaced(moveKey(entry)))
-        if (!byName.has(node.name)) byName.set(node.name, isGone ? undefined : node)
-        if (!isGone) nodes.push(node)
+    let damage: FormatError | undefined
+    try {
+      for (;;) {
+        yield* this.addEntries(pair, listing)
+        if (!pair.header.isContinued) break
+        pair = yield* this.readPairOf(pair.header.tail, met)
       }
-      if (!pair.header.isContinued) break
-      pair = yield* this.readPairOf(pair.header.tail, met)
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error
+      damage = error
     }
-    const directory = new Directory(nodes, byName, pairCount)
-    this.layout.ledger.bytes += ENTRY_MEMORY_BYTES * (nodes.length + 1)
+    const directory = listing.finish(damage)
+    this.layout.ledger.bytes += ENTRY_MEMORY_BYTES * (directory.nodes.length + 1)
     this.directories.set(keyOf(first), directory)
     return directory
+  }
+
+  private *addEntries(pair: Pair, listing: Listing): Op<void> {
+    listing.pairs.push({ blocks: pair.blocks, active: pair.active })
+    const { entries, damage } = entriesOf(pair)
+    for (const entry of entries) {
+      const node = nodeOf(entry)
+      if (node === undefined) continue
+      listing.add(node, entry.isMoved && (yield* this.isPlaced(moveKey(entry))))
+    }
+    if (damage !== undefined) throw damage
   }
 
   private *readPairOf(blocks: BlockPair, met: PairSet) {

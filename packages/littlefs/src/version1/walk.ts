@@ -63,7 +63,7 @@ export class Walk {
     return { node, path: `/${names.join('/')}`, above: undefined }
   }
 
-  /** @returns why it cannot be listed. */
+  /** @returns why it cannot be listed whole. */
   private *enter({ node, path, above }: Step, pending: Step[]): Op<WalkEntry['error']> {
     try {
       const { directory, here } = yield* this.descent.enter(node.pair, above)
@@ -71,7 +71,7 @@ export class Walk {
       for (const child of directory.sorted().reverse()) {
         pending.push({ node: child, path: prefix + child.name, above: here })
       }
-      return undefined
+      return directory.damage
     } catch (error) {
       if (error instanceof FormatError || error instanceof DeviceError) return error
       throw error

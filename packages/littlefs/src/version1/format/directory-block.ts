@@ -28,7 +28,7 @@ const ENTRY_HEAD_SIZE_BYTES = 12
 const LENGTHS_SIZE_BYTES = 4
 
 /** The null of a block pointer. */
-export const NULL_BLOCK = 0xffffffff
+const NULL_BLOCK = 0xffffffff
 
 /** An entry's type without {@link MOVED}. */
 export const EntryType = { FILE: 0x11, DIRECTORY: 0x22, SUPERBLOCK: 0x2e } as const
@@ -78,26 +78,26 @@ export function decodeDirectoryHeader(block: Uint8Array): DirectoryHeader | unde
 }
 
 /**
- * The entries of a block whose header is good.
- *
- * @throws FormatError `CORRUPT_ENTRY` for one that runs over the end.
+ * The entries of a block whose header is good, up to one that runs over the end: that one's lengths
+ * are damaged, and where the next would begin is lost with them.
  */
 export function decodeDirectoryEntries(
   block: Uint8Array,
   { size }: DirectoryHeader,
   blockNumber: number,
-): DiskEntry[] {
+): { readonly entries: DiskEntry[]; readonly damage: FormatError | undefined } {
   const end = size - CRC_SIZE_BYTES
   const entries: DiskEntry[] = []
   for (let at = HEADER_SIZE_BYTES; at + ENTRY_HEAD_SIZE_BYTES <= end; ) {
     const [type = 0, dataSize = 0, attributesSize = 0, nameSize = 0] = block.subarray(at, at + 4)
     const nameAt = at + LENGTHS_SIZE_BYTES + dataSize + attributesSize
     if (nameAt + nameSize > end) {
-      throw new FormatError(
+      const damage = new FormatError(
         'CORRUPT_ENTRY',
         `The entry at byte ${at} of block ${blockNumber} is said to end at byte ${nameAt + nameSize}, and the directory's entries end at ${end}: its lengths are damaged.`,
         { structure: 'directory entry', block: blockNumber, offset: at },
       )
+      return { entries, damage }
     }
     const data = at + LENGTHS_SIZE_BYTES
     entries.push({
@@ -109,7 +109,7 @@ export function decodeDirectoryEntries(
     })
     at = nameAt + nameSize
   }
-  return entries
+  return { entries, damage: undefined }
 }
 
 export function isNullPair(pair: BlockPair): boolean {
