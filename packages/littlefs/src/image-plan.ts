@@ -67,7 +67,7 @@ export class ImagePlanner {
   add(entry: ImageEntry): void {
     let prepared: PreparedEntry
     try {
-      prepared = prepareEntry(entry, this.limits.attrMax)
+      prepared = prepareEntry(entry, this.limits.attrMax, this.options)
     } catch (error) {
       if (!(error instanceof MisuseError) && !isErrno(error)) throw error
       const { code, message } = error as MisuseError | FsError

@@ -20,7 +20,7 @@ import {
 import { grow, shrink } from './block-count.js'
 import { FileHandle } from './file-handle.js'
 import { type FormatOptions, formatVolume } from './format-volume.js'
-import { type ImageEntry, prepareEntry } from './image-entry.js'
+import { type ImageEntry, type PreparedEntry, prepareEntry } from './image-entry.js'
 import { type KeyValueOptions, LittleFSKeyValue } from './key-value/key-value.js'
 import type { MountOptions } from './mount.js'
 import { mountOn, viewOf } from './mounting.js'
@@ -207,7 +207,7 @@ export class ReferenceFS extends ReadFace {
       const step = <T>(op: () => Op<T>) => run(this.volume.change('open', op), this.device)
       try {
         for await (const entry of entries) {
-          const { path, isFile, attributes, pieces } = prepareEntry(entry, this.attrMax)
+          const { path, isFile, attributes, pieces } = this.prepared(entry)
           if (!isFile) {
             builder.addDirectory(path, attributes)
             continue
@@ -229,7 +229,7 @@ export class ReferenceFS extends ReadFace {
     const builder = new TreeBuilder(this.volume)
     try {
       for (const entry of entries) {
-        const { path, isFile, attributes, pieces } = prepareEntry(entry, this.attrMax)
+        const { path, isFile, attributes, pieces } = this.prepared(entry)
         if (!isFile) {
           builder.addDirectory(path, attributes)
           continue
@@ -251,8 +251,9 @@ export class ReferenceFS extends ReadFace {
     }
   }
 
-  private get attrMax(): number {
-    return this.volume.limits.attrMax
+  private prepared(entry: ImageEntry): PreparedEntry {
+    const { limits, times } = this.volume
+    return prepareEntry(entry, limits.attrMax, times.ofEntries)
   }
 
   /** Finishes what a power cut has left undone; the first change does it too. */
