@@ -21,7 +21,7 @@ export {
   type ImageEntries,
   planImage,
 } from './image.js'
-export type { EntryTimes, ExtractedEntry, ImageEntry } from './image-entry.js'
+export { type EntryTimes, type ExtractedEntry, type ImageEntry, timedEntry } from './image-entry.js'
 export type { ImagePlan, PlanProblem } from './image-plan.js'
 export type { LoggedChange, LoggedCommit } from './inspect/commit-log.js'
 export type { DumpedBlock, DumpedCommit, DumpedLog, DumpedTag } from './inspect/dump.js'

@@ -31,13 +31,6 @@ export function judgeForProfile(profile: DeviceProfile, facts: JudgedFacts): Lit
         `The disk version is ${diskVersion}, and ${title} mounts ${newest}.`,
       ),
     )
-  } else if (profile.diskVersion > diskVersion) {
-    found.push(
-      finding(
-        'DEVICE_RAISES_VERSION',
-        `The disk version is ${diskVersion}, and ${title} writes ${profile.diskVersion}.`,
-      ),
-    )
   }
   if (!takesBlockSize(profile, blockSize)) {
     found.push(
@@ -58,6 +51,14 @@ export function judgeForProfile(profile: DeviceProfile, facts: JudgedFacts): Lit
       finding(
         'DEVICE_REFUSES_LIMIT',
         `The superblock allows ${what} of ${allowed} bytes, and ${title} mounts at most ${most}.`,
+      ),
+    )
+  }
+  if (profile.diskVersion !== '1' && profile.diskVersion > diskVersion) {
+    found.push(
+      finding(
+        'DEVICE_RAISES_VERSION',
+        `The disk version is ${diskVersion}, and ${title} writes ${profile.diskVersion}.`,
       ),
     )
   }

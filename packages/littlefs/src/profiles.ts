@@ -225,8 +225,8 @@ export function optionsOfProfile(profile: DeviceProfile, size: ProfileSize = {})
       `${profile.title} mounts blocks of ${blockSizesInWords(profile)}, not ${blockSize}`,
     )
   }
-  const blockCount =
-    size.blockCount ?? (size.sizeBytes === undefined ? undefined : size.sizeBytes / blockSize)
+  const { blockCount = size.sizeBytes === undefined ? undefined : size.sizeBytes / blockSize } =
+    size
   if (blockCount !== undefined && !Number.isInteger(blockCount)) {
     throw refusal(`${size.sizeBytes} bytes are no whole number of blocks of ${blockSize}`)
   }

@@ -1,5 +1,6 @@
 /** Profiles beside what the C library wrote in each platform's configuration, and what they refuse. */
 
+import { readFileSync } from 'node:fs'
 import { MemoryDevice } from '@caravan/device'
 import { checkLittlefs } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
@@ -189,4 +190,36 @@ function codesOf(findings: readonly { code: string }[]): string[] {
 
 function byPath(a: { path: string }, b: { path: string }): number {
   return a.path < b.path ? -1 : 1
+}
+
+describe('docs/profiles.md', () => {
+  const page = readFileSync(new URL('../../../docs/profiles.md', import.meta.url), 'utf8')
+
+  it('has a row on every profile, in order, as the table has it', () => {
+    const rows = page.split('\n').filter((line) => line.startsWith('| `'))
+    const profileRows = rows.filter((line) => line.split('|').length === COLUMNS + 2)
+    expect(profileRows).toEqual(DEVICE_PROFILES.map(rowOf))
+  })
+})
+
+const COLUMNS = 9
+
+function rowOf(profile: DeviceProfile): string {
+  const { name, title, blockSize, blockSizes, small, readSize, progSize, cacheSize } = profile
+  const {
+    nameMax,
+    driverNameMax = nameMax,
+    diskVersion,
+    times,
+    creationBytes,
+    eraseValue,
+  } = profile
+  const others = blockSizes === 'any' ? `${blockSize}, the flash's` : blockSizes.join(', ')
+  const blocks = small === undefined ? others : `${blockSize}; ${small.blockSize} below 512 KiB`
+  const names = driverNameMax === nameMax ? `${nameMax}` : `${nameMax}, driver ${driverNameMax}`
+  const kept = times === 'none' ? 'none' : `\`${times}\`${creationBytes === 0 ? '' : ' and `c`'}`
+  const erased = `0x${eraseValue.toString(16)}`
+  const sizes = `${readSize}, ${progSize}, ${cacheSize}`
+  const cells = [`\`${name}\``, title, blocks, sizes, profile.blockCycles, names]
+  return `| ${[...cells, diskVersion, kept, erased].join(' | ')} |`
 }

@@ -34,6 +34,8 @@ export interface ImageFormat {
   readonly advice?: string
   /** Options of its own for every verb that opens it; one that several formats take is one object. */
   readonly openOptions?: readonly Option[]
+  /** The same for the verbs that say what a device would make of it: `check` and `info`. */
+  readonly judgingOptions?: readonly Option[]
   /** The same for the verbs that change it in place. */
   readonly writerOptions?: readonly Option[]
 

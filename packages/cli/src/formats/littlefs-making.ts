@@ -1,7 +1,15 @@
 /** How the command makes a littlefs. */
 
 import type { BlockDevice } from '@caravan/core'
-import { buildImage, type ImageEntry, LittleFS, planImage } from '@caravan/littlefs'
+import {
+  buildImage,
+  type EntryTimes,
+  type ImageEntry,
+  LittleFS,
+  planImage,
+  timedEntry,
+} from '@caravan/littlefs'
+import { UsageError } from '../errors.js'
 import { enginePath } from '../paths.js'
 import type { Holdings, Making, NewEntry, NewImage } from './format.js'
 import {
@@ -27,14 +35,20 @@ class NewLittlefs implements NewImage {
   readonly eraseValue: number | undefined
 
   constructor(private readonly layout: Layout) {
-    this.title = `littlefs ${layout.diskVersion ?? '2.1'}`
+    const device = layout.deviceTitle === undefined ? '' : ` for ${layout.deviceTitle}`
+    this.title = `littlefs ${layout.diskVersion ?? '2.1'}${device}`
     this.blockSize = layout.blockSize
     this.blockCount = layout.blockCount
     this.progSize = layout.progSize
     this.eraseValue = layout.eraseValue
   }
 
+  /** @throws UsageError for times that the device would not read. */
   measure(entries: readonly NewEntry[]) {
+    const { times, deviceTitle = 'The device' } = this.layout
+    if (times === 'none' && entries.some(({ mtime }) => mtime !== undefined)) {
+      throw new UsageError(`${deviceTitle} keeps no times. Leave out --mtime.`)
+    }
     return planImage(entries.map(littlefsEntry), this.layout)
   }
 
@@ -46,13 +60,21 @@ class NewLittlefs implements NewImage {
     const layout = { ...this.layout, blockCount }
     await LittleFS.format(device, layout)
     const fs = await LittleFS.mount(device, { ...layout, blockCycles: -1 })
-    await fs.addTree(littlefsEntries(entries))
+    await fs.addTree(timedEntries(entries, this.layout))
     await fs.unmount()
   }
 
   make(blockCount: number, entries: Iterable<NewEntry>): Promise<Uint8Array> {
     return buildImage(littlefsEntries(entries), { ...this.layout, blockCount })
   }
+}
+
+/** With times as the device has them: a filesystem that is empty has no dialect to go by. */
+async function* timedEntries(
+  entries: Iterable<NewEntry> | AsyncIterable<NewEntry>,
+  times: EntryTimes,
+) {
+  for await (const entry of entries) yield timedEntry(littlefsEntry(entry), times)
 }
 
 async function* littlefsEntries(entries: Iterable<NewEntry> | AsyncIterable<NewEntry>) {

@@ -1,11 +1,12 @@
 /** littlefs, and as a key-value store also chamelon's dialect of it. */
 
 import { createHash } from 'node:crypto'
-import type { BlockDevice } from '@caravan/core'
+import type { BlockDevice, Finding, Severity } from '@caravan/core'
 import { type BlockUse as BlockUseFound, ChamelonVolume, check, LittleFS } from '@caravan/littlefs'
 import { UsageError } from '../errors.js'
 import { given } from '../geometry.js'
 import { enginePath } from '../paths.js'
+import { CONFIG_OPTION, PROFILE_OPTION } from '../profiles.js'
 import { formatCount } from '../sizes.js'
 import { typeAt } from '../targets.js'
 import { AT_OPTION } from './at-option.js'
@@ -23,8 +24,14 @@ import type {
 } from './format.js'
 import { describeLittlefs } from './littlefs-description.js'
 import { dumpLittlefs, logLittlefs } from './littlefs-inspection.js'
+import { judgeImage } from './littlefs-judgement.js'
 import { LITTLEFS_HOLDS, littlefsEntry, littlefsMaking } from './littlefs-making.js'
-import { LITTLEFS_WRITER_OPTIONS, type WriterOptions, writerOf } from './littlefs-options.js'
+import {
+  LITTLEFS_WRITER_OPTIONS,
+  NAME_MAX,
+  type WriterOptions,
+  writerOf,
+} from './littlefs-options.js'
 import {
   DANGLING_OPTION,
   locateLittlefs,
@@ -35,9 +42,6 @@ import {
 } from './littlefs-repair.js'
 import { LittlefsTree } from './littlefs-tree.js'
 import { readBytes } from './read-bytes.js'
-
-/** Longest name that littlefs can write down; an image may allow less. */
-const NAME_MAX = 1022
 
 /** Where the magic of the first superblock stands, in bytes. SPEC.md, "Metadata blocks". */
 const MAGIC_OFFSET = 8
@@ -54,6 +58,7 @@ export const littlefs: ImageFormat = {
   mark: 'littlefs superblock',
   advice: '--block-size sets the size of its blocks',
   openOptions: [AT_OPTION],
+  judgingOptions: [PROFILE_OPTION, CONFIG_OPTION],
   writerOptions: LITTLEFS_WRITER_OPTIONS,
   logsPaths: true,
   log: logLittlefs,
@@ -72,7 +77,9 @@ export const littlefs: ImageFormat = {
 
   search: (device) => LittleFS.recognises(device),
 
-  async check(device, { blockSize, blockCount }): Promise<CheckReport> {
+  async check(device, options): Promise<CheckReport> {
+    const { blockSize, blockCount } = options
+    const judged = await judgeImage(device, options)
     const { findings, ...counts } = await check(device, given({ blockSize, blockCount }))
     const { pairCount, directoryCount, fileCount } = counts
     const summary = [
@@ -80,7 +87,7 @@ export const littlefs: ImageFormat = {
       formatCount(directoryCount, 'directory'),
       formatCount(fileCount, 'file'),
     ]
-    return { findings, summary: summary.join(', ') }
+    return { findings: bySeverity([...judged, ...findings]), summary: summary.join(', ') }
   },
 
   async open(device, options, writable) {
@@ -124,6 +131,12 @@ function asState(at: string): number {
   const number = Number(at)
   if (Number.isSafeInteger(number) && number >= 1) return number
   throw new UsageError(`--at ${at}: the states of a littlefs go by number. caravan log lists them.`)
+}
+
+const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note']
+
+function bySeverity(findings: readonly Finding[]): Finding[] {
+  return SEVERITIES.flatMap((each) => findings.filter(({ severity }) => severity === each))
 }
 
 const LOOKS: Readonly<Record<string, BlockLook>> = {

@@ -46,8 +46,9 @@ exit code is 1; --skip-unsupported leaves it out and goes on. Links are never
 followed. IMAGE is there whole
 or not at all, also after Ctrl-C; - is standard output.
 
-For a device give its own sizes: an ESP32 has blocks of 4096 bytes, --prog-size 128
-and --cache-size 512.`
+--profile knows the sizes, limits, version and times of a device, and refuses what
+that would refuse. For a device that it does not know give its own sizes, or write
+them into caravan.toml (docs/profiles.md).`
 
 export function addCreate(program: Command, context: Context): void {
   const command = program
@@ -74,7 +75,7 @@ export function addCreate(program: Command, context: Context): void {
       'caravan create --size 1M www flash.img       1 MiB in blocks of 4096 bytes',
       'caravan create --compact www flash.img       no larger than needed',
       'caravan create --dry-run www flash.img       how large that is',
-      'caravan create --size 1M --prog-size 128 --cache-size 512 --name-max 64 www esp32.img',
+      'caravan create --profile esp-idf --size 1M www esp32.img',
       'caravan create --size 512K --disk-version 2.0 --mtime file www old.img',
     ],
     CREATE_HELP,
