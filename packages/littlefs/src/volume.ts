@@ -15,6 +15,7 @@ import { CommitEncoder } from './format/commit-encoder.js'
 import type { Crc32 } from './format/crc32.js'
 import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
 import type { BlockPair, LogRules } from './format/metadata-log.js'
+import type { Packing } from './format/split-plan.js'
 import type { Superblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
 import { FreeSpace } from './free-space.js'
@@ -64,6 +65,7 @@ export interface WriterSettings {
   readonly metadataMax: number
   /** Compactions after which a metadata pair moves; 0: never. */
   readonly blockCycles: number
+  readonly packing: Packing
 }
 
 interface VolumeState extends WriterSettings {
@@ -105,6 +107,7 @@ export class Volume implements WriterSettings {
   readonly inlineMax: number
   readonly metadataMax: number
   readonly blockCycles: number
+  readonly packing: Packing
   readonly readOnly: boolean
   readonly memoryBudget: number
   readonly encoder: CommitEncoder
@@ -146,6 +149,7 @@ export class Volume implements WriterSettings {
     this.inlineMax = state.inlineMax
     this.metadataMax = state.metadataMax
     this.blockCycles = state.blockCycles
+    this.packing = state.packing
     this.readOnly = state.readOnly
     this.memoryBudget = state.memoryBudget
     const buffersBytes = this.memoryBudget * BUFFERS_SHARE

@@ -362,6 +362,18 @@ export interface NewImagePlan {
   readonly blocksNeeded: number
   /** Blocks that are missing; 0 where all fits, or no size was given. */
   readonly missingBlocks: number
+  /** Blocks of the smallest image that would do, where that is less than `blocksNeeded`. */
+  readonly smallestBlocks?: number
+  /** What the blocks are for, with the bytes in them. */
+  readonly parts?: readonly {
+    readonly name: string
+    readonly blocks: number
+    readonly bytes: number
+  }[]
   /** The largest first. */
-  readonly largest: readonly { readonly path: string; readonly size: number }[]
+  readonly largest: readonly {
+    readonly path: string
+    readonly size: number
+    readonly blocks?: number
+  }[]
 }

@@ -5,13 +5,15 @@ import {
   buildImage,
   type EntryTimes,
   type ImageEntry,
+  type ImagePlan,
   LittleFS,
   planImage,
   timedEntry,
 } from '@caravan/littlefs'
 import { UsageError } from '../errors.js'
+import { given } from '../geometry.js'
 import { enginePath } from '../paths.js'
-import type { Holdings, Making, NewEntry, NewImage } from './format.js'
+import type { Holdings, Making, NewEntry, NewImage, NewImagePlan } from './format.js'
 import {
   type Layout,
   type LayoutOptions,
@@ -33,6 +35,8 @@ class NewLittlefs implements NewImage {
   readonly blockCount: number | undefined
   readonly progSize: number | undefined
   readonly eraseValue: number | undefined
+  /** As it was measured last. */
+  private packing: ImagePlan['packing'] | undefined
 
   constructor(private readonly layout: Layout) {
     const device = layout.deviceTitle === undefined ? '' : ` for ${layout.deviceTitle}`
@@ -44,12 +48,19 @@ class NewLittlefs implements NewImage {
   }
 
   /** @throws UsageError for times that the device would not read. */
-  measure(entries: readonly NewEntry[]) {
+  async measure(entries: readonly NewEntry[]): Promise<NewImagePlan> {
     const { times, deviceTitle = 'The device' } = this.layout
     if (times === 'none' && entries.some(({ mtime }) => mtime !== undefined)) {
       throw new UsageError(`${deviceTitle} keeps no times. Leave out --mtime.`)
     }
-    return planImage(entries.map(littlefsEntry), this.layout)
+    const plan = await planImage(entries.map(littlefsEntry), this.layout)
+    this.packing = plan.packing
+    const { metadataBlocks, metadataBytes, dataBlocks, dataBytes } = plan
+    const parts = [
+      { name: 'metadata', blocks: metadataBlocks, bytes: metadataBytes },
+      { name: 'data', blocks: dataBlocks, bytes: dataBytes },
+    ]
+    return { ...plan, parts }
   }
 
   async makeOn(
@@ -57,7 +68,7 @@ class NewLittlefs implements NewImage {
     blockCount: number,
     entries: Iterable<NewEntry> | AsyncIterable<NewEntry>,
   ): Promise<void> {
-    const layout = { ...this.layout, blockCount }
+    const layout = this.layoutWith(blockCount)
     await LittleFS.format(device, layout)
     const fs = await LittleFS.mount(device, { ...layout, blockCycles: -1 })
     await fs.addTree(timedEntries(entries, this.layout))
@@ -65,7 +76,11 @@ class NewLittlefs implements NewImage {
   }
 
   make(blockCount: number, entries: Iterable<NewEntry>): Promise<Uint8Array> {
-    return buildImage(littlefsEntries(entries), { ...this.layout, blockCount })
+    return buildImage(littlefsEntries(entries), this.layoutWith(blockCount))
+  }
+
+  private layoutWith(blockCount: number) {
+    return { ...this.layout, blockCount, ...given({ packing: this.packing }) }
   }
 }
 

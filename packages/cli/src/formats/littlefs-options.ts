@@ -38,6 +38,8 @@ export interface LayoutOptions extends WriterOptions, ProfileOptions {
   readonly blockCount?: number
   /** Bytes; instead of `blockCount`. */
   readonly size?: number
+  /** As few blocks as can be. */
+  readonly compact?: boolean
   readonly diskVersion?: '2.0' | '2.1'
   readonly nameMax?: number
   readonly fileMax?: number
@@ -115,6 +117,7 @@ export function layoutOf(options: LayoutOptions): Layout {
     ...given({ blockCount, diskVersion, nameMax, fileMax, attrMax }),
     ...writerOf(options),
     ...given({ deviceTitle: profile?.title }),
+    ...(options.compact === true ? { packing: 'dense' } : {}),
   }
 }
 
