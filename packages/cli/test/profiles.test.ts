@@ -1,7 +1,8 @@
 /** --profile: images for a device, and what a device would make of an image. */
 
-import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readLittlefsTree } from '@caravan/testkit'
 import { describe, expect, test } from 'vitest'
 import { caravan, freshPath, goldenImage } from './harness.js'
 import { attributesOf, hostTree, soundTree } from './images.js'
@@ -20,6 +21,20 @@ async function factsOf(image: string, ...options: string[]) {
   const { out, code, err } = await caravan(['info', '--json', ...options, image])
   expect({ code, err }).toEqual({ code: 0, err: '' })
   return JSON.parse(out)
+}
+
+function attributesIn(image: string, path: string): Record<number, string> {
+  const node = readLittlefsTree(readFileSync(image), { blockSize: blockSizeOf(image) }).get(path)
+  const entries = [...(node?.attributes ?? [])]
+  return Object.fromEntries(
+    entries.map(([type, value]) => [type, Buffer.from(value).toString('hex')]),
+  )
+}
+
+/** As its superblock has it: littlefs SPEC.md. */
+function blockSizeOf(image: string): number {
+  const bytes = readFileSync(image)
+  return bytes.readUInt32LE(bytes.indexOf('littlefs') + 16)
 }
 
 async function made(...options: string[]): Promise<string> {
@@ -54,6 +69,37 @@ describe('create --profile', () => {
     expect(attributesOf(image, '/www/index.html')).toEqual(attributes)
     const { out } = await caravan(['ls', '-l', image, '/www'])
     expect(out).toContain('2023-11-14 22:13')
+  })
+
+  test.each([
+    ['esp-idf', 1_700_000_000_000],
+    ['esp8266', 1_700_000_000_000],
+    ['arduino-esp32-2', 1_700_000_000_000],
+    ['micropython', 1_700_000_000_250],
+    ['nuttx', 1_700_000_000_250],
+  ])('%s: times come back with extract, those of directories too', async (profile, ms) => {
+    const dir = tree()
+    const exact = 1_700_000_000.25
+    for (const name of ['www/index.html', 'www']) utimesSync(join(dir, name), exact, exact)
+    const image = freshPath()
+    const args = ['--profile', profile, '--size', '128K', '--mtime', 'file', dir, image]
+    expect((await caravan(['create', ...args])).err).toBe('')
+    const out = freshPath()
+    expect((await caravan(['extract', image, out])).code).toBe(0)
+    expect(statSync(join(out, 'www/index.html')).mtimeMs).toBe(ms)
+    expect(statSync(join(out, 'www')).mtimeMs).toBe(ms)
+
+    // What comes later is written in the dialect that the image has.
+    const types = Object.keys(attributesIn(image, '/settings.json'))
+    const later = 1_800_000_000
+    expect((await caravan(['touch', '--mtime', `${later}`, image, '/settings.json'])).code).toBe(0)
+    const put = ['put', '--mtime', `${later}`, image, join(dir, 'settings.json'), '/new']
+    expect((await caravan(put)).code).toBe(0)
+    for (const path of ['/settings.json', '/new']) {
+      expect(Object.keys(attributesIn(image, path))).toEqual(types)
+      const { out: stat } = await caravan(['stat', image, path])
+      expect(stat).toContain('2027-01-15 08:00:00')
+    }
   })
 
   test.each([

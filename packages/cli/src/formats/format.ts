@@ -316,7 +316,7 @@ export interface NewEntry {
   readonly target?: Uint8Array
   /** Permission bits, for formats that hold them. */
   readonly mode?: number
-  /** Modification time in seconds since 1970. */
+  /** Modification time in seconds since 1970, and parts of one. */
   readonly mtime?: number
   readonly attributes?: ReadonlyMap<number, Uint8Array>
 }

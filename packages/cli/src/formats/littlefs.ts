@@ -2,9 +2,16 @@
 
 import { createHash } from 'node:crypto'
 import type { BlockDevice, Finding, Severity } from '@caravan/core'
-import { type BlockUse as BlockUseFound, ChamelonVolume, check, LittleFS } from '@caravan/littlefs'
+import {
+  type BlockUse as BlockUseFound,
+  ChamelonVolume,
+  check,
+  LittleFS,
+  timedEntry,
+} from '@caravan/littlefs'
 import { UsageError } from '../errors.js'
 import { given } from '../geometry.js'
+import { modificationTime } from '../modification-time.js'
 import { enginePath } from '../paths.js'
 import { CONFIG_OPTION, PROFILE_OPTION } from '../profiles.js'
 import { formatCount } from '../sizes.js'
@@ -46,9 +53,6 @@ import { readBytes } from './read-bytes.js'
 /** Where the magic of the first superblock stands, in bytes. SPEC.md, "Metadata blocks". */
 const MAGIC_OFFSET = 8
 const MAGIC = 'littlefs'
-
-/** `t`, as `put` and `create` write it: ESP-IDF and Arduino read it. */
-const TIME_ATTRIBUTE = 0x74
 
 const hash = () => createHash('sha256')
 
@@ -197,10 +201,17 @@ class LittlefsImage implements MountedImage {
     }
   }
 
-  setModified(path: Uint8Array, seconds: number): Promise<void> {
-    const value = Buffer.alloc(8)
-    value.writeBigUInt64LE(BigInt(seconds))
-    return this.fs.setAttribute(enginePath(path), TIME_ATTRIBUTE, value)
+  /** In the dialect of the image; where it has none in that which ESP-IDF and Arduino read. */
+  async setModified(path: Uint8Array, seconds: number): Promise<void> {
+    const { fs } = this
+    const at = enginePath(path)
+    await fs.utimes(at, seconds, seconds)
+    const attributes = await fs.getAttributes(at)
+    if (modificationTime(attributes)?.getTime() === seconds * 1000) return
+    const timed = timedEntry({ path: at, mtime: seconds, attributes })
+    for (const [type, value] of timed.attributes ?? []) {
+      if (attributes.get(type) !== value) await fs.setAttribute(at, type, value)
+    }
   }
 
   grow(blockCount: number): Promise<void> {
