@@ -1,10 +1,7 @@
 /** How many blocks a filesystem has, changed while it is mounted. */
 
 import { FsError, type Op } from '@caravan/core'
-import type { Struct } from './format/metadata-log.js'
-import { encodeSuperblock } from './format/superblock.js'
-import { TagType } from './format/tag.js'
-import { setContent } from './tree-change.js'
+import { commitSuperblocks } from './superblock-change.js'
 import type { Volume } from './volume.js'
 
 /**
@@ -68,18 +65,5 @@ const BLOCK_COUNT_MIN = 2
 
 /** Commits a number of blocks to the superblock, and goes by it from then on. */
 function* commitBlockCount(volume: Volume, blockCount: number): Op<void> {
-  const superblock = { ...volume.superblock, blockCount }
-  const struct: Struct = { kind: 'inline', bytes: encodeSuperblock(superblock) }
-  // Where the superblock was expanded every copy says the size; the one in force goes last.
-  let pair = yield* volume.readPair([0, 1])
-  for (;;) {
-    const entry = pair.entries[0]
-    // On a damaged image another pair may stand before the one in force.
-    if (entry?.content.nameType === TagType.SUPERBLOCK) {
-      yield* setContent(volume, entry, { ...entry.content, struct })
-    }
-    if (volume.isRoot(pair.blocks) || pair.summary.tail === undefined) break
-    pair = yield* volume.readPair(pair.summary.tail)
-  }
-  volume.setBlockCount(superblock)
+  volume.setBlockCount(yield* commitSuperblocks(volume, { blockCount }))
 }

@@ -18,6 +18,7 @@ import {
   withBlockSize,
 } from '@caravan/core'
 import { grow, shrink } from './block-count.js'
+import { changeDiskVersion } from './disk-version.js'
 import { FileHandle } from './file-handle.js'
 import { type FormatOptions, formatVolume } from './format-volume.js'
 import { type ImageEntry, type PreparedEntry, prepareEntry } from './image-entry.js'
@@ -28,6 +29,7 @@ import type { AnyPath } from './path.js'
 import { findBlockSize } from './probe.js'
 import { ReadFace } from './read-face.js'
 import { TreeBuilder } from './tree-builder.js'
+import type { DiskVersion } from './volume.js'
 import {
   appendFile,
   changeAttribute,
@@ -296,6 +298,18 @@ export class ReferenceFS extends ReadFace {
 
   shrinkSync(blockCount: number): void {
     this.changeSync(() => shrink(this.volume, blockCount))
+  }
+
+  /**
+   * Raises the disk version to 2.1, or takes it back to 2.0, which writes every metadata log anew that
+   * has a forward CRC. After a power cut the tree stands under either version.
+   */
+  async setDiskVersion(version: DiskVersion): Promise<void> {
+    return this.change(() => changeDiskVersion(this.volume, version))
+  }
+
+  setDiskVersionSync(version: DiskVersion): void {
+    this.changeSync(() => changeDiskVersion(this.volume, version))
   }
 
   /**

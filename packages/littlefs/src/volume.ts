@@ -102,7 +102,7 @@ export class Volume implements WriterSettings {
   readonly limits: Limits
   superblock: Superblock
   root: BlockPair
-  readonly rules: LogRules
+  rules: LogRules
   readonly rootRevision: number
   readonly inlineMax: number
   readonly metadataMax: number
@@ -289,6 +289,11 @@ export class Volume implements WriterSettings {
     this.superblock = superblock
     this.layout = { ...this.layout, blockCount }
     this.allocator.setBlockCount(blockCount)
+  }
+
+  /** Whether commits bring forward CRCs from now on. */
+  setForwardCrcs(hasForwardCrc: boolean): void {
+    this.rules = { ...this.rules, hasForwardCrc }
   }
 
   /** Makes data durable that a commit is going to refer to. */

@@ -192,6 +192,8 @@ export interface MountedImage {
   readonly blockMap?: BlockMapCalls
   /** Gives an entry a modification time, in seconds since 1970, also where it had none. */
   setModified?(path: Uint8Array, seconds: number): Promise<void>
+  /** Where there are several versions of it on disk. */
+  readonly diskVersionCalls?: DiskVersionCalls
   /** Takes up to so many blocks into use. */
   grow?(blockCount: number): Promise<void>
   /** Gives up all blocks from that many on, which must be free. */
@@ -252,6 +254,13 @@ export interface AttributeCalls {
   set(path: Uint8Array, type: number, value: Uint8Array): Promise<void>
   remove(path: Uint8Array, type: number): Promise<void>
 }
+
+export interface DiskVersionCalls {
+  version(): DiskVersion
+  change(version: DiskVersion): Promise<void>
+}
+
+type DiskVersion = '2.0' | '2.1'
 
 /** Space in blocks of `blockSize` bytes. */
 interface Space {

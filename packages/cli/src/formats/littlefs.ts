@@ -23,6 +23,7 @@ import type {
   BlockMapCalls,
   BlockUse,
   CheckReport,
+  DiskVersionCalls,
   ImageFormat,
   ImageOptions,
   MountedImage,
@@ -156,6 +157,7 @@ class LittlefsImage implements MountedImage {
   readonly blockCount: number
   readonly attributes: AttributeCalls
   readonly blockMap: BlockMapCalls
+  readonly diskVersionCalls: DiskVersionCalls
 
   constructor(readonly fs: LittleFS) {
     const { blockSize, blockCount } = fs.info()
@@ -167,6 +169,10 @@ class LittlefsImage implements MountedImage {
       get: (path, type) => fs.getAttribute(enginePath(path), type),
       set: (path, type, value) => fs.setAttribute(enginePath(path), type, value),
       remove: (path, type) => fs.removeAttribute(enginePath(path), type),
+    }
+    this.diskVersionCalls = {
+      version: () => fs.info().diskVersion,
+      change: (version) => fs.setDiskVersion(version),
     }
     this.blockMap = {
       looks: LOOKS,
