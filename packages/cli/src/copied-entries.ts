@@ -111,9 +111,7 @@ export class CopiedEntries {
     const { time } = this.options
     if (time === 'none') return {}
     if (time !== 'file') return { mtime: time.seconds }
-    return modified === undefined
-      ? {}
-      : { mtime: Math.max(0, Math.floor(modified.getTime() / 1000)) }
+    return modified === undefined ? {} : { mtime: Math.max(0, modified.getTime() / 1000) }
   }
 
   private contentOf(path: Uint8Array, read: () => AsyncIterable<Uint8Array>) {

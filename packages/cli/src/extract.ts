@@ -11,7 +11,7 @@
  * 5. No name is written that means `.git`, where the format is git's own (git-names.ts).
  */
 
-import { chmod, mkdir, stat } from 'node:fs/promises'
+import { chmod, mkdir, stat, utimes } from 'node:fs/promises'
 import type { Context } from './context.js'
 import { UNREACHABLE_NAME, type WalkedEntry, walkEntries } from './entries.js'
 import { checkInterrupted, HostError, isErrno } from './errors.js'
@@ -94,6 +94,8 @@ class Extraction {
   private readonly pendingLinks: (() => Promise<void>)[] = []
   /** Of directories that the format gives permissions. */
   private readonly pendingModes: [path: Buffer, mode: number][] = []
+  /** Of directories that were made: what is put into them changes theirs. */
+  private readonly pendingTimes: [path: Buffer, time: Date][] = []
   private readonly progress: Progress | undefined
 
   constructor(
@@ -126,6 +128,7 @@ class Extraction {
       }
     }
     for (const make of this.pendingLinks) await make()
+    for (const [path, time] of this.pendingTimes) await utimes(path, time, time)
     // The deepest first: one that may not be written to takes no more after that.
     for (const [path, mode] of this.pendingModes.reverse()) await chmod(path, mode)
     const { files, directories, links, sizeBytes, leftOut } = this
@@ -197,7 +200,10 @@ class Extraction {
         `${path.toString()} is in the way and is no directory. Remove it, or extract elsewhere.`,
       )
     }
-    if (kind === undefined) await mkdir(path)
+    if (kind === undefined) {
+      await mkdir(path)
+      if (entry.modified !== undefined) this.pendingTimes.push([path, entry.modified])
+    }
     if (entry.mode !== undefined) this.pendingModes.push([path, entry.mode & 0o777])
     this.directories++
     if (isDamaged(entry)) await this.tell(entry, entry.error)

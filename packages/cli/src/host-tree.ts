@@ -223,8 +223,8 @@ function timeOf(
 ): { mtime?: number } {
   if (time === 'none') return {}
   if (time !== 'file') return { mtime: time.seconds }
-  // The attribute cannot say what was before 1970.
-  return { mtime: Math.max(0, Math.min(Math.floor(mtimeMs / 1000), latestSeconds)) }
+  // No attribute but one can say what was before 1970. A part of a second goes in where there is room.
+  return { mtime: Math.max(0, Math.min(mtimeMs / 1000, latestSeconds)) }
 }
 
 function isSame(a: Stats, b: Stats | undefined): boolean {

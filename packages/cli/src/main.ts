@@ -44,6 +44,7 @@ import { addShrink } from './verbs/shrink.js'
 import { addStat } from './verbs/stat.js'
 import { addTouch } from './verbs/touch.js'
 import { addTree } from './verbs/tree.js'
+import { addUpgrade } from './verbs/upgrade.js'
 import { VERSION } from './version.js'
 
 export interface MainOptions {
@@ -81,6 +82,7 @@ const VERBS = [
   addFormat,
   addGrow,
   addShrink,
+  addUpgrade,
   addConvert,
   addMigrate,
   addMap,

@@ -108,7 +108,7 @@ export async function reportProblems(
 
 /** @throws HostError `ENOSPC` that says by how much it does not fit. */
 export function checkFits(
-  { blocksNeeded, missingBlocks, largest: files }: NewImagePlan,
+  { blocksNeeded, missingBlocks, smallestBlocks = blocksNeeded, largest: files }: NewImagePlan,
   { blockSize, blockCount }: NewImage,
 ): void {
   if (missingBlocks === 0 || blockCount === undefined) return
@@ -120,7 +120,7 @@ export function checkFits(
     [
       `it does not fit: it needs ${blocksInWords(blocksNeeded, blockSize)}, and there are ${blockCount} (${formatSize(blockCount * blockSize)}): ${formatCount(missingBlocks, 'block')} (${formatSize(missingBlocks * blockSize)}) too few.`,
       ...(largest.length === 0 ? [] : [`The largest: ${largest.join(', ')}.`]),
-      `Nothing was written. Leave something out, or give --size ${blocksNeeded * blockSize} or more.`,
+      `Nothing was written. Leave something out, or give --size ${smallestBlocks * blockSize} or more.`,
     ].join(' '),
   )
 }

@@ -127,10 +127,39 @@ describe('a directory', () => {
     expect(out).toContain(
       '12 of 12 blocks of 4096 bytes (48 KiB) would be used. Nothing was written',
     )
+    expect(out.split('\n').slice(1)).toEqual([
+      expect.stringMatching(/^metadata {2}8 blocks \(32 KiB\) for \d+ bytes$/),
+      'data      4 blocks (16 KiB) for 9700 bytes',
+      'smallest  --size 49152',
+      'largest   /img/logo.png (9000 bytes, 3 blocks)',
+      '          /js/app.js (700 bytes, 1 block)',
+      '',
+    ])
     const small = await caravan(['create', '-n', '--size', '32K', dir, image])
     expect(small.code).toBe(1)
     expect(small.err).toContain('4 blocks (16 KiB) too few')
     expect(existsSync(image)).toBe(false)
+  })
+
+  test('as small as planned, where the size asked for is no larger; and in a block less not at all', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 40 }, (_, i) => [`d/${i}`, 'x'.repeat(60)]),
+    )
+    const dir = hostTree(files)
+    const dry = await caravan(['create', '--dry-run', '--json', dir, 'none'])
+    const plan = JSON.parse(dry.out)
+    expect(plan.smallestBlocks).toBeLessThan(plan.blocksNeeded)
+    const image = await createOk(dir, '--size', String(plan.smallestBlocks * 4096))
+    expect(Object.keys(soundTree(image))).toHaveLength(41)
+    const compact = await createOk(dir, '--compact')
+    expect(statSync(compact).size).toBe(plan.smallestBlocks * 4096)
+    const none = freshPath()
+    const size = String((plan.smallestBlocks - 1) * 4096)
+    const { code, err } = await caravan(['create', '--size', size, dir, none])
+    expect(code).toBe(1)
+    expect(err).toContain('1 block (4 KiB) too few')
+    expect(err).toContain(`give --size ${plan.smallestBlocks * 4096} or more`)
+    expect(existsSync(none)).toBe(false)
   })
 
   test('an empty one', async () => {

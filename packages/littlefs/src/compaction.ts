@@ -65,6 +65,7 @@ function* splitAsNeeded(volume: Volume, state: PairState, splits: SplitOff[]): O
     state.contents.map(encodedSize),
     volume.metadataMax,
     volume.layout.progSize,
+    volume.packing,
   )
   for (const from of starts.reverse()) {
     if (from === 0) return

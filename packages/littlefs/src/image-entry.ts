@@ -2,6 +2,15 @@
 
 import { MisuseError } from '@caravan/core'
 import type { Attribute } from './format/metadata-log.js'
+import {
+  CREATION_ATTRIBUTE,
+  decodeTimeAttribute,
+  encodeCreation,
+  encodeTimes,
+  newOwner,
+  type TimeDialect,
+  timeAttributeType,
+} from './format/time-attribute.js'
 import { type Path, type PathLike, parsePath } from './path.js'
 
 /** A file or directory to be put into a filesystem. */
@@ -18,11 +27,22 @@ export interface ImageEntry {
   readonly type?: 'file' | 'directory'
   /** User attributes by type, 0 to 255. */
   readonly attributes?: ReadonlyMap<number, Uint8Array>
-  /** Seconds since 1970, written as attribute `t` (0x74): 8 bytes, little-endian. */
-  readonly mtime?: number
+  /**
+   * When it was changed: seconds since 1970, or as a bigint nanoseconds. Written in the dialect of the
+   * image, where it has one, else as attribute `t` (0x74) of 8 bytes.
+   */
+  readonly mtime?: number | bigint
 }
 
-const TIME_ATTRIBUTE = 0x74
+/** In which attributes the times of entries are written. */
+export interface EntryTimes {
+  /** The dialect of a platform (docs/fs.md); `'none'`: not at all. Default `'t8'`. */
+  readonly times?: TimeDialect | 'none'
+  /** Bytes of attribute `c`, when a file was made: 0 for none. Default 0. */
+  readonly creationBytes?: 0 | 4 | 8
+}
+
+const NS_PER_SECOND = 1_000_000_000
 
 const encoder = new TextEncoder()
 
@@ -37,7 +57,12 @@ export interface PreparedEntry {
 }
 
 /** @throws MisuseError `INVALID_ARGUMENT` for an entry that contradicts itself. */
-export function prepareEntry(entry: ImageEntry, attrMax: number): PreparedEntry {
+export function prepareEntry(
+  given: ImageEntry,
+  attrMax: number,
+  times?: EntryTimes,
+): PreparedEntry {
+  const entry = timedEntry(given, times)
   const path = parsePath(entry.path, 'open')
   const hasContent = entry.data !== undefined || entry.stream !== undefined
   const type = entry.type ?? (hasContent ? 'file' : 'directory')
@@ -55,14 +80,40 @@ export function prepareEntry(entry: ImageEntry, attrMax: number): PreparedEntry 
   }
 }
 
-function attributesOf(
+/** An entry with its time among its attributes. */
+export function timedEntry(
   entry: ImageEntry,
+  { times = 't8', creationBytes = 0 }: EntryTimes = {},
+): ImageEntry {
+  const { mtime, ...timed } = entry
+  if (mtime === undefined || times === 'none') return timed
+  const mtimeNs = nanoseconds(mtime)
+  const type = timeAttributeType(times)
+  const attributes = new Map(entry.attributes)
+  const before = attributes.get(type)
+  const isFile = entry.type === 'file' || entry.data !== undefined || entry.stream !== undefined
+  const owner = (before && decodeTimeAttribute(type, before)?.owner) ?? newOwner(isFile)
+  attributes.set(type, encodeTimes(times, { mtimeNs, owner }))
+  if (creationBytes !== 0 && !attributes.has(CREATION_ATTRIBUTE)) {
+    attributes.set(CREATION_ATTRIBUTE, encodeCreation(mtimeNs, creationBytes))
+  }
+  return { ...timed, attributes }
+}
+
+function nanoseconds(mtime: number | bigint): bigint {
+  if (typeof mtime === 'bigint') return mtime
+  const seconds = Math.floor(mtime)
+  return (
+    BigInt(seconds) * BigInt(NS_PER_SECOND) + BigInt(Math.round((mtime - seconds) * NS_PER_SECOND))
+  )
+}
+
+function attributesOf(
+  { attributes }: ImageEntry,
   path: Path,
   attrMax: number,
 ): readonly Attribute[] | undefined {
-  if (entry.attributes === undefined && entry.mtime === undefined) return undefined
-  const attributes = new Map(entry.attributes)
-  if (entry.mtime !== undefined) attributes.set(TIME_ATTRIBUTE, encodeTime(entry.mtime))
+  if (attributes === undefined) return undefined
   for (const [type, bytes] of attributes) {
     if (!Number.isInteger(type) || type < 0 || type > 0xff || bytes.length > attrMax) {
       throw contradiction(
@@ -74,12 +125,6 @@ function attributesOf(
   return [...attributes]
     .sort(([a], [b]) => a - b)
     .map(([type, bytes]) => ({ type, bytes: bytes.slice() }))
-}
-
-function encodeTime(seconds: number): Uint8Array {
-  const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setBigInt64(0, BigInt(Math.floor(seconds)), true)
-  return bytes
 }
 
 function contradiction(path: Path, reason: string): MisuseError {

@@ -5,7 +5,7 @@ import { encodedSize } from './format/commit-encoder.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { EntryContent, Struct } from './format/metadata-log.js'
 import { byteStringToText, compareNames } from './format/name.js'
-import { nameMaxIn, planSplit } from './format/split-plan.js'
+import { nameMaxIn, type Packing, planSplit } from './format/split-plan.js'
 import { MAGIC, SUPERBLOCK_SIZE_BYTES } from './format/superblock.js'
 import { TagType } from './format/tag.js'
 import type { BuildOptions } from './image.js'
@@ -27,12 +27,20 @@ export interface ImagePlan {
   /** Bytes. */
   readonly blockSize: number
   readonly blockCount: number | undefined
+  /** What was asked for; else `'dense'` where only so it fits. To be built with. */
+  readonly packing: Packing
   /** Blocks that building will use, the two of the superblock included. */
   readonly blocksNeeded: number
-  /** How many of them `blockCount` lacks. */
+  /** Those of the smallest image that would do: packed `'dense'`. */
+  readonly smallestBlocks: number
+  /** How many of `blocksNeeded` the `blockCount` lacks. */
   readonly missingBlocks: number
   readonly metadataBlocks: number
+  /** Bytes of names, attributes, inline files and what else entries take in the metadata. */
+  readonly metadataBytes: number
   readonly dataBlocks: number
+  /** Bytes of the files in data blocks. */
+  readonly dataBytes: number
   /** The files that take the most, largest first. */
   readonly largest: readonly { path: string; blocks: number; size: number }[]
   readonly problems: readonly PlanProblem[]
@@ -55,6 +63,7 @@ export class ImagePlanner {
   private readonly problems: PlanProblem[] = []
   private readonly files: { path: string; blocks: number; size: number }[] = []
   private dataBlocks = 0
+  private dataBytes = 0
 
   constructor(private readonly options: BuildOptions) {
     this.blockSize = options.blockSize ?? BLOCK_SIZE_DEFAULT_BYTES
@@ -67,7 +76,7 @@ export class ImagePlanner {
   add(entry: ImageEntry): void {
     let prepared: PreparedEntry
     try {
-      prepared = prepareEntry(entry, this.limits.attrMax)
+      prepared = prepareEntry(entry, this.limits.attrMax, this.options)
     } catch (error) {
       if (!(error instanceof MisuseError) && !isErrno(error)) throw error
       const { code, message } = error as MisuseError | FsError
@@ -136,6 +145,7 @@ export class ImagePlanner {
     if (size <= this.settings.inlineMax) return { kind: 'inline', bytes: new Uint8Array(size) }
     const blocks = blockCountOf(size, this.blockSize)
     this.dataBlocks += blocks
+    this.dataBytes += size
     this.files.push({ path, blocks, size })
     return { kind: 'ctz', head: 0, size }
   }
@@ -161,33 +171,63 @@ export class ImagePlanner {
       name: MAGIC,
       struct: { kind: 'inline', bytes: new Uint8Array(SUPERBLOCK_SIZE_BYTES) },
     }
-    const metadataBlocks = 2 * this.pairCount(this.root, [superblock])
+    const usual = this.measure(this.root, [superblock])
+    const { blockSize, dataBlocks, dataBytes, problems } = this
     const { blockCount } = this.options
-    const blocksNeeded = metadataBlocks + this.dataBlocks
+    const looseBlocks = 2 * usual.loosePairs + dataBlocks
+    const smallestBlocks = 2 * usual.densePairs + dataBlocks
+    const isTight = blockCount !== undefined && looseBlocks > blockCount
+    const { packing = isTight ? 'dense' : 'loose' } = this.options
+    const blocksNeeded = packing === 'dense' ? smallestBlocks : looseBlocks
     const missingBlocks = Math.max(0, blocksNeeded - (blockCount ?? blocksNeeded))
     return {
-      fits: missingBlocks === 0 && this.problems.length === 0,
-      blockSize: this.blockSize,
+      fits: missingBlocks === 0 && problems.length === 0,
+      blockSize,
       blockCount,
+      packing,
       blocksNeeded,
+      smallestBlocks,
       missingBlocks,
-      metadataBlocks,
-      dataBlocks: this.dataBlocks,
-      largest: this.files.sort((a, b) => b.size - a.size).slice(0, LARGEST_MAX),
-      problems: this.problems,
+      metadataBlocks: blocksNeeded - dataBlocks,
+      metadataBytes: usual.bytes,
+      dataBlocks,
+      dataBytes,
+      largest: this.files
+        .sort((a, b) => b.blocks - a.blocks || b.size - a.size)
+        .slice(0, LARGEST_MAX),
+      problems,
     }
   }
 
-  private pairCount(node: PlannedNode, first: readonly EntryContent[]): number {
+  /** A directory and all below it. */
+  private measure(node: PlannedNode, first: readonly EntryContent[]): MetadataUse {
     const children = [...(node.children?.values() ?? [])]
     children.sort((a, b) => compareNames(a.name, b.name))
     const sizes = [...first, ...children.map((child) => child.content)].map(encodedSize)
-    let pairs = planSplit(sizes, this.settings.metadataMax, this.progSize).length
-    for (const child of children) {
-      if (child.children !== undefined) pairs += this.pairCount(child, [])
+    const { metadataMax } = this.settings
+    const pairsOf = (packing: Packing) =>
+      planSplit(sizes, metadataMax, this.progSize, packing).length
+    const use = {
+      bytes: sizes.reduce((sum, size) => sum + size, 0),
+      loosePairs: pairsOf('loose'),
+      densePairs: pairsOf('dense'),
     }
-    return pairs
+    for (const child of children) {
+      if (child.children === undefined) continue
+      const below = this.measure(child, [])
+      use.bytes += below.bytes
+      use.loosePairs += below.loosePairs
+      use.densePairs += below.densePairs
+    }
+    return use
   }
+}
+
+/** What directories take: bytes of entries, and metadata pairs in either packing. */
+interface MetadataUse {
+  readonly bytes: number
+  readonly loosePairs: number
+  readonly densePairs: number
 }
 
 export const BLOCK_SIZE_DEFAULT_BYTES = 4096

@@ -12,13 +12,13 @@ import {
   type Span,
 } from '@caravan/core'
 import type { FormatOptions } from './format-volume.js'
-import type { ExtractedEntry, ImageEntry } from './image-entry.js'
+import { type EntryTimes, type ExtractedEntry, type ImageEntry, timedEntry } from './image-entry.js'
 import { BLOCK_SIZE_DEFAULT_BYTES, type ImagePlan, ImagePlanner } from './image-plan.js'
 import { LittleFS } from './littlefs.js'
 import type { MountOptions } from './mount.js'
 
 /** An image's geometry, beside what formatting takes. */
-export interface BuildOptions extends FormatOptions {
+export interface BuildOptions extends FormatOptions, EntryTimes {
   /** Bytes. Default 4096. */
   readonly blockSize?: number
   /** What the device that will use it programs at least, in bytes. Default 1. */
@@ -47,10 +47,15 @@ export async function buildImage(
   )
   LittleFS.formatSync(device, options)
   // A fresh image has no wear to spread.
-  const fs = LittleFS.mountSync(device, { ...options, blockSize, blockCycles: -1 })
-  await fs.addTree(entries)
+  const fs = LittleFS.mountSync(device, { ...options, blockSize, blockCycles: -1, times: 'none' })
+  await fs.addTree(timed(entries, options))
   fs.unmountSync()
   return device.bytes
+}
+
+/** With times as the options say: a filesystem that is empty has no dialect to go by. */
+async function* timed(entries: ImageEntries, times: EntryTimes) {
+  for await (const entry of entries) yield timedEntry(entry, times)
 }
 
 /** What {@link buildImage} would use. Only the size of streams is asked for, nothing is read. */

@@ -6,7 +6,13 @@ export { check, checkSync } from './check/face.js'
 export { FINDING_MEANINGS, type FindingCode, type LittlefsFinding } from './check/findings.js'
 export { FileHandle, type SeekOrigin } from './file-handle.js'
 export type { Crc32 } from './format/crc32.js'
-export type { TimeDialect } from './format/time-attribute.js'
+export {
+  decodeTimeAttribute,
+  type HeldTimes,
+  type Owner,
+  type TimeDialect,
+  timesAmong,
+} from './format/time-attribute.js'
 export type { FormatOptions } from './format-volume.js'
 export {
   type BuildOptions,
@@ -15,7 +21,7 @@ export {
   type ImageEntries,
   planImage,
 } from './image.js'
-export type { ExtractedEntry, ImageEntry } from './image-entry.js'
+export { type EntryTimes, type ExtractedEntry, type ImageEntry, timedEntry } from './image-entry.js'
 export type { ImagePlan, PlanProblem } from './image-plan.js'
 export type { LoggedChange, LoggedCommit } from './inspect/commit-log.js'
 export type { DumpedBlock, DumpedCommit, DumpedLog, DumpedTag } from './inspect/dump.js'
@@ -32,6 +38,14 @@ export type { KeyValueTimes } from './key-value/time.js'
 export { LittleFS, type LittleFSOptions } from './littlefs.js'
 export type { MountOptions, TimesOption } from './mount.js'
 export type { AnyPath, Path, PathLike } from './path.js'
+export { type JudgedFacts, judgeForProfile } from './profile-judgement.js'
+export {
+  DEVICE_PROFILES,
+  type DeviceProfile,
+  driverNameMaxOf,
+  optionsOfProfile,
+  type ProfileSize,
+} from './profiles.js'
 export {
   Dirent as ReferenceDirent,
   type Space,

@@ -26,7 +26,7 @@ import type { Space, WalkEntry } from './read.js'
 import type { FilesystemInfo } from './read-face.js'
 import { ReferenceFS } from './reference-fs.js'
 import type { BlockUse } from './traverse.js'
-import type { Volume } from './volume.js'
+import type { DiskVersion, Volume } from './volume.js'
 import type { OpenOptions } from './write.js'
 
 export interface LittleFSOptions extends MountOptions, FaceOptions {
@@ -283,6 +283,21 @@ export class LittleFS extends FileSystem {
 
   shrinkSync(blockCount: number): void {
     this.reference.shrinkSync(blockCount)
+  }
+
+  /**
+   * Raises the disk version to 2.1, or takes it back to 2.0, which writes every metadata log anew that
+   * has a forward CRC. Nothing else changes the version of an image. After a power cut the tree stands,
+   * under the old version or the new one; once more does what is left.
+   *
+   * @throws MisuseError `INVALID_ARGUMENT`; FsError `ENOSPC`.
+   */
+  async setDiskVersion(version: DiskVersion): Promise<void> {
+    return this.reference.setDiskVersion(version)
+  }
+
+  setDiskVersionSync(version: DiskVersion): void {
+    this.reference.setDiskVersionSync(version)
   }
 
   /**

@@ -10,6 +10,7 @@ import { hasChamelonLimits, recogniseChamelon } from './chamelon/recognise.js'
 import { type Crc32, crc32 as portableCrc32 } from './format/crc32.js'
 import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
 import type { BlockPair, LogRules, LogSummary } from './format/metadata-log.js'
+import type { Packing } from './format/split-plan.js'
 import {
   ATTR_MAX_DEFAULT,
   BLOCK_SIZE_MIN_BYTES,
@@ -57,6 +58,11 @@ export interface MountOptions {
   readonly inlineMax?: number
   /** Bytes of a block that a metadata log may take. Default: the block size. */
   readonly metadataMax?: number
+  /**
+   * How full metadata is written anew: `'loose'`, up to half a block, so that changes can follow;
+   * `'dense'` for an image as small as can be. Default `'loose'`.
+   */
+  readonly packing?: Packing
   /** Compactions after which a metadata pair moves; -1: never. Default 500. */
   readonly blockCycles?: number
   /**
@@ -283,7 +289,8 @@ export function writerSettings(
       `blockCycles is ${blockCycles}: give a whole number, or -1 for pairs that never move.`,
     )
   }
-  return { inlineMax, metadataMax, blockCycles: Math.max(blockCycles, 0) }
+  const { packing = 'loose' } = options
+  return { inlineMax, metadataMax, blockCycles: Math.max(blockCycles, 0), packing }
 }
 
 function superblockOf(pair: MetadataPair): Superblock | undefined {

@@ -18,9 +18,10 @@ import {
   withBlockSize,
 } from '@caravan/core'
 import { grow, shrink } from './block-count.js'
+import { changeDiskVersion } from './disk-version.js'
 import { FileHandle } from './file-handle.js'
 import { type FormatOptions, formatVolume } from './format-volume.js'
-import { type ImageEntry, prepareEntry } from './image-entry.js'
+import { type ImageEntry, type PreparedEntry, prepareEntry } from './image-entry.js'
 import { type KeyValueOptions, LittleFSKeyValue } from './key-value/key-value.js'
 import type { MountOptions } from './mount.js'
 import { mountOn, viewOf } from './mounting.js'
@@ -28,6 +29,7 @@ import type { AnyPath } from './path.js'
 import { findBlockSize } from './probe.js'
 import { ReadFace } from './read-face.js'
 import { TreeBuilder } from './tree-builder.js'
+import type { DiskVersion } from './volume.js'
 import {
   appendFile,
   changeAttribute,
@@ -207,7 +209,7 @@ export class ReferenceFS extends ReadFace {
       const step = <T>(op: () => Op<T>) => run(this.volume.change('open', op), this.device)
       try {
         for await (const entry of entries) {
-          const { path, isFile, attributes, pieces } = prepareEntry(entry, this.attrMax)
+          const { path, isFile, attributes, pieces } = this.prepared(entry)
           if (!isFile) {
             builder.addDirectory(path, attributes)
             continue
@@ -229,7 +231,7 @@ export class ReferenceFS extends ReadFace {
     const builder = new TreeBuilder(this.volume)
     try {
       for (const entry of entries) {
-        const { path, isFile, attributes, pieces } = prepareEntry(entry, this.attrMax)
+        const { path, isFile, attributes, pieces } = this.prepared(entry)
         if (!isFile) {
           builder.addDirectory(path, attributes)
           continue
@@ -251,8 +253,9 @@ export class ReferenceFS extends ReadFace {
     }
   }
 
-  private get attrMax(): number {
-    return this.volume.limits.attrMax
+  private prepared(entry: ImageEntry): PreparedEntry {
+    const { limits, times } = this.volume
+    return prepareEntry(entry, limits.attrMax, times.ofEntries)
   }
 
   /** Finishes what a power cut has left undone; the first change does it too. */
@@ -295,6 +298,18 @@ export class ReferenceFS extends ReadFace {
 
   shrinkSync(blockCount: number): void {
     this.changeSync(() => shrink(this.volume, blockCount))
+  }
+
+  /**
+   * Raises the disk version to 2.1, or takes it back to 2.0, which writes every metadata log anew that
+   * has a forward CRC. After a power cut the tree stands under either version.
+   */
+  async setDiskVersion(version: DiskVersion): Promise<void> {
+    return this.change(() => changeDiskVersion(this.volume, version))
+  }
+
+  setDiskVersionSync(version: DiskVersion): void {
+    this.changeSync(() => changeDiskVersion(this.volume, version))
   }
 
   /**

@@ -15,13 +15,16 @@ import {
   decodeCreation,
   decodeTimes,
   dialectOf,
+  encodeCreation,
   encodeTimes,
   type HeldTimes,
-  NEW_DIRECTORY,
+  newOwner,
   type Owner,
   type TimeDialect,
   timeAttributeType,
+  timesAmong,
 } from './format/time-attribute.js'
+import type { EntryTimes } from './image-entry.js'
 import type { Entry } from './metadata-pair.js'
 
 const NS_PER_MS = 1_000_000n
@@ -58,6 +61,12 @@ export class TimeKeeper {
     this.lastChange = this.unchanged
   }
 
+  /** How the times of entries that are added with theirs are written. */
+  get ofEntries(): EntryTimes {
+    const { dialect = 't8', creationBytes } = this
+    return { times: dialect, creationBytes }
+  }
+
   nowNs(): bigint {
     return BigInt(Math.floor(this.now())) * NS_PER_MS
   }
@@ -84,7 +93,7 @@ export class TimeKeeper {
   }
 
   private decode(attributes: readonly Attribute[]): Shown | null {
-    const found = this.findHeld(attributes)
+    const found = timesAmong(attributes, this.dialect)
     if (found === undefined) return null
     const { mtimeNs, atimeNs = mtimeNs, ctimeNs = mtimeNs, owner } = found
     const made = attributes.find(({ type }) => type === CREATION_ATTRIBUTE)
@@ -92,31 +101,19 @@ export class TimeKeeper {
     return { times: new FileTimes(mtimeNs, atimeNs, ctimeNs, birthtimeNs), owner }
   }
 
-  /** The mount's own dialect first, then any. */
-  private findHeld(attributes: readonly Attribute[]): HeldTimes | undefined {
-    let found: HeldTimes | undefined
-    for (const { type, bytes } of attributes) {
-      const dialect = dialectOf(type, bytes.length)
-      if (dialect === undefined) continue
-      if (dialect === this.dialect) return decodeTimes(dialect, bytes)
-      found ??= decodeTimes(dialect, bytes)
-    }
-    return found
-  }
-
   /** The attributes of an entry whose content changes now, or that is new. */
   stamped(attributes: readonly Attribute[], kind: 'new' | 'old'): readonly Attribute[] {
     if (this.dialect === undefined && this.creationBytes === 0) return attributes
     const stamped = this.withTimes(attributes, { mtimeNs: this.nowNs() })
     if (kind === 'old' || this.creationBytes === 0) return stamped
-    const seconds = encodeTimes(this.creationBytes === 4 ? 't4' : 't8', { mtimeNs: this.nowNs() })
-    return withAttribute(stamped, CREATION_ATTRIBUTE, seconds)
+    const made = encodeCreation(this.nowNs(), this.creationBytes)
+    return withAttribute(stamped, CREATION_ATTRIBUTE, made)
   }
 
   /** The attributes of a new directory: only NuttX gives it times. */
   stampedDirectory(): readonly Attribute[] {
     if (this.dialect !== 'nuttx') return []
-    return this.withTimes([], { mtimeNs: this.nowNs(), owner: NEW_DIRECTORY })
+    return this.withTimes([], { mtimeNs: this.nowNs(), owner: newOwner(false) })
   }
 
   /** Attributes with times in the mount's dialect; what else its attribute holds stays. */
@@ -127,7 +124,7 @@ export class TimeKeeper {
     const before = attributes.find((each) => each.type === type)
     const owner =
       before !== undefined && dialectOf(type, before.bytes.length) === dialect
-        ? decodeTimes(dialect, before.bytes).owner
+        ? decodeTimes(dialect, before.bytes)?.owner
         : undefined
     const bytes = encodeTimes(dialect, owner === undefined ? times : { ...times, owner })
     return bytes.length > this.attrMax ? attributes : withAttribute(attributes, type, bytes)

@@ -230,8 +230,8 @@ export class TreeBuilder {
       contents.push(yield* this.contentOf(child, thread))
     }
     contents.reverse()
-    const { metadataMax, layout } = this.volume
-    const starts = planSplit(contents.map(encodedSize), metadataMax, layout.progSize)
+    const { metadataMax, layout, packing } = this.volume
+    const starts = planSplit(contents.map(encodedSize), metadataMax, layout.progSize, packing)
     let end = contents.length
     for (const [i, start] of starts.reverse().entries()) {
       const part = contents.slice(start, end)

@@ -15,6 +15,7 @@ import { CommitEncoder } from './format/commit-encoder.js'
 import type { Crc32 } from './format/crc32.js'
 import { type GlobalState, xorStates, ZERO_STATE } from './format/global-state.js'
 import type { BlockPair, LogRules } from './format/metadata-log.js'
+import type { Packing } from './format/split-plan.js'
 import type { Superblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
 import { FreeSpace } from './free-space.js'
@@ -66,6 +67,7 @@ export interface WriterSettings {
   readonly metadataMax: number
   /** Compactions after which a metadata pair moves; 0: never. */
   readonly blockCycles: number
+  readonly packing: Packing
 }
 
 interface VolumeState extends WriterSettings {
@@ -102,11 +104,12 @@ export class Volume implements WriterSettings {
   readonly limits: Limits
   superblock: Superblock
   root: BlockPair
-  readonly rules: LogRules
+  rules: LogRules
   readonly rootRevision: number
   readonly inlineMax: number
   readonly metadataMax: number
   readonly blockCycles: number
+  readonly packing: Packing
   readonly readOnly: boolean
   readonly memoryBudget: number
   readonly encoder: CommitEncoder
@@ -148,6 +151,7 @@ export class Volume implements WriterSettings {
     this.inlineMax = state.inlineMax
     this.metadataMax = state.metadataMax
     this.blockCycles = state.blockCycles
+    this.packing = state.packing
     this.readOnly = state.readOnly
     this.memoryBudget = state.memoryBudget
     const buffersBytes = this.memoryBudget * BUFFERS_SHARE
@@ -280,12 +284,17 @@ export class Volume implements WriterSettings {
     this.allocator.markBad(block)
   }
 
-  /** The filesystem has another number of blocks from now on. */
-  setBlockCount(superblock: Superblock): void {
+  /** What the superblock says from now on: the filesystem may have another number of blocks. */
+  setSuperblock(superblock: Superblock): void {
     const { blockCount } = superblock
     this.superblock = superblock
     this.layout = { ...this.layout, blockCount }
     this.allocator.setBlockCount(blockCount)
+  }
+
+  /** Whether commits bring forward CRCs from now on. */
+  setForwardCrcs(hasForwardCrc: boolean): void {
+    this.rules = { ...this.rules, hasForwardCrc }
   }
 
   /** Makes data durable that a commit is going to refer to. */

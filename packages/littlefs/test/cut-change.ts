@@ -33,6 +33,8 @@ export interface FaceChange<Face extends FaceInUse> {
   readonly change: (face: Face) => void
   /** What is done before it, and not cut. */
   readonly first?: (face: Face) => void
+  /** It changes the disk version: logs from before need no forward CRC. */
+  readonly changesVersion?: boolean
   /** It goes in steps, and each path is as before or as after it. Default: all at once. */
   readonly inSteps?: boolean
 }
@@ -43,7 +45,7 @@ export interface FaceChange<Face extends FaceInUse> {
  */
 export function cutChange<Face extends FaceInUse>(
   mount: (device: CrashDevice, options: LittleFSOptions, day: number) => Face,
-  { change, first, inSteps = false }: FaceChange<Face>,
+  { change, first, inSteps = false, changesVersion = false }: FaceChange<Face>,
   { setup }: Place,
   random: Random,
   counts: CrashCounts,
@@ -84,6 +86,7 @@ export function cutChange<Face extends FaceInUse>(
         const findings = checkLittlefs(reborn.bytes, {
           ...checkOptions(setup),
           allowTornCommits: true,
+          ...(changesVersion ? { allowMissingForwardCrc: true } : {}),
         }).filter(({ code }) => code !== 'gstate-orphans')
         if (findings.length > 0) throw new Broken(findings.map((each) => each.message).join('; '))
       } catch (error) {

@@ -27,7 +27,11 @@ class NodeFace implements FaceInUse {
   }
 
   look(): Seen {
-    const seen = new Map<string, string>([['blocks', `${this.fs.info().blockCount}`]])
+    const { blockCount, diskVersion } = this.fs.info()
+    const seen = new Map([
+      ['blocks', `${blockCount}`],
+      ['version', diskVersion],
+    ])
     for (const { path, type, attributes } of this.fs.walkSync('/')) {
       const held = [...attributes].map(
         ([kind, value]) => `${kind}=${Buffer.from(value).toString('hex')}`,
@@ -124,6 +128,18 @@ export const NODE_CHANGES: readonly FaceChange<NodeFace>[] = [
       if (lastBlock + 1 === fs.info().blockCount) fs.setAttributeSync('/other', 9, bytes(8, 6))
       else fs.shrinkSync(lastBlock + 1)
     },
+  },
+  {
+    name: 'disk version up',
+    first: ({ fs }) => fs.setDiskVersionSync('2.0'),
+    change: ({ fs }) => fs.setDiskVersionSync('2.1'),
+    changesVersion: true,
+  },
+  {
+    name: 'disk version down',
+    first: ({ fs }) => fs.setDiskVersionSync('2.1'),
+    change: ({ fs }) => fs.setDiskVersionSync('2.0'),
+    changesVersion: true,
   },
 ]
 

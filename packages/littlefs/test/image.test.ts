@@ -113,8 +113,55 @@ describe('an image built from entries', () => {
         const fs = ReferenceFS.mountSync(new MemoryDevice(image, { blockSize }))
         expect(fs.dfSync().usedBlocks).toBe(plan.blocksNeeded)
         expect(plan.metadataBlocks + plan.dataBlocks).toBe(plan.blocksNeeded)
+        const inBlocks = (kind: string) =>
+          fs.blockUseSync().filter((use) => use.kind === kind).length
+        expect(inBlocks('metadata')).toBe(plan.metadataBlocks)
+        expect(inBlocks('data')).toBe(plan.dataBlocks)
+      }),
+      propertyParameters(200),
+    )
+  })
+
+  it('is at its smallest as small as planned, and in a block less there is no room', async () => {
+    await fc.assert(
+      fc.asyncProperty(geometry, tree, async (chosen, input) => {
+        const { blockSize, eraseValue } = chosen
+        const progSize = Math.min(chosen.progSize, blockSize)
+        const { entries, wanted } = resolve(input)
+        const { smallestBlocks: blockCount } = await planImage(entries, { ...chosen, progSize })
+        const options = { ...chosen, progSize, blockCount }
+        const { fits, packing, blocksNeeded } = await planImage(entries, options)
+        expect({ fits, blocksNeeded }).toEqual({ fits: true, blocksNeeded: blockCount })
+        const image = await buildImage(entries, { ...options, packing })
+        expect(checkLittlefs(image, { blockSize, progSize, eraseValue })).toEqual([])
+        expect(sorted(await treeOf(image, blockSize))).toEqual(sorted(wanted))
+        const device = new MemoryDevice(image, { blockSize })
+        expect(ReferenceFS.mountSync(device).dfSync().usedBlocks).toBe(blockCount)
+        const less = { ...options, blockCount: blockCount - 1 }
+        expect(await planImage(entries, less)).toMatchObject({ fits: false, missingBlocks: 1 })
+        if (less.blockCount < 2) return
+        await expect(buildImage(entries, { ...less, packing: 'dense' })).rejects.toMatchObject({
+          code: 'ENOSPC',
+        })
       }),
       propertyParameters(60),
+    )
+  })
+
+  it('that is packed full is written to as any other', () => {
+    const device = new MemoryDevice({ blockSize: 512, blockCount: 64, progSize: 16 })
+    const options = { blockSize: 512, packing: 'dense' as const }
+    ReferenceFS.formatSync(device, options)
+    const fs = ReferenceFS.mountSync(device, options)
+    fs.addTreeSync(Array.from({ length: 30 }, (_, i) => ({ path: `/d/f${i}`, data: `${i}` })))
+    const again = ReferenceFS.mountSync(device, { blockSize: 512 })
+    for (let i = 0; i < 30; i++) again.writeFileSync(`/d/f${i}`, `again ${i}`)
+    again.writeFileSync('/new', 'x')
+    for (let i = 0; i < 30; i++) {
+      expect(again.readFileSync(`/d/f${i}`, 'utf8')).toBe(`again ${i}`)
+    }
+    expect(checkLittlefs(device.bytes, { blockSize: 512, progSize: 16, eraseValue: 0xff })).toEqual(
+      [],
     )
   })
 
@@ -150,7 +197,12 @@ describe('an image built from entries', () => {
       { path: '/small', data: 'x' },
     ]
     const plan = await planImage(entries, { blockSize: 4096, blockCount: 20 })
-    expect(plan).toMatchObject({ fits: false, missingBlocks: 7, largest: [{ path: '/big' }] })
+    expect(plan).toMatchObject({
+      fits: false,
+      missingBlocks: 7,
+      dataBytes: 100_000,
+      largest: [{ path: '/big' }],
+    })
     await expect(buildImage(entries, { blockSize: 4096, blockCount: 20 })).rejects.toMatchObject({
       code: 'ENOSPC',
     })

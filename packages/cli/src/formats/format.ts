@@ -34,6 +34,8 @@ export interface ImageFormat {
   readonly advice?: string
   /** Options of its own for every verb that opens it; one that several formats take is one object. */
   readonly openOptions?: readonly Option[]
+  /** The same for the verbs that say what a device would make of it: `check` and `info`. */
+  readonly judgingOptions?: readonly Option[]
   /** The same for the verbs that change it in place. */
   readonly writerOptions?: readonly Option[]
 
@@ -198,6 +200,8 @@ export interface MountedImage {
   readonly blockMap?: BlockMapCalls
   /** Gives an entry a modification time, in seconds since 1970, also where it had none. */
   setModified?(path: Uint8Array, seconds: number): Promise<void>
+  /** Where there are several versions of it on disk. */
+  readonly diskVersionCalls?: DiskVersionCalls
   /** Takes up to so many blocks into use. */
   grow?(blockCount: number): Promise<void>
   /** Gives up all blocks from that many on, which must be free. */
@@ -258,6 +262,13 @@ export interface AttributeCalls {
   set(path: Uint8Array, type: number, value: Uint8Array): Promise<void>
   remove(path: Uint8Array, type: number): Promise<void>
 }
+
+export interface DiskVersionCalls {
+  version(): DiskVersion
+  change(version: DiskVersion): Promise<void>
+}
+
+type DiskVersion = '2.0' | '2.1'
 
 /** Space in blocks of `blockSize` bytes. */
 interface Space {
@@ -322,7 +333,7 @@ export interface NewEntry {
   readonly target?: Uint8Array
   /** Permission bits, for formats that hold them. */
   readonly mode?: number
-  /** Modification time in seconds since 1970. */
+  /** Modification time in seconds since 1970, and parts of one. */
   readonly mtime?: number
   readonly attributes?: ReadonlyMap<number, Uint8Array>
 }
@@ -368,6 +379,18 @@ export interface NewImagePlan {
   readonly blocksNeeded: number
   /** Blocks that are missing; 0 where all fits, or no size was given. */
   readonly missingBlocks: number
+  /** Blocks of the smallest image that would do, where that is less than `blocksNeeded`. */
+  readonly smallestBlocks?: number
+  /** What the blocks are for, with the bytes in them. */
+  readonly parts?: readonly {
+    readonly name: string
+    readonly blocks: number
+    readonly bytes: number
+  }[]
   /** The largest first. */
-  readonly largest: readonly { readonly path: string; readonly size: number }[]
+  readonly largest: readonly {
+    readonly path: string
+    readonly size: number
+    readonly blocks?: number
+  }[]
 }

@@ -1,9 +1,11 @@
 /** What `caravan info` tells of a littlefs. */
 
-import { CaravanError } from '@caravan/core'
+import { CaravanError, type Finding } from '@caravan/core'
 import type { FilesystemInfo, LittleFS, Space } from '@caravan/littlefs'
+import type { ProfileOptions } from '../profiles.js'
 import { formatShare, formatSize, sizeInWords } from '../sizes.js'
 import type { Description, ImageOptions } from './format.js'
+import { type Judgement, judgementInWords, judgementOf } from './littlefs-judgement.js'
 
 /** The shape in which `--json` prints it; what is known of the image itself comes behind. */
 interface LittlefsJson {
@@ -24,12 +26,18 @@ interface LittlefsJson {
   hasOrphans: boolean
   pendingMove: { id: number; pair: readonly [number, number] } | null
   needsSuperblock: boolean
+  /** Where one is named. */
+  device?: { profile: string; mounts: boolean; findings: readonly Finding[] }
 }
 
-export async function describeLittlefs(fs: LittleFS, options: ImageOptions): Promise<Description> {
+export async function describeLittlefs(
+  fs: LittleFS,
+  options: ImageOptions & ProfileOptions,
+): Promise<Description> {
   const facts = fs.info()
   const given = options.blockSize !== undefined
   const { value: space, problems } = await caught(() => fs.df())
+  const judgement = judgementOf(facts, options)
   const sizeBytes = facts.blockSize * facts.blockCount
   const rows = [
     ['size', sizeInWords(sizeBytes)],
@@ -38,8 +46,12 @@ export async function describeLittlefs(fs: LittleFS, options: ImageOptions): Pro
     ['limits', limitsInWords(facts)],
     ['root', `metadata pair ${pairInWords(facts.rootPair)}, revision ${facts.revision}`],
     ['state', stateInWords(facts)],
+    ...(judgement === undefined ? [] : [['device', judgementInWords(judgement)] as const]),
   ] as const
-  const json: LittlefsJson = littlefsJson(facts, space, given)
+  const json: LittlefsJson = {
+    ...littlefsJson(facts, space, given),
+    ...(judgement === undefined ? {} : { device: deviceJson(judgement) }),
+  }
   return { title: `littlefs ${facts.diskVersion}`, rows, json: { ...json }, sizeBytes, problems }
 }
 
@@ -75,6 +87,10 @@ function littlefsJson(
     pendingMove: pendingMove ?? null,
     needsSuperblock,
   }
+}
+
+function deviceJson({ profile, mounts, findings }: Judgement) {
+  return { profile: profile.name, mounts, findings }
 }
 
 export function blockSizeOrigin(given: boolean): string {

@@ -1,9 +1,19 @@
 /** How the command makes a littlefs. */
 
 import type { BlockDevice } from '@caravan/core'
-import { buildImage, type ImageEntry, LittleFS, planImage } from '@caravan/littlefs'
+import {
+  buildImage,
+  type EntryTimes,
+  type ImageEntry,
+  type ImagePlan,
+  LittleFS,
+  planImage,
+  timedEntry,
+} from '@caravan/littlefs'
+import { UsageError } from '../errors.js'
+import { given } from '../geometry.js'
 import { enginePath } from '../paths.js'
-import type { Holdings, Making, NewEntry, NewImage } from './format.js'
+import type { Holdings, Making, NewEntry, NewImage, NewImagePlan } from './format.js'
 import {
   type Layout,
   type LayoutOptions,
@@ -25,17 +35,32 @@ class NewLittlefs implements NewImage {
   readonly blockCount: number | undefined
   readonly progSize: number | undefined
   readonly eraseValue: number | undefined
+  /** As it was measured last. */
+  private packing: ImagePlan['packing'] | undefined
 
   constructor(private readonly layout: Layout) {
-    this.title = `littlefs ${layout.diskVersion ?? '2.1'}`
+    const device = layout.deviceTitle === undefined ? '' : ` for ${layout.deviceTitle}`
+    this.title = `littlefs ${layout.diskVersion ?? '2.1'}${device}`
     this.blockSize = layout.blockSize
     this.blockCount = layout.blockCount
     this.progSize = layout.progSize
     this.eraseValue = layout.eraseValue
   }
 
-  measure(entries: readonly NewEntry[]) {
-    return planImage(entries.map(littlefsEntry), this.layout)
+  /** @throws UsageError for times that the device would not read. */
+  async measure(entries: readonly NewEntry[]): Promise<NewImagePlan> {
+    const { times, deviceTitle = 'The device' } = this.layout
+    if (times === 'none' && entries.some(({ mtime }) => mtime !== undefined)) {
+      throw new UsageError(`${deviceTitle} keeps no times. Leave out --mtime.`)
+    }
+    const plan = await planImage(entries.map(littlefsEntry), this.layout)
+    this.packing = plan.packing
+    const { metadataBlocks, metadataBytes, dataBlocks, dataBytes } = plan
+    const parts = [
+      { name: 'metadata', blocks: metadataBlocks, bytes: metadataBytes },
+      { name: 'data', blocks: dataBlocks, bytes: dataBytes },
+    ]
+    return { ...plan, parts }
   }
 
   async makeOn(
@@ -43,16 +68,28 @@ class NewLittlefs implements NewImage {
     blockCount: number,
     entries: Iterable<NewEntry> | AsyncIterable<NewEntry>,
   ): Promise<void> {
-    const layout = { ...this.layout, blockCount }
+    const layout = this.layoutWith(blockCount)
     await LittleFS.format(device, layout)
     const fs = await LittleFS.mount(device, { ...layout, blockCycles: -1 })
-    await fs.addTree(littlefsEntries(entries))
+    await fs.addTree(timedEntries(entries, this.layout))
     await fs.unmount()
   }
 
   make(blockCount: number, entries: Iterable<NewEntry>): Promise<Uint8Array> {
-    return buildImage(littlefsEntries(entries), { ...this.layout, blockCount })
+    return buildImage(littlefsEntries(entries), this.layoutWith(blockCount))
   }
+
+  private layoutWith(blockCount: number) {
+    return { ...this.layout, blockCount, ...given({ packing: this.packing }) }
+  }
+}
+
+/** With times as the device has them: a filesystem that is empty has no dialect to go by. */
+async function* timedEntries(
+  entries: Iterable<NewEntry> | AsyncIterable<NewEntry>,
+  times: EntryTimes,
+) {
+  for await (const entry of entries) yield timedEntry(littlefsEntry(entry), times)
 }
 
 async function* littlefsEntries(entries: Iterable<NewEntry> | AsyncIterable<NewEntry>) {

@@ -7,11 +7,18 @@
  * the filesystem.
  */
 
-import type { FormatOptions } from '@caravan/littlefs'
+import { MisuseError } from '@caravan/core'
+import {
+  type BuildOptions,
+  type DeviceProfile,
+  driverNameMaxOf,
+  optionsOfProfile,
+} from '@caravan/littlefs'
 import { Option } from 'commander'
 import { asCount, asCycles, asSize } from '../arguments.js'
 import { UsageError } from '../errors.js'
 import { BLOCK_COUNT_OPTION, blockCountOf, given, SIZE_OPTION } from '../geometry.js'
+import { CONFIG_OPTION, PROFILE_OPTION, type ProfileOptions, profileOf } from '../profiles.js'
 
 /** What a writer may be told when it changes an image that is there already. */
 export interface WriterOptions {
@@ -24,18 +31,23 @@ export interface WriterOptions {
 }
 
 /** What a new image may be told besides. */
-export interface LayoutOptions extends WriterOptions {
+export interface LayoutOptions extends WriterOptions, ProfileOptions {
   /** Looked at alone: a device would refuse sizes that do not go together. */
   readonly readSize?: number
   readonly blockSize?: number
   readonly blockCount?: number
   /** Bytes; instead of `blockCount`. */
   readonly size?: number
+  /** As few blocks as can be. */
+  readonly compact?: boolean
   readonly diskVersion?: '2.0' | '2.1'
   readonly nameMax?: number
   readonly fileMax?: number
   readonly attrMax?: number
 }
+
+/** Longest name that littlefs can write down; an image may allow less. */
+export const NAME_MAX = 1022
 
 /** Bytes in a block where nothing is said: the erase size of nearly every flash chip. */
 const BLOCK_SIZE_DEFAULT = 4096
@@ -59,6 +71,8 @@ export const LITTLEFS_WRITER_OPTIONS: readonly Option[] = [
 ]
 
 export const LITTLEFS_LAYOUT_OPTIONS: readonly Option[] = [
+  PROFILE_OPTION,
+  CONFIG_OPTION,
   SIZE_OPTION,
   BLOCK_COUNT_OPTION,
   sizeOption('--block-size <size>', `block size (default: ${BLOCK_SIZE_DEFAULT})`),
@@ -75,21 +89,68 @@ function sizeOption(flags: string, description: string): Option {
 }
 
 /** A new image, but for how many blocks it has, which may be found out later. */
-export type Layout = Omit<FormatOptions, 'blockSize'> & WriterOptions & { blockSize: number }
+export type Layout = Omit<BuildOptions, 'blockSize'> &
+  WriterOptions & {
+    blockSize: number
+    /** Of the device that it is for. */
+    deviceTitle?: string
+  }
 
 /**
  * The layout that the options ask for.
  *
- * @throws UsageError for a size that is no whole number of blocks, and for two sizes.
+ * @throws UsageError for a size that is no whole number of blocks, for two sizes, and for what the
+ *   device of a profile would refuse.
  */
 export function layoutOf(options: LayoutOptions): Layout {
-  const { blockSize = BLOCK_SIZE_DEFAULT, diskVersion, nameMax, fileMax, attrMax } = options
+  const profile = profileOf(options)
+  const device = profile === undefined ? {} : deviceOf(profile, options)
+  const { blockSize = device.blockSize ?? BLOCK_SIZE_DEFAULT } = options
+  const { diskVersion, nameMax, fileMax, attrMax } = options
   const blockCount = blockCountOf(options, blockSize)
-  checkMultiples(options, blockSize)
+  const { readSize = profile?.readSize, progSize = device.progSize } = options
+  const { cacheSize = device.cacheSize } = options
+  checkMultiples({ ...options, ...given({ readSize, progSize, cacheSize }) }, blockSize)
   return {
+    ...device,
     blockSize,
     ...given({ blockCount, diskVersion, nameMax, fileMax, attrMax }),
     ...writerOf(options),
+    ...given({ deviceTitle: profile?.title }),
+    ...(options.compact === true ? { packing: 'dense' } : {}),
+  }
+}
+
+/** What a profile says of a new image. @throws UsageError where the options say what it refuses. */
+function deviceOf(profile: DeviceProfile, options: LayoutOptions): BuildOptions {
+  const { title } = profile
+  const refuse = (option: string, value: string | number, most: string | number): void => {
+    throw new UsageError(
+      `${option} ${value}: ${title} mounts at most ${most}, and would refuse the image. Leave it out, or choose another --profile.`,
+    )
+  }
+  const limits = [
+    ['--name-max', options.nameMax, driverNameMaxOf(profile)],
+    ['--file-max', options.fileMax, profile.fileMax],
+    ['--attr-max', options.attrMax, profile.attrMax],
+  ] as const
+  for (const [option, value, most] of limits) {
+    if (value !== undefined && value > most) refuse(option, value, most)
+  }
+  const { diskVersion, blockSize, size: sizeBytes } = options
+  if (
+    diskVersion !== undefined &&
+    diskVersion > profile.diskVersion &&
+    profile.diskVersion !== '1'
+  ) {
+    refuse('--disk-version', diskVersion, profile.diskVersion)
+  }
+  try {
+    const { blockCount: _, ...built } = optionsOfProfile(profile, given({ blockSize, sizeBytes }))
+    return built
+  } catch (error) {
+    if (!(error instanceof MisuseError)) throw error
+    throw new UsageError(error.message)
   }
 }
 

@@ -1,17 +1,20 @@
 /** littlefs, and as a key-value store also chamelon's dialect of it. */
 
 import { createHash } from 'node:crypto'
-import type { BlockDevice } from '@caravan/core'
+import type { BlockDevice, Finding, Severity } from '@caravan/core'
 import {
   type BlockUse as BlockUseFound,
   ChamelonVolume,
   check,
   LittleFS,
   LittleFS1,
+  timedEntry,
 } from '@caravan/littlefs'
 import { UsageError } from '../errors.js'
 import { given } from '../geometry.js'
+import { modificationTime } from '../modification-time.js'
 import { enginePath } from '../paths.js'
+import { CONFIG_OPTION, PROFILE_OPTION } from '../profiles.js'
 import { formatCount } from '../sizes.js'
 import { typeAt } from '../targets.js'
 import { AT_OPTION } from './at-option.js'
@@ -21,6 +24,7 @@ import type {
   BlockMapCalls,
   BlockUse,
   CheckReport,
+  DiskVersionCalls,
   ImageFormat,
   ImageOptions,
   MountedImage,
@@ -29,8 +33,14 @@ import type {
 } from './format.js'
 import { describeLittlefs } from './littlefs-description.js'
 import { dumpLittlefs, logLittlefs } from './littlefs-inspection.js'
+import { judgeImage } from './littlefs-judgement.js'
 import { LITTLEFS_HOLDS, littlefsEntry, littlefsMaking } from './littlefs-making.js'
-import { LITTLEFS_WRITER_OPTIONS, type WriterOptions, writerOf } from './littlefs-options.js'
+import {
+  LITTLEFS_WRITER_OPTIONS,
+  NAME_MAX,
+  type WriterOptions,
+  writerOf,
+} from './littlefs-options.js'
 import {
   DANGLING_OPTION,
   locateLittlefs,
@@ -42,15 +52,9 @@ import {
 import { LittlefsTree } from './littlefs-tree.js'
 import { readBytes } from './read-bytes.js'
 
-/** Longest name that littlefs can write down; an image may allow less. */
-const NAME_MAX = 1022
-
 /** Where the magic of the first superblock stands, in bytes. SPEC.md, "Metadata blocks". */
 const MAGIC_OFFSET = 8
 const MAGIC = 'littlefs'
-
-/** `t`, as `put` and `create` write it: ESP-IDF and Arduino read it. */
-const TIME_ATTRIBUTE = 0x74
 
 const hash = () => createHash('sha256')
 
@@ -60,6 +64,7 @@ export const littlefs: ImageFormat = {
   mark: 'littlefs superblock',
   advice: '--block-size sets the size of its blocks',
   openOptions: [AT_OPTION],
+  judgingOptions: [PROFILE_OPTION, CONFIG_OPTION],
   writerOptions: LITTLEFS_WRITER_OPTIONS,
   logsPaths: true,
   log: logLittlefs,
@@ -80,7 +85,9 @@ export const littlefs: ImageFormat = {
 
   search: (device) => LittleFS.recognises(device),
 
-  async check(device, { blockSize, blockCount }): Promise<CheckReport> {
+  async check(device, options): Promise<CheckReport> {
+    const { blockSize, blockCount } = options
+    const judged = await judgeImage(device, options)
     const { findings, ...counts } = await check(device, given({ blockSize, blockCount }))
     const { pairCount, directoryCount, fileCount } = counts
     const summary = [
@@ -88,7 +95,7 @@ export const littlefs: ImageFormat = {
       formatCount(directoryCount, 'directory'),
       formatCount(fileCount, 'file'),
     ]
-    return { findings, summary: summary.join(', ') }
+    return { findings: bySeverity([...judged, ...findings]), summary: summary.join(', ') }
   },
 
   async open(device, options, writable) {
@@ -134,6 +141,12 @@ function asState(at: string): number {
   throw new UsageError(`--at ${at}: the states of a littlefs go by number. caravan log lists them.`)
 }
 
+const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note']
+
+function bySeverity(findings: readonly Finding[]): Finding[] {
+  return SEVERITIES.flatMap((each) => findings.filter(({ severity }) => severity === each))
+}
+
 const LOOKS: Readonly<Record<string, BlockLook>> = {
   active: { mark: '◆', ascii: 'M', colour: 'yellow', name: 'metadata, in force' },
   other: { mark: '◇', ascii: 'm', colour: 'magenta', name: 'metadata, other half' },
@@ -147,6 +160,7 @@ class LittlefsImage implements MountedImage {
   readonly blockCount: number
   readonly attributes: AttributeCalls
   readonly blockMap: BlockMapCalls
+  readonly diskVersionCalls: DiskVersionCalls
 
   constructor(readonly fs: LittleFS) {
     const { blockSize, blockCount } = fs.info()
@@ -158,6 +172,10 @@ class LittlefsImage implements MountedImage {
       get: (path, type) => fs.getAttribute(enginePath(path), type),
       set: (path, type, value) => fs.setAttribute(enginePath(path), type, value),
       remove: (path, type) => fs.removeAttribute(enginePath(path), type),
+    }
+    this.diskVersionCalls = {
+      version: () => fs.info().diskVersion,
+      change: (version) => fs.setDiskVersion(version),
     }
     this.blockMap = {
       looks: LOOKS,
@@ -192,10 +210,17 @@ class LittlefsImage implements MountedImage {
     }
   }
 
-  setModified(path: Uint8Array, seconds: number): Promise<void> {
-    const value = Buffer.alloc(8)
-    value.writeBigUInt64LE(BigInt(seconds))
-    return this.fs.setAttribute(enginePath(path), TIME_ATTRIBUTE, value)
+  /** In the dialect of the image; where it has none in that which ESP-IDF and Arduino read. */
+  async setModified(path: Uint8Array, seconds: number): Promise<void> {
+    const { fs } = this
+    const at = enginePath(path)
+    await fs.utimes(at, seconds, seconds)
+    const attributes = await fs.getAttributes(at)
+    if (modificationTime(attributes)?.getTime() === seconds * 1000) return
+    const timed = timedEntry({ path: at, mtime: seconds, attributes })
+    for (const [type, value] of timed.attributes ?? []) {
+      if (attributes.get(type) !== value) await fs.setAttribute(at, type, value)
+    }
   }
 
   grow(blockCount: number): Promise<void> {

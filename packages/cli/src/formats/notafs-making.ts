@@ -127,7 +127,7 @@ async function add(tx: Transaction, { path, type, content, mtime }: NewEntry): P
     await tx.set(path, new Uint8Array(0))
     for await (const piece of content ?? []) await tx.append(path, piece)
   }
-  if (mtime !== undefined) await tx.setModified(path, Timestamp.fromMs(mtime * 1000))
+  if (mtime !== undefined) await tx.setModified(path, Timestamp.fromMs(Math.round(mtime * 1000)))
 }
 
 const CODES: Readonly<Record<string, Errno>> = {

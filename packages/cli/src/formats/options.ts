@@ -39,8 +39,8 @@ export function checkMakingOptions(
   refuseForeign(formats, format, given, makingOptions)
 }
 
-function openingOptions({ openOptions = [] }: ImageFormat): readonly Option[] {
-  return openOptions
+function openingOptions({ openOptions = [], judgingOptions = [] }: ImageFormat): readonly Option[] {
+  return [...openOptions, ...judgingOptions]
 }
 
 function changingOptions(format: ImageFormat): readonly Option[] {

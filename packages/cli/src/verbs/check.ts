@@ -6,6 +6,7 @@ import type { Context } from '../context.js'
 import { Interrupted, OutputClosed, UsageError } from '../errors.js'
 import { findingTable } from '../finding-table.js'
 import type { CheckReport, ImageOptions } from '../formats/format.js'
+import { addFormatOptions } from '../formats/options.js'
 import { usePart } from '../open-image.js'
 import { EXIT } from '../report.js'
 import { formatCount } from '../sizes.js'
@@ -44,8 +45,10 @@ export function addCheck(program: Command, context: Context): void {
   const examples = [
     'caravan check flash.img',
     'caravan check --json flash.img',
+    'caravan check --profile esp8266 flash.img   would that device mount it?',
     'caravan check --severity error flash.img && caravan extract flash.img out',
   ]
+  addFormatOptions(command, context.formats, ({ judgingOptions }) => judgingOptions)
   withHelp(command, examples, CHECK_HELP)
 }
 

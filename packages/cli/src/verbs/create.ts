@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { asTimeChoice } from '../arguments.js'
 import type { Context } from '../context.js'
 import { HostError, isErrno, UsageError } from '../errors.js'
+import type { NewImage, NewImagePlan } from '../formats/format.js'
 import { addFormatOptions, makingOptions } from '../formats/options.js'
 import { blocksInWords } from '../geometry.js'
 import { type HostTreeOptions, scanDirectory, type TimeChoice } from '../host-tree.js'
@@ -27,6 +28,7 @@ interface CreateOptions {
   readonly blockCount?: number
   readonly compact?: boolean
   readonly dryRun?: boolean
+  readonly json?: boolean
   readonly force?: boolean
   readonly lock: boolean
   readonly mtime?: TimeChoice
@@ -46,8 +48,9 @@ exit code is 1; --skip-unsupported leaves it out and goes on. Links are never
 followed. IMAGE is there whole
 or not at all, also after Ctrl-C; - is standard output.
 
-For a device give its own sizes: an ESP32 has blocks of 4096 bytes, --prog-size 128
-and --cache-size 512.`
+--profile knows the sizes, limits, version and times of a device, and refuses what
+that would refuse. For a device that it does not know give its own sizes, or write
+them into caravan.toml (docs/profiles.md).`
 
 export function addCreate(program: Command, context: Context): void {
   const command = program
@@ -61,6 +64,7 @@ export function addCreate(program: Command, context: Context): void {
     .argument('<image>', 'the file to write, or - for standard output')
     .option('--compact', 'as few blocks as are needed, instead of a size')
     .option('-n, --dry-run', 'say what it would take, and write nothing')
+    .option('--json', 'print the plan of --dry-run as JSON')
     .option('--mtime <time>', 'none, file, or seconds since 1970 (default: none)', asTimeChoice)
     .option('--skip-unsupported', 'leave out what the format cannot hold')
     .option('-f, --force', 'replace a file that is already there')
@@ -74,7 +78,7 @@ export function addCreate(program: Command, context: Context): void {
       'caravan create --size 1M www flash.img       1 MiB in blocks of 4096 bytes',
       'caravan create --compact www flash.img       no larger than needed',
       'caravan create --dry-run www flash.img       how large that is',
-      'caravan create --size 1M --prog-size 128 --cache-size 512 --name-max 64 www esp32.img',
+      'caravan create --profile esp-idf --size 1M www esp32.img',
       'caravan create --size 512K --disk-version 2.0 --mtime file www old.img',
     ],
     CREATE_HELP,
@@ -96,6 +100,9 @@ async function create(
     throw new UsageError(
       'How large is it to be? Give --size 1M (the size of the partition), --block-count, or --compact.',
     )
+  }
+  if (options.json === true && !dryRun) {
+    throw new UsageError('--json prints the plan of --dry-run. Give both.')
   }
   const times = timeOptions(context, options.mtime)
   const target = { force, lock }
@@ -123,7 +130,11 @@ async function create(
       formatCount(entries.length - files - links, 'directory'),
     ].join(' and ')
     const used = `${counts}, ${formatSize(sizeBytes)}, in ${name}: ${plan.blocksNeeded} of ${blocksInWords(blockCount, image.blockSize)}`
-    if (dryRun) return await context.out.line(`${used} would be used. Nothing was written`)
+    if (dryRun) {
+      if (options.json === true) return await tellJson(context, plan, image)
+      await context.out.line(`${used} would be used. Nothing was written`)
+      return await tellPlan(context, plan, image)
+    }
     if (!quiet) progress = new Progress(context.report.stream, sizeBytes)
     await writeNewImage(context, name, entries, image, blockCount, target)
     progress?.clear()
@@ -136,6 +147,34 @@ async function create(
 }
 
 const ROOT = Uint8Array.of(0x2f)
+
+/** What an image would be made of, and how small it could be. */
+async function tellPlan({ out, style }: Context, plan: NewImagePlan, image: NewImage) {
+  const { parts = [], blocksNeeded, smallestBlocks = blocksNeeded, largest } = plan
+  const { blockSize } = image
+  const row = (name: string, words: string) => out.line(`${style('dim', name.padEnd(10))}${words}`)
+  for (const { name, blocks, bytes } of parts) {
+    const words = `${formatCount(blocks, 'block')} (${formatSize(blocks * blockSize)}) for ${bytes} bytes`
+    await row(name, words)
+  }
+  const how = smallestBlocks < blocksNeeded ? ', packed full as --compact does' : ''
+  await row('smallest', `--size ${smallestBlocks * blockSize}${how}`)
+  for (const [i, { path, size, blocks }] of largest.slice(0, LARGEST_SHOWN).entries()) {
+    const taken = blocks === undefined ? '' : `, ${formatCount(blocks, 'block')}`
+    await row(
+      i === 0 ? 'largest' : '',
+      `${harmlessName(Buffer.from(path))} (${size} bytes${taken})`,
+    )
+  }
+}
+
+const LARGEST_SHOWN = 5
+
+function tellJson({ out }: Context, plan: NewImagePlan, { blockSize, blockCount }: NewImage) {
+  const { parts = [], blocksNeeded, smallestBlocks = blocksNeeded, largest } = plan
+  const json = { blockSize, blockCount, blocksNeeded, smallestBlocks, parts, largest }
+  return out.line(JSON.stringify(json, undefined, 2))
+}
 
 /** Modification times as the command line and the environment ask for them. */
 export function timeOptions(

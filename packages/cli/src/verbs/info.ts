@@ -3,6 +3,7 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import type { ImageOptions } from '../formats/format.js'
+import { addFormatOptions } from '../formats/options.js'
 import type { Image } from '../open-image.js'
 import { sizeInWords } from '../sizes.js'
 import { failOn, imageVerb, JSON_OPTION, withHelp, withImage } from '../verb.js'
@@ -21,9 +22,11 @@ export function addInfo(program: Command, context: Context): void {
     .action((name: string, options: InfoOptions) =>
       withImage(context, name, options, (image) => info(context, image, options)),
     )
+  addFormatOptions(command, context.formats, ({ judgingOptions }) => judgingOptions)
   withHelp(command, [
     'caravan info flash.img',
     'caravan info --offset 0x290000 dump.bin   a partition of a whole flash',
+    'caravan info --profile esp-idf flash.img  would that device mount it?',
     'caravan info --json flash.img             for a program',
   ])
 }

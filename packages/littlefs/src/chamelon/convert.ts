@@ -1,8 +1,9 @@
 /** A chamelon volume as entries of a littlefs image, times kept to the picosecond. */
 
 import { type Key, parseKey, segmentToBytes } from '@caravan/core'
+import { timeAttributeType } from '../format/time-attribute.js'
 import type { ImageEntry } from '../image-entry.js'
-import { encodeChamelonTime, TIME_ATTRIBUTE } from '../key-value/time.js'
+import { encodeTime } from '../key-value/time.js'
 import type { ChamelonVolume } from './volume.js'
 
 const PIECE_SIZE_BYTES = 64 * 1024
@@ -20,7 +21,7 @@ export async function* chamelonEntries(
     const size = await volume.size(key)
     const time = await volume.lastModified(key)
     const attributes = new Map(
-      time === undefined ? [] : [[TIME_ATTRIBUTE, encodeChamelonTime(time)]],
+      time === undefined ? [] : [[timeAttributeType('t12'), encodeTime('t12', time)]],
     )
     yield { path, type: 'file', size, stream: piecesOf(volume, key, size), attributes }
   }

@@ -4,8 +4,11 @@ import type { Timestamp } from '@caravan/core'
 import { type BlockPair, decodeStruct, type Struct } from '../format/metadata-log.js'
 import { byteString } from '../format/name.js'
 import { NO_ID, TagFamily, TagType } from '../format/tag.js'
-import { TIME_ATTRIBUTE, timeOf } from '../key-value/time.js'
+import { timeAttributeType } from '../format/time-attribute.js'
+import { timeOf } from '../key-value/time.js'
 import type { ChamelonLog, LogTag } from './log.js'
+
+const TIME_ATTRIBUTE = timeAttributeType('t12')
 
 export interface ChamelonEntry {
   readonly id: number

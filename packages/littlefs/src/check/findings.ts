@@ -206,6 +206,25 @@ const MEANINGS = {
     'The C library deletes whatever entry it then finds by that number.',
     `Do not let a device write to it. ${NEW_IMAGE}`,
   ),
+
+  // What a device would make of it, where one is named
+  DEVICE_REFUSES_VERSION: error(
+    'The device does not mount it; many format it then, and all is lost.',
+    'Take it down with `caravan upgrade --disk-version 2.0`, or make a new image with `caravan create --profile`. Where the device takes littlefs 1 no image of littlefs 2 will do.',
+  ),
+  DEVICE_REFUSES_BLOCK_SIZE: error(
+    'The device does not mount it; many format it then, and all is lost.',
+    'Make a new image with `caravan create --profile`.',
+  ),
+  DEVICE_REFUSES_LIMIT: error(
+    'The device does not mount it; many format it then, and all is lost.',
+    'Make a new image with `caravan create --profile`, or build the driver with that limit.',
+  ),
+  DEVICE_RAISES_VERSION: {
+    severity: 'note',
+    consequence: 'The first write of the device raises the version: older drivers refuse it then.',
+    remedy: 'Nothing. `caravan upgrade --disk-version 2.0` takes it back.',
+  },
 } as const satisfies Readonly<Record<string, Meaning>>
 
 export type FindingCode = keyof typeof MEANINGS

@@ -32,6 +32,12 @@ export function nameMaxIn(metadataMax: number): number {
 export const ENTRIES_MAX = 0xfe
 
 /**
+ * How full logs are written anew: `loose`, up to half a block, so that commits can follow; `dense`, as
+ * full as may be, where what counts is that there are few of them.
+ */
+export type Packing = 'loose' | 'dense'
+
+/**
  * Where each pair's entries begin; the first is 0.
  *
  * A log that has just grown too large is cut in halves, as the reference does; what is many logs'
@@ -44,7 +50,9 @@ export function planSplit(
   sizes: readonly number[],
   metadataMax: number,
   progSize: number,
+  packing: Packing,
 ): number[] {
+  if (packing === 'dense') return fill(sizes, contentMaxIn(metadataMax))
   const most = compactedMax(metadataMax, progSize)
   const total = sizes.reduce((sum, size) => sum + size, 0)
   if (total > 2 * most || sizes.length > 2 * ENTRIES_MAX) return fill(sizes, most)
