@@ -140,19 +140,19 @@ function salvaged(entry: Entry, path: string): SalvagedEntry {
   }
 }
 
-function isAboutTheImage(error: unknown): error is CaravanError {
+export function isAboutTheImage(error: unknown): error is CaravanError {
   if (error instanceof FormatError) return true
   return error instanceof DeviceError && ['BAD_BLOCK', 'OUT_OF_RANGE'].includes(error.code)
 }
 
 /** A name that a path can lead to: slashes and NULs in percent notation. */
-function storableName(name: string): string {
+export function storableName(name: string): string {
   if (name === '') return '%'
   if (name === '.' || name === '..') return name.replaceAll('.', '%2E')
   return name.replaceAll('/', '%2F').replaceAll('\0', '%00')
 }
 
-function freeName(name: string, taken: ReadonlySet<string>): string {
+export function freeName(name: string, taken: ReadonlySet<string>): string {
   let free = name
   for (let n = 2; taken.has(free); n++) free = `${name}~${n}`
   return free
