@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { caravan, freshPath, goldenImage } from './harness.js'
+import { caravan, freshPath, goldenBytes, goldenImage } from './harness.js'
 import { hostTree } from './images.js'
 
 const run = async (...argv: string[]) => {

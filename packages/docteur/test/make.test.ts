@@ -115,6 +115,7 @@ describe.skipIf(!isThere)('an image of a repository', () => {
       ['http://127.0.0.1:1/x.git', {}, 'GIT_FAILED', /127\.0\.0\.1/],
       [join(folder, 'a'), {}, 'GIT_FAILED', /a/],
       [join(folder, '..'), {}, 'INVALID_ARGUMENT', /needs a date/],
+      [folder, { follow: true }, 'INVALID_ARGUMENT', /Leave follow out/],
       [folder, { depth: -1 }, 'INVALID_ARGUMENT', /depth is -1/],
       [folder, { blockSize: 0 }, 'INVALID_ARGUMENT', /blockSize is 0/],
     ] as const) {

@@ -102,7 +102,7 @@ export interface RepairReport {
   readonly left?: readonly Finding[]
 }
 
-export interface RepairChange {
+interface RepairChange {
   /** As a sentence. */
   readonly what: string
   readonly kind?: string

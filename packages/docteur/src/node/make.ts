@@ -83,6 +83,12 @@ export async function withGitImage<T>(
       `${source} is a plain directory: it has no branches and no history. Leave refs and history out.`,
     )
   }
+  if (found.kind !== 'directory' && options.follow === true) {
+    throw new MisuseError(
+      'INVALID_ARGUMENT',
+      `${source} is a repository: its links are what git has of them. Leave follow out.`,
+    )
+  }
   const folder = await mkdtemp(join(tmpdir(), 'caravan-git-'))
   try {
     return await use(await readyImage(found, folder, options))

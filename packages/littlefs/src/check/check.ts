@@ -168,7 +168,7 @@ class Check {
         fileMax: superblock.fileMax || defaults.fileMax,
         attrMax: superblock.attrMax || defaults.attrMax,
       },
-      owners: new BlockOwners(),
+      owners: new BlockOwners(sizes.heldBlockCount),
       onData: (path, block, index) => this.use(block, { kind: 'data', path, index }),
       ...{ reader, thread, root, state, report },
     })

@@ -52,13 +52,8 @@ export class TreeCheck {
   private readonly threadByBlock = new Map<number, ThreadNode>()
   private readonly waiting: { readonly path: string; readonly head: BlockPair }[] = []
   private files: { path: string; head: number; size: number }[] = []
-  /** Two owners that share blocks are told once, however many they share. */
-  private readonly sharers = new Set<string>()
-  /** Shared blocks that are still followed: thousands of files may claim the same thousands of blocks. */
-  private sharedLeft: number
 
   constructor(private readonly input: TreeInput) {
-    this.sharedLeft = input.sizes.heldBlockCount
     for (const node of input.thread) {
       const { blocks } = node.pair
       this.threadByKey.set(keyOf(blocks), node)
@@ -291,17 +286,13 @@ export class TreeCheck {
 
   /** True where what the block leads to is to be followed too. */
   private take(block: number, owner: number, name: string, place: Place): boolean {
-    const { owners, report } = this.input
-    const first = owners.take(block, owner)
-    if (first === undefined) return true
-    const sharers = `${first},${owner}`
-    if (!this.sharers.has(sharers)) {
-      this.sharers.add(sharers)
-      const what = `Block ${block} belongs to ${owners.nameOf(first)} and to ${name}.`
-      report('BLOCK_USED_TWICE', what, { ...place, block })
+    const sharing = this.input.owners.take(block, owner)
+    if (sharing === undefined) return true
+    if (!sharing.isKnown) {
+      const what = `Block ${block} belongs to ${sharing.first} and to ${name}.`
+      this.input.report('BLOCK_USED_TWICE', what, { ...place, block })
     }
-    this.sharedLeft--
-    return this.sharedLeft >= 0
+    return sharing.isFollowed
   }
 }
 

@@ -63,7 +63,7 @@ export function* checkVersion1(
     ...held,
     blockCount: options.blockCount ?? Math.max(said, heldBlockCount),
   }
-  const owners = new BlockOwners()
+  const owners = new BlockOwners(heldBlockCount)
   const tree = new TreeCheck(layout, owners, report)
   yield* tree.run(superblock.root)
   const state = yield* checkThread(layout, owners, tree, report)
@@ -139,10 +139,13 @@ function* checkFileBlocks(
       number = owners.owner(path)
       numbers.set(path, number)
     }
-    const other = owners.take(block, number)
-    if (other === undefined) return
-    const whose = other === path ? 'another place of the same file' : other
-    report('BLOCK_USED_TWICE', `Block ${block} is also in use by ${whose}.`, { block, path })
+    const sharing = owners.take(block, number)
+    if (sharing === undefined) return true
+    if (!sharing.isKnown) {
+      const whose = sharing.first === path ? 'another place of the same file' : sharing.first
+      report('BLOCK_USED_TWICE', `Block ${block} is also in use by ${whose}.`, { block, path })
+    }
+    return sharing.isFollowed
   })
 }
 

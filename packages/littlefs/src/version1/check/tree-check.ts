@@ -82,9 +82,9 @@ export class TreeCheck {
       if (!isReadable) {
         this.report('BLOCK_UNREADABLE', `The device cannot read block ${block}.`, { block, path })
       }
-      const other = this.owners.take(block, owner)
-      if (other === undefined) continue
-      const what = `Block ${block} is also in use by ${other}.`
+      const sharing = this.owners.take(block, owner)
+      if (sharing === undefined) continue
+      const what = `Block ${block} is also in use by ${sharing.first}.`
       this.report('BLOCK_USED_TWICE', what, { block, path })
     }
     try {
