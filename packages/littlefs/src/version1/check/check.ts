@@ -138,9 +138,10 @@ function* checkFileBlocks(
       numbers.set(path, number)
     }
     const other = owners.take(block, number)
-    if (other === undefined) return
-    const whose = other === path ? 'another place of the same file' : other
+    if (other === undefined) return true
+    const whose = other === number ? 'another place of the same file' : owners.nameOf(other)
     report('BLOCK_USED_TWICE', `Block ${block} is also in use by ${whose}.`, { block, path })
+    return false
   })
 }
 

@@ -84,7 +84,7 @@ export class TreeCheck {
       }
       const other = this.owners.take(block, owner)
       if (other === undefined) continue
-      const what = `Block ${block} is also in use by ${other}.`
+      const what = `Block ${block} is also in use by ${this.owners.nameOf(other)}.`
       this.report('BLOCK_USED_TWICE', what, { block, path })
     }
     try {
