@@ -8,6 +8,8 @@ import { type DocteurManifest, docteurShape } from './golden/docteur.js'
 import { parseManifest } from './golden/images.js'
 import type { Manifest } from './golden/littlefs/manifest.js'
 import { littlefsShape } from './golden/littlefs.js'
+import type { Version1Manifest } from './golden/littlefs1/manifest.js'
+import { littlefs1Shape } from './golden/littlefs1.js'
 import { type NotafsManifest, notafsShape } from './golden/notafs.js'
 import { type GoldenShape, judgeCase, summarise } from './golden/report.js'
 
@@ -100,7 +102,7 @@ const RECORDED: readonly Recorded[] = [
   },
 ]
 
-const SHAPES = [littlefsShape, ...RECORDED.map(({ shape }) => shape)]
+const SHAPES = [littlefsShape, littlefs1Shape, ...RECORDED.map(({ shape }) => shape)]
 
 describe.each(RECORDED)('golden/$shape.name', ({ shape, count, changed, changes }) => {
   const dir = fileURLToPath(new URL(`../golden/${shape.name}`, import.meta.url))
@@ -130,6 +132,57 @@ describe.each(RECORDED)('golden/$shape.name', ({ shape, count, changed, changes 
     if (golden === undefined) throw new Error('no case found')
     expect((await judgeCase(golden)).difference).toMatch(difference)
     rmSync(folder, { recursive: true })
+  })
+})
+
+describe('golden/littlefs1', () => {
+  const dir = fileURLToPath(new URL('../golden/littlefs1', import.meta.url))
+  const cases = littlefs1Shape.cases(dir)
+  const work = mkdtempSync(join(tmpdir(), 'caravan-golden-'))
+  afterAll(() => rmSync(work, { recursive: true }))
+
+  it('holds every recorded case, and is of no other shape', () => {
+    expect(cases).toHaveLength(91 + 44)
+    expect(SHAPES.filter(({ recognises }) => recognises(dir))).toEqual([littlefs1Shape])
+  })
+
+  for (const golden of cases) {
+    it(golden.name, async () => {
+      expect((await judgeCase(golden)).difference).toBeUndefined()
+    })
+  }
+
+  const boot = (change: object) => (manifest: Version1Manifest) => ({
+    entries: manifest.entries?.map((entry) =>
+      entry.path === '/boot' ? { ...entry, ...change } : entry,
+    ),
+  })
+  const state = (change: object) => (manifest: Version1Manifest) => ({
+    state: { ...manifest.state, ...change },
+  })
+
+  it.each([
+    ['a size', boot({ size: 30 }), /"\/boot": size expected 30/],
+    ['a hash', boot({ sha256: '00' }), /"\/boot": sha256 expected 00/],
+    ['a type', boot({ type: 'dir' }), /type expected dir/],
+    ['a name', boot({ path: '/boo' }), /expected entry "\/boo"/],
+    ['an error', boot({ error: 'open:LFS_ERR_CORRUPT' }), /but it is readable/],
+    ['the root', state({ root: [2, 3] }), /state.root expected 2,3/],
+    ['the orphans', state({ orphans: 1 }), /state.orphans expected 1/],
+    ['the desyncs', state({ desyncs: 1 }), /state.desyncs expected 1/],
+    ['the use', () => ({ traverse: { expect: 'ok', usedBlocks: 1 } }), /usedBlocks expected 1/],
+    ['what mounting answers', () => ({ expect: 'error:LFS_ERR_INVAL' }), /but it mounts/],
+    ['what a full read answers', () => ({ dumpExpect: 'error:LFS_ERR_IO' }), /expected error/],
+    ['what it is', () => ({ isV2: true, v2: { entries: [] } }), /recognised as littlefs 1/],
+    ['a migration', () => ({ migrated: { wanted: 'error' } }), /expected an error, got an image/],
+  ])('the judge finds a difference in %s', async (_, change, difference) => {
+    const folder = mkdtempSync(join(work, 'case-'))
+    const manifest = JSON.parse(readFileSync(join(dir, 'base.json'), 'utf8')) as Version1Manifest
+    writeFileSync(join(folder, 'base.json'), JSON.stringify({ ...manifest, ...change(manifest) }))
+    writeFileSync(join(folder, 'base.img.gz'), readFileSync(join(dir, 'base.img.gz')))
+    const [golden] = littlefs1Shape.cases(folder)
+    if (golden === undefined) throw new Error('no case found')
+    expect((await judgeCase(golden)).difference).toMatch(difference)
   })
 })
 

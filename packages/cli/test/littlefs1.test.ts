@@ -47,7 +47,7 @@ describe('caravan on littlefs 1', () => {
     const wanted = manifest('base').entries.find(({ path }) => path === '/data.bin')
     expect(sha256(readFileSync(target))).toBe(wanted?.sha256)
     expect(Buffer.byteLength(await run('cat', base, '/cfg/long-name-00'))).toBeGreaterThan(0)
-    expect(await run('kv', 'list', base, '/docs')).toContain('note.txt')
+    expect(await run('kv', 'ls', base, '/docs')).toContain('note.txt')
   })
 
   test('manifest and extract give what the library shows', async () => {

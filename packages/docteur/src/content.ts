@@ -33,7 +33,7 @@ export function* readBlob(image: Image, entry: Entry, keeps = false): Op<Uint8Ar
 }
 
 /** Content that is read at positions. */
-export interface OpenContent {
+interface OpenContent {
   readonly size: number
   /** {@link readAt} without an operation, where all of it is in memory. */
   readNow?(position: number, target: Uint8Array): number

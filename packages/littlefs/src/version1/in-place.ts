@@ -44,7 +44,7 @@ import {
 import { readThread, SUPERBLOCK_PAIR } from './thread.js'
 import type { Volume } from './volume.js'
 
-export interface InPlaceSettings {
+interface InPlaceSettings {
   readonly diskVersion: DiskVersion
   /** Of every file. */
   readonly attributes: readonly Attribute[]

@@ -9,7 +9,7 @@ import { readThread } from './thread.js'
 import type { Volume } from './volume.js'
 
 /** @throws FormatError where the list, or a file's blocks, cannot be followed. */
-export function* findUsedBlocks(volume: Volume): Op<BlockSet> {
+function* findUsedBlocks(volume: Volume): Op<BlockSet> {
   const used = new BlockSet()
   for (const { blocks, entries } of yield* readThread(volume.layout)) {
     for (const block of blocks) used.add(block)

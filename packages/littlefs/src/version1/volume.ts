@@ -31,7 +31,7 @@ const KEPT_BYTES_MAX = 16 * 1024 * 1024
 /** An entry with what belongs to it, in memory. */
 const ENTRY_MEMORY_BYTES = 200
 
-export interface VolumeOptions {
+interface VolumeOptions {
   /** Blocks that the filesystem may have. Default: all that the device has, or the superblock says. */
   readonly blockCount?: number
 }

@@ -59,10 +59,8 @@ export function* checkVersion1(
     const what = `The superblock says ${said} blocks, and the image has ${heldBlockCount}.`
     report('IMAGE_TRUNCATED', what, { block: 0 })
   }
-  const layout: Layout = {
-    ...held,
-    blockCount: options.blockCount ?? Math.max(said, heldBlockCount),
-  }
+  const blockCount = Math.min(options.blockCount ?? heldBlockCount, heldBlockCount)
+  const layout: Layout = { ...held, blockCount }
   const owners = new BlockOwners(heldBlockCount)
   const tree = new TreeCheck(layout, owners, report)
   yield* tree.run(superblock.root)

@@ -19,7 +19,7 @@ import type { BlockPair } from '../../format/metadata-log.js'
 import { byteString } from '../../format/name.js'
 import { readWord } from '../../format/word.js'
 
-export const HEADER_SIZE_BYTES = 16
+const HEADER_SIZE_BYTES = 16
 const CRC_SIZE_BYTES = 4
 const CONTINUED = 0x80000000
 

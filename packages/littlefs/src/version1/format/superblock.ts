@@ -15,7 +15,7 @@ import { MAGIC } from '../../format/superblock.js'
 import { readWord } from '../../format/word.js'
 
 /** Where the magic stands in a block. */
-export const MAGIC_OFFSET_BYTES = 0x28
+const MAGIC_OFFSET_BYTES = 0x28
 
 /** Bytes of a block up to behind the superblock's CRC. */
 export const SUPERBLOCK_BLOCK_BYTES = 0x34
