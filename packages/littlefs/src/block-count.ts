@@ -1,7 +1,7 @@
 /** How many blocks a filesystem has, changed while it is mounted. */
 
-import { FsError, type Op } from '@caravan/core'
-import { commitSuperblocks } from './superblock-change.js'
+import { FsError, isErrno, type Op } from '@caravan/core'
+import { commitToCopies, commitToSuperblockInForce } from './superblock-change.js'
 import type { Volume } from './volume.js'
 
 /**
@@ -55,7 +55,10 @@ function* shrinkAlone(volume: Volume, blockCount: number): Op<void> {
   try {
     yield* commitBlockCount(volume, blockCount)
   } catch (error) {
-    allocator.setBlockCount(Math.min(before, volume.layout.heldBlockCount))
+    // After a device's error nobody knows which number is in force: the smaller one is safe.
+    if (volume.layout.blockCount === before && isErrno(error, 'ENOSPC')) {
+      allocator.setBlockCount(Math.min(before, volume.layout.heldBlockCount))
+    }
     throw error
   }
 }
@@ -63,7 +66,16 @@ function* shrinkAlone(volume: Volume, blockCount: number): Op<void> {
 /** The superblock's own. */
 const BLOCK_COUNT_MIN = 2
 
-/** Commits a number of blocks to the superblock, and goes by it from then on. */
+/**
+ * Commits a number of blocks to the superblock, and goes by it from then on. Where the superblock was
+ * expanded every copy says it, and never less than the one in force: the pairs behind a copy must lie
+ * within what it says.
+ */
 function* commitBlockCount(volume: Volume, blockCount: number): Op<void> {
-  volume.setBlockCount(yield* commitSuperblocks(volume, { blockCount }))
+  const superblock = { ...volume.superblock, blockCount }
+  const isSmaller = blockCount < volume.layout.blockCount
+  if (!isSmaller) yield* commitToCopies(volume, superblock)
+  yield* commitToSuperblockInForce(volume, superblock)
+  volume.setBlockCount(superblock)
+  if (isSmaller) yield* commitToCopies(volume, superblock)
 }

@@ -12,7 +12,7 @@ import { MisuseError, type Op } from '@caravan/core'
 import { walkLog } from './format/log-walk.js'
 import { TagType, tagType } from './format/tag.js'
 import { type MetadataPair, readWhatCan } from './metadata-pair.js'
-import { commitSuperblocks } from './superblock-change.js'
+import { commitToCopies, commitToSuperblockInForce } from './superblock-change.js'
 import { commit } from './thread.js'
 import type { DiskVersion, Volume } from './volume.js'
 
@@ -38,7 +38,10 @@ function* changeAlone(volume: Volume, version: DiskVersion): Op<void> {
   try {
     if (version === '2.0') yield* dropForwardCrcs(volume)
     const minorVersion = version === '2.0' ? 0 : 1
-    volume.superblock = yield* commitSuperblocks(volume, { minorVersion })
+    const superblock = { ...volume.superblock, minorVersion }
+    yield* commitToCopies(volume, superblock)
+    yield* commitToSuperblockInForce(volume, superblock)
+    volume.superblock = superblock
   } finally {
     volume.setForwardCrcs(volume.superblock.minorVersion >= 1)
   }
