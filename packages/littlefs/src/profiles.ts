@@ -241,7 +241,7 @@ export function optionsOfProfile(profile: DeviceProfile, size: ProfileSize = {})
 }
 
 /** Blocks of new images of that many bytes. */
-export function blockSizeOfProfile(
+function blockSizeOfProfile(
   { blockSize, small }: DeviceProfile,
   sizeBytes?: number,
 ): number {
