@@ -7,6 +7,7 @@ import {
   ChamelonVolume,
   check,
   LittleFS,
+  LittleFS1,
   timedEntry,
 } from '@caravan/littlefs'
 import { UsageError } from '../errors.js'
@@ -77,7 +78,9 @@ export const littlefs: ImageFormat = {
   making: littlefsMaking,
 
   async recognise(device) {
-    return Buffer.from(await readBytes(device, MAGIC_OFFSET, MAGIC.length)).toString() === MAGIC
+    const magic = Buffer.from(await readBytes(device, MAGIC_OFFSET, MAGIC.length)).toString()
+    // A migration that was cut short leaves it beside a littlefs 1 that is whole.
+    return magic === MAGIC && !(await LittleFS1.recognises(device, false))
   },
 
   search: (device) => LittleFS.recognises(device),
