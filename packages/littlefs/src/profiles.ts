@@ -241,10 +241,7 @@ export function optionsOfProfile(profile: DeviceProfile, size: ProfileSize = {})
 }
 
 /** Blocks of new images of that many bytes. */
-export function blockSizeOfProfile(
-  { blockSize, small }: DeviceProfile,
-  sizeBytes?: number,
-): number {
+function blockSizeOfProfile({ blockSize, small }: DeviceProfile, sizeBytes?: number): number {
   if (small === undefined || sizeBytes === undefined) return blockSize
   return sizeBytes < small.belowBytes ? small.blockSize : blockSize
 }

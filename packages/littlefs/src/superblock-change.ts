@@ -1,4 +1,4 @@
-/** What a superblock says, changed: in every copy of it. */
+/** What a superblock says, changed: in the one that is in force, and in the copies before it. */
 
 import type { Op } from '@caravan/core'
 import type { Struct } from './format/metadata-log.js'
