@@ -12,7 +12,7 @@ import { MisuseError, type Op } from '@caravan/core'
 import { walkLog } from './format/log-walk.js'
 import { TagType, tagType } from './format/tag.js'
 import { type MetadataPair, readWhatCan } from './metadata-pair.js'
-import { commitToCopies, commitToSuperblockInForce } from './superblock-change.js'
+import { commitSuperblocks } from './superblock-change.js'
 import { commit } from './thread.js'
 import type { DiskVersion, Volume } from './volume.js'
 
