@@ -2,8 +2,8 @@
  * `npm test`: set-up and build, types of the tests, Biome, the whole suite; with CI=true the suite
  * also on a current Node.js. `npm test -- ARGS` runs the suite alone, with ARGS for Vitest.
  *
- * Random tests draw a seed each. With CI=true it comes of the commit, so that who runs the same commit
- * again gets the same answer, and each new commit tries something new.
+ * Random tests draw a seed each. With CI=true it comes of what is in packages/, so that who runs the
+ * same code again gets the same answer, and each change of it tries something new.
  *
  * The last line, `N passed, N failed[, N skipped]`, is read by machines; the exit code decides.
  */
@@ -29,7 +29,7 @@ if (args.length === 0) {
   check('types of the tests', 'typescript/bin/tsc', ['-p', 'tsconfig.test.json'])
   check('biome', '@biomejs/biome/bin/biome', ['ci', '.'])
 }
-const seed = onCi ? seedOfCommit() : undefined
+const seed = onCi ? seedOfSources() : undefined
 suite(`suite on Node.js ${process.versions.node}`, process.execPath, seed)
 if (onCi && args.length === 0) {
   const current = currentNode()
@@ -50,9 +50,9 @@ function check(name, program, argv) {
 }
 
 /** @returns a whole number below 2^28; undefined where that of the user's is given, or no git is there. */
-function seedOfCommit() {
+function seedOfSources() {
   if (process.env.CARAVAN_SEED) return undefined
-  const { status, stdout } = spawnSync('git', ['rev-parse', 'HEAD'], {
+  const { status, stdout } = spawnSync('git', ['rev-parse', 'HEAD:packages'], {
     cwd: root,
     encoding: 'utf8',
   })
