@@ -21,6 +21,8 @@ import { addConvert } from './verbs/convert.js'
 import { addCp } from './verbs/cp.js'
 import { addCreate } from './verbs/create.js'
 import { addDf } from './verbs/df.js'
+import { addDiff } from './verbs/diff.js'
+import { addDu } from './verbs/du.js'
 import { addDump } from './verbs/dump.js'
 import { addExtract } from './verbs/extract.js'
 import { addFormat } from './verbs/format.js'
@@ -43,6 +45,7 @@ import { addShrink } from './verbs/shrink.js'
 import { addStat } from './verbs/stat.js'
 import { addTouch } from './verbs/touch.js'
 import { addTree } from './verbs/tree.js'
+import { addVerify } from './verbs/verify.js'
 import { VERSION } from './version.js'
 
 export interface MainOptions {
@@ -64,6 +67,7 @@ const VERBS = [
   addTree,
   addStat,
   addDf,
+  addDu,
   addCat,
   addGet,
   addExtract,
@@ -83,6 +87,8 @@ const VERBS = [
   addConvert,
   addMap,
   addManifest,
+  addDiff,
+  addVerify,
 ]
 
 /** Those that are there where a format has them. */
