@@ -43,6 +43,7 @@ import { addRepair } from './verbs/repair.js'
 import { addRm } from './verbs/rm.js'
 import { addShrink } from './verbs/shrink.js'
 import { addStat } from './verbs/stat.js'
+import { addSync } from './verbs/sync.js'
 import { addTouch } from './verbs/touch.js'
 import { addTree } from './verbs/tree.js'
 import { addVerify } from './verbs/verify.js'
@@ -73,6 +74,7 @@ const VERBS = [
   addExtract,
   addCreate,
   addPut,
+  addSync,
   addCp,
   addTouch,
   addRm,

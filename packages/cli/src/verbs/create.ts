@@ -152,7 +152,8 @@ export function timeOptions(
   return { time, latestSeconds: Number(latest) }
 }
 
-async function checkDirectory(dir: string): Promise<void> {
+/** @throws HostError where it is none, or not there. */
+export async function checkDirectory(dir: string): Promise<void> {
   const stats = await statIfThere(dir)
   if (stats === undefined) {
     throw new HostError('ENOENT', `${dir}: no such directory on this computer. Check the path.`)

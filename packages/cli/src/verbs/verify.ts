@@ -14,6 +14,7 @@ import { EXIT } from '../report.js'
 import { formatCount, formatSize } from '../sizes.js'
 import { type Comparison, compareTrees } from '../tree-comparison.js'
 import { ESCAPED, failOnHost, imageVerb, JSON_OPTION, withHelp } from '../verb.js'
+import { checkDirectory } from './create.js'
 import { tellIncomparable } from './diff.js'
 
 interface VerifyOptions extends ImageOptions, IgnoreOptions {
@@ -65,6 +66,7 @@ async function verify(
   report.failureCode = EXIT.trouble
   try {
     const ignored = await ignoreRules(options)
+    await checkDirectory(dir)
     const expected = await comparedDirectory(context, dir, { ignored })
     await usePart(name, options, context, false, async (part, format) => {
       const checked = await format.check?.(part, options, signal)
