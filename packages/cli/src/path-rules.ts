@@ -14,7 +14,7 @@ export interface IgnoreOptions {
   readonly ignoreFile?: readonly string[]
 }
 
-export const IGNORE_OPTIONS: readonly Option[] = [
+export const IGNORE_OPTIONS: readonly [Option, Option] = [
   new Option('--ignore <pattern>', 'leave out what matches, as in .gitignore').argParser(collect),
   new Option('--ignore-file <file>', 'the same, by the lines of a file').argParser(collect),
 ]
