@@ -15,6 +15,7 @@ import { Output, type OutputStream } from './output.js'
 import { EXIT, exitCodeOf, Report } from './report.js'
 import { styleFor } from './style.js'
 import { addAttr } from './verbs/attr.js'
+import { addBuild } from './verbs/build.js'
 import { addCat } from './verbs/cat.js'
 import { addCheck } from './verbs/check.js'
 import { addConvert } from './verbs/convert.js'
@@ -73,6 +74,7 @@ const VERBS = [
   addGet,
   addExtract,
   addCreate,
+  addBuild,
   addPut,
   addSync,
   addCp,

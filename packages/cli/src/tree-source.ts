@@ -32,12 +32,13 @@ const ROOT = Uint8Array.of(0x2f)
 /** The first of those that are told. */
 const UNKNOWN_SHOWN = 3
 
-async function addMetadata(
+/** Gives entries what a file of `extract --metadata` knows of them, and tells which paths are missing. */
+export async function addMetadata(
   { report }: Context,
   source: string,
   { entries: found, problems }: HostTree,
   file: string,
-  { format }: HostTreeOptions,
+  { format }: Pick<HostTreeOptions, 'format'>,
 ): Promise<HostTree> {
   const host = Buffer.from(source)
   const top = { path: ROOT, type: 'directory', size: 0, host } as const

@@ -191,7 +191,8 @@ export async function checkDirectory(dir: string): Promise<void> {
   }
 }
 
-async function statIfThere(path: string) {
+/** @returns `undefined` where nothing is there. */
+export async function statIfThere(path: string) {
   try {
     return await stat(path)
   } catch (error) {
