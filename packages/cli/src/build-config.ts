@@ -21,7 +21,7 @@ import { makingOptions } from './formats/options.js'
 import type { TimeChoice } from './host-tree.js'
 
 /** A directory or file of this computer, and where it goes in the image. */
-export interface BuildSource {
+interface BuildSource {
   readonly from: string
   /** Default: the root for a directory, its name in the root for a file. */
   readonly to: string | undefined

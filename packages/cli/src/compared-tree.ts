@@ -56,7 +56,7 @@ export async function comparedImage(
   return { name, isHost: false, holds, entries, root, problems: [] }
 }
 
-export interface HostSideOptions {
+interface HostSideOptions {
   readonly ignored?: PathRules | undefined
 }
 

@@ -71,7 +71,7 @@ function valueInWords(value: Uint8Array | undefined): string {
 }
 
 /** The shape in which `--json` prints a difference. */
-export interface DifferenceJson {
+interface DifferenceJson {
   path: string
   pathHex?: string
   kind: 'only in a' | 'only in b' | 'changed'

@@ -23,13 +23,13 @@ import { describe } from './report.js'
 const FORMAT = 'caravan metadata 1'
 
 /** What is known of an entry besides its name and content. */
-export interface Metadata {
+interface Metadata {
   readonly modified?: Date | undefined
   readonly attributes?: ReadonlyMap<number, Uint8Array> | undefined
 }
 
 /** By `pathKey`. */
-export type MetadataByPath = ReadonlyMap<string, Metadata>
+type MetadataByPath = ReadonlyMap<string, Metadata>
 
 /** @param top the directory that was extracted, which is the root of the paths in the file. */
 export function encodeMetadata(entries: readonly WalkedEntry[], top: Uint8Array): string {

@@ -9,7 +9,7 @@ import {
   withBlockSize,
 } from '@caravan/core'
 
-export interface RehearsalOptions {
+interface RehearsalOptions {
   /** Of the device that will be written to. Default: that of the device underneath. */
   readonly progSize?: number | undefined
   /** What an erased byte holds. Default 0xff. */

@@ -17,7 +17,7 @@ import type { PathRules } from './path-rules.js'
 import { enginePath, parentOf } from './paths.js'
 import type { Difference } from './tree-comparison.js'
 
-export interface SyncRules {
+interface SyncRules {
   /** Remove what is only in the image. */
   readonly removes: boolean
   /** What stays as it is where it is there already. */
@@ -137,7 +137,7 @@ function pathsThatStay(
  * How the changes follow on each other: the first, where nothing is removed before what replaces it
  * is there, while there is room for that.
  */
-export const SYNC_ORDERS = ['put, remove', 'remove, put', 'remove, put one by one'] as const
+const SYNC_ORDERS = ['put, remove', 'remove, put', 'remove, put one by one'] as const
 export type SyncOrder = (typeof SYNC_ORDERS)[number]
 
 /**

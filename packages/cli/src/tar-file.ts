@@ -169,7 +169,7 @@ function inWords({ type }: TarHeader): string {
   return type === 'fifo' ? 'a named pipe' : 'a device'
 }
 
-export interface TarOptions {
+interface TarOptions {
   /** For entries of which no time is known. */
   readonly timeDefault: Date
   readonly signal: AbortSignal

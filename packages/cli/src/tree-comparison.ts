@@ -44,14 +44,14 @@ export interface Difference {
   readonly aspects: readonly Aspect[]
 }
 
-export interface ComparisonOptions {
+interface ComparisonOptions {
   readonly times: boolean
   readonly attributes: boolean
   readonly signal: AbortSignal
 }
 
 /** An entry that could not be compared. */
-export interface Incomparable {
+interface Incomparable {
   readonly tree: ComparedTree
   readonly path: Uint8Array
   readonly error: unknown
