@@ -36,6 +36,7 @@ import { addLog } from './verbs/log.js'
 import { addLs } from './verbs/ls.js'
 import { addManifest } from './verbs/manifest.js'
 import { addMap } from './verbs/map.js'
+import { addMigrate } from './verbs/migrate.js'
 import { addMkdir } from './verbs/mkdir.js'
 import { addMv } from './verbs/mv.js'
 import { addPut } from './verbs/put.js'
@@ -89,6 +90,7 @@ const VERBS = [
   addGrow,
   addShrink,
   addConvert,
+  addMigrate,
   addMap,
   addManifest,
   addDiff,

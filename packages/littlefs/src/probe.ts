@@ -82,7 +82,7 @@ function isBelievable(
 }
 
 /** True where the block of that size holds a commit with a good CRC. */
-function* isSound(geometry: Geometry, start: number, blockSize: number): Op<boolean> {
+export function* isSound(geometry: Geometry, start: number, blockSize: number): Op<boolean> {
   const { blockSize: unit, blockCount } = geometry
   if (blockSize > SEARCH_END_BYTES || start + blockSize > unit * blockCount) return false
   const block = yield* readBytes(geometry, start, blockSize)

@@ -2,7 +2,13 @@
 
 import { createHash } from 'node:crypto'
 import type { BlockDevice } from '@caravan/core'
-import { type BlockUse as BlockUseFound, ChamelonVolume, check, LittleFS } from '@caravan/littlefs'
+import {
+  type BlockUse as BlockUseFound,
+  ChamelonVolume,
+  check,
+  LittleFS,
+  LittleFS1,
+} from '@caravan/littlefs'
 import { UsageError } from '../errors.js'
 import { given } from '../geometry.js'
 import { enginePath } from '../paths.js'
@@ -67,7 +73,9 @@ export const littlefs: ImageFormat = {
   making: littlefsMaking,
 
   async recognise(device) {
-    return Buffer.from(await readBytes(device, MAGIC_OFFSET, MAGIC.length)).toString() === MAGIC
+    const magic = Buffer.from(await readBytes(device, MAGIC_OFFSET, MAGIC.length)).toString()
+    // A migration that was cut short leaves it beside a littlefs 1 that is whole.
+    return magic === MAGIC && !(await LittleFS1.recognises(device, false))
   },
 
   search: (device) => LittleFS.recognises(device),
