@@ -13,6 +13,7 @@ import { type FileHandle, lstat, open, readdir, readlink, stat } from 'node:fs/p
 import { checkInterrupted, HostError, isErrno } from './errors.js'
 import type { Holdings, NewEntry } from './formats/format.js'
 import { compareBytes } from './names.js'
+import type { PathRules } from './path-rules.js'
 import { joinPath } from './paths.js'
 import { describe } from './report.js'
 
@@ -27,6 +28,8 @@ export interface HostTreeOptions {
   readonly latestSeconds?: number | undefined
   /** A file that is passed over, wherever it is found: the image itself. */
   readonly except?: Stats | undefined
+  /** What is left out as if it were not there, by paths within the directory. */
+  readonly ignored?: PathRules | undefined
   readonly signal: AbortSignal
   /** Told of every piece of a file read. */
   readonly onPiece?: (sizeBytes: number, path: Uint8Array) => void
@@ -70,29 +73,37 @@ export async function scanDirectory(
   const tree: HostTree = { entries: [], problems: [] }
   // Where the directory itself is a link, whoever named it meant what it points to.
   const before = await stat(directory)
-  await scanInto(tree, directory, path, options)
+  await scanInto(tree, directory, { image: path, own: new Uint8Array(0) }, options)
   if (!isSame(await stat(directory), before)) throw changedMeanwhile(directory)
   return tree
+}
+
+/** Where a directory will be in the image, and where it is in the one that is scanned. */
+interface ScannedPath {
+  readonly image: Uint8Array
+  readonly own: Uint8Array
 }
 
 async function scanInto(
   tree: HostTree,
   directory: Buffer,
-  path: Uint8Array,
+  path: ScannedPath,
   options: HostTreeOptions,
 ): Promise<void> {
   const names = await readdir(directory, { encoding: 'buffer' })
   for (const name of names.sort(compareBytes)) {
     checkInterrupted(options.signal)
     const host = joinHost(directory, name)
-    const inImage = joinPath(path, name)
+    const inImage = joinPath(path.image, name)
+    const own = joinPath(path.own, name)
     try {
       const stats = await lstat(host)
+      if (options.ignored?.match(own, stats.isDirectory()) === true) continue
       if (isSame(stats, options.except)) {
         tree.problems.push({ host, reason: 'it is the image itself', kind: 'passed over' })
       } else if (stats.isDirectory()) {
         tree.entries.push(directoryEntry(host, inImage, stats, options))
-        await scanInto(tree, host, inImage, options)
+        await scanInto(tree, host, { image: inImage, own }, options)
         // A link that has taken its place meanwhile would have led elsewhere.
         if (!isSame(await lstat(host), stats)) throw changedMeanwhile(host)
       } else if (stats.isFile()) {

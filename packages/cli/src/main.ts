@@ -15,12 +15,15 @@ import { Output, type OutputStream } from './output.js'
 import { EXIT, exitCodeOf, Report } from './report.js'
 import { styleFor } from './style.js'
 import { addAttr } from './verbs/attr.js'
+import { addBuild } from './verbs/build.js'
 import { addCat } from './verbs/cat.js'
 import { addCheck } from './verbs/check.js'
 import { addConvert } from './verbs/convert.js'
 import { addCp } from './verbs/cp.js'
 import { addCreate } from './verbs/create.js'
 import { addDf } from './verbs/df.js'
+import { addDiff } from './verbs/diff.js'
+import { addDu } from './verbs/du.js'
 import { addDump } from './verbs/dump.js'
 import { addExtract } from './verbs/extract.js'
 import { addFormat } from './verbs/format.js'
@@ -42,9 +45,11 @@ import { addRepair } from './verbs/repair.js'
 import { addRm } from './verbs/rm.js'
 import { addShrink } from './verbs/shrink.js'
 import { addStat } from './verbs/stat.js'
+import { addSync } from './verbs/sync.js'
 import { addTouch } from './verbs/touch.js'
 import { addTree } from './verbs/tree.js'
 import { addUpgrade } from './verbs/upgrade.js'
+import { addVerify } from './verbs/verify.js'
 import { VERSION } from './version.js'
 
 export interface MainOptions {
@@ -66,11 +71,14 @@ const VERBS = [
   addTree,
   addStat,
   addDf,
+  addDu,
   addCat,
   addGet,
   addExtract,
   addCreate,
+  addBuild,
   addPut,
+  addSync,
   addCp,
   addTouch,
   addRm,
@@ -87,6 +95,8 @@ const VERBS = [
   addMigrate,
   addMap,
   addManifest,
+  addDiff,
+  addVerify,
 ]
 
 /** Those that are there where a format has them. */

@@ -3,6 +3,7 @@
  * whole or not at all.
  */
 
+import { readFile, stat } from 'node:fs/promises'
 import { withBlockSize } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { FileDevice } from '@caravan/device/node'
@@ -21,6 +22,11 @@ import { formatCount, formatSize } from './sizes.js'
 interface NewImageOptions {
   readonly force: boolean
   readonly lock: boolean
+  /**
+   * Where the file that is there has the very bytes, leave it as it is; not looked at in one that is too large for memory.
+   * Default false.
+   */
+  readonly keepSame?: boolean
 }
 
 /** The format in which images are made where none is named. */
@@ -138,6 +144,7 @@ export async function checkNewImage(name: string, { force }: NewImageOptions): P
  *
  * @throws HostError, Interrupted, Node's errors; DeviceError `LOCKED` where a program writes to the
  *   image that is to be replaced; what building throws. Then nothing is left of it.
+ * @returns false where nothing was written: `keepSame`.
  */
 export async function writeNewImage(
   context: Context,
@@ -145,8 +152,8 @@ export async function writeNewImage(
   entries: readonly HostEntry[],
   image: NewImage,
   blockCount: number,
-  { force, lock }: NewImageOptions,
-): Promise<void> {
+  { force, lock, keepSame = false }: NewImageOptions,
+): Promise<boolean> {
   const isVast = image.blockSize * blockCount > IN_MEMORY_MAX
   if (name === '-' && context.out.isTerminal) {
     throw new UsageError('Standard output is a terminal. Pass it on: caravan create DIR - | gzip')
@@ -154,21 +161,25 @@ export async function writeNewImage(
   if (name === '-' && isVast) {
     throw new UsageError('An image of more than 1 GiB does not go to standard output. Give a file.')
   }
+  const isFile = name !== '-' && (await lookAt(Buffer.from(name))) === 'file'
   // Whoever writes to the image that stands there would go on writing to a file without a name.
-  const isThere = name !== '-' && lock && (await lookAt(Buffer.from(name))) === 'file'
+  const isThere = isFile && lock
   const held = isThere ? await openFile(name, {}, { lock }) : undefined
   try {
     const { signal } = context
     if (isVast) {
-      return await makeHostFile(Buffer.from(name), { force, signal }, async (file, temporary) => {
+      await makeHostFile(Buffer.from(name), { force, signal }, async (file, temporary) => {
         await buildInFile(temporary.toString(), entries, image, blockCount)
         await file.sync()
       })
+      return true
     }
     const bytes = await buildInMemory(entries, image, blockCount)
     checkInterrupted(signal)
-    if (name === '-') return await context.out.put(bytes)
-    await writeHostFile(Buffer.from(name), piecesOf(bytes), { force, durable: true, signal })
+    if (name === '-') await context.out.put(bytes)
+    else if (keepSame && isFile && (await hasBytes(name, bytes))) return false
+    else await writeHostFile(Buffer.from(name), piecesOf(bytes), { force, durable: true, signal })
+    return true
   } finally {
     await held?.close()
   }
@@ -204,6 +215,10 @@ async function buildInFile(
   } finally {
     await device.close()
   }
+}
+
+async function hasBytes(path: string, bytes: Uint8Array): Promise<boolean> {
+  return (await stat(path)).size === bytes.length && (await readFile(path)).equals(bytes)
 }
 
 const PIECE_SIZE = 1 << 20

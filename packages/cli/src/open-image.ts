@@ -232,7 +232,8 @@ async function extentOf(name: string, options: ImageOptions): Promise<FileDevice
   return { blockSize: 512, blockCount: Math.ceil((offset + blockSize * blockCount) / 512) }
 }
 
-async function readAll({ stdin, signal }: Context): Promise<Uint8Array> {
+/** All of standard input: an image, or an archive. */
+export async function readAll({ stdin, signal }: Context): Promise<Uint8Array> {
   if ('isTTY' in stdin && stdin.isTTY === true) {
     throw new UsageError(
       'Standard input is a terminal. Pass an image: gunzip -c flash.img.gz | caravan ls -',

@@ -2,7 +2,8 @@
  * What went wrong, told on standard error: `caravan: IMAGE: PATH: what it is, and what to do`.
  *
  * Exit codes: 0 all done, 1 something failed, 2 the command was used in a way that cannot work; 3 of
- * `check` alone: the image cannot be read.
+ * `check` alone: the image cannot be read. `diff` and `verify` have those of diff: 0 the same, 1
+ * different, 2 trouble.
  */
 
 import {
@@ -18,13 +19,20 @@ import { isErrno, UsageError } from './errors.js'
 import { harmlessText } from './names.js'
 import type { OutputStream } from './output.js'
 
-export const EXIT = { done: 0, failed: 1, wrongUse: 2, unreadable: 3, interrupted: 130 } as const
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  wrongUse: 2,
+  trouble: 2,
+  unreadable: 3,
+  interrupted: 130,
+} as const
 
 export class Report {
   /** Something was told that makes the exit code {@link failureCode}. */
   failed = false
   /** The exit code of a failure. */
-  failureCode: typeof EXIT.failed | typeof EXIT.unreadable = EXIT.failed
+  failureCode: typeof EXIT.failed | typeof EXIT.trouble | typeof EXIT.unreadable = EXIT.failed
 
   constructor(readonly stream: OutputStream) {
     // When not even standard error can be written to, the exit code is all that is left to tell.

@@ -200,6 +200,24 @@ describe('the same tree, the same bytes', () => {
     expect(first.equals(second)).toBe(true)
   })
 
+  test('in either format, and with attributes and times of --metadata or of a tar archive', async () => {
+    const dir = hostTree(FILES)
+    for (const format of ['littlefs', 'notafs']) {
+      const sizes = ['--format', format, '--size', '1M']
+      const first = readFileSync(await createOk(dir, ...sizes))
+      const { outBytes: tar } = await caravan([
+        'extract',
+        '--tar',
+        await createOk(dir, ...sizes),
+        '-',
+      ])
+      const fromTar = freshPath()
+      expect((await caravan(['create', '-q', ...sizes, '-', fromTar], { stdin: tar })).code).toBe(0)
+      expect(readFileSync(await createOk(dir, ...sizes)).equals(first)).toBe(true)
+      expect(readFileSync(fromTar).equals(first)).toBe(true)
+    }
+  })
+
   test('also with a time for all, and with those of the files', async () => {
     const dir = hostTree({ a: 'a', 'd/b': 'b' })
     const other = hostTree({ 'd/b': 'b', a: 'a' })

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkNotafs, contentOf } from '@caravan/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
-import { caravan } from './harness.js'
+import { caravan, freshPath } from './harness.js'
+import { hostTree } from './images.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'caravan-notafs-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -103,4 +104,15 @@ describe('caravan on notafs', () => {
     expect(await run('cat', image, 'key')).toBe('old')
     expect(await run('check', image)).toMatch(/^sound/)
   })
+})
+
+test('create --mtime gives directories their time too, also those that something goes into', async () => {
+  const image = freshPath()
+  const tree = hostTree({ 'd/a': 'a', 'd/e/b': 'b' })
+  const argv = ['create', '-q', '--format', 'notafs', '--size', '512K', '--mtime', '1700000000']
+  expect((await caravan([...argv, tree, image])).code).toBe(0)
+  const { out } = await caravan(['tree', '--json', image])
+  expect(out.match(/"modified": "[^"]*"/g)).toEqual(
+    Array.from({ length: 4 }, () => '"modified": "2023-11-14T22:13:20.000Z"'),
+  )
 })

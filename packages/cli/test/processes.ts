@@ -23,6 +23,8 @@ export interface Running {
 export interface Around {
   /** All of its standard input; default nothing. */
   readonly stdin?: Uint8Array
+  /** The directory that it is started in. Default: that of the tests. */
+  readonly directory?: string
   /** Leave standard input open. */
   readonly keepsInput?: boolean
   /** Stop reading standard output after so many bytes. */
@@ -32,9 +34,9 @@ export interface Around {
 }
 
 export function start(argv: readonly string[], around: Around = {}): Promise<Ended> {
-  const { stdin, keepsInput = false, readMax, onStart } = around
+  const { stdin, keepsInput = false, readMax, onStart, directory } = around
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [command, ...argv], { stdio: 'pipe' })
+    const child = spawn(process.execPath, [command, ...argv], { stdio: 'pipe', cwd: directory })
     const out: Buffer[] = []
     const err: Buffer[] = []
     let readSize = 0

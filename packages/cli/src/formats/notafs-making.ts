@@ -79,7 +79,8 @@ class NewNotafs implements NewImage {
   ): Promise<void> {
     const { checksum, blockSize: pageSize } = this
     await NotaFS.format(device, { pageSize, pageCount, checksum })
-    const fs = await NotaFS.mount(device)
+    // What has no time of its own gets 1970, so that the same tree gives the same bytes.
+    const fs = await NotaFS.mount(device, { now: () => 0 })
     await addToNotafs(fs, entries)
     await fs.unmount()
   }
@@ -110,24 +111,34 @@ export function addToNotafs(
   entries: Iterable<NewEntry> | AsyncIterable<NewEntry>,
 ): Promise<void> {
   return fs.transaction(async (tx) => {
+    const directories: NewEntry[] = []
     for await (const entry of entries) {
       try {
         await add(tx, entry)
       } catch (error) {
         throw asFsError(error, harmlessName(entry.path))
       }
+      if (entry.type === 'directory') directories.push(entry)
     }
+    // What is put into a directory gives it another time.
+    for (const entry of directories) await setTime(tx, entry)
   })
 }
 
-async function add(tx: Transaction, { path, type, content, mtime }: NewEntry): Promise<void> {
+async function add(tx: Transaction, entry: NewEntry): Promise<void> {
+  const { path, type, content } = entry
   if (namesOf(path).length === 0) return
   if (type === 'directory') await tx.makeDirectory(path)
   else {
     await tx.set(path, new Uint8Array(0))
     for await (const piece of content ?? []) await tx.append(path, piece)
   }
-  if (mtime !== undefined) await tx.setModified(path, Timestamp.fromMs(Math.round(mtime * 1000)))
+  await setTime(tx, entry)
+}
+
+async function setTime(tx: Transaction, { path, mtime }: NewEntry): Promise<void> {
+  if (mtime === undefined || namesOf(path).length === 0) return
+  await tx.setModified(path, Timestamp.fromMs(Math.round(mtime * 1000)))
 }
 
 const CODES: Readonly<Record<string, Errno>> = {

@@ -8,7 +8,7 @@ import { HostError, isErrno, UsageError } from '../errors.js'
 import type { NewImage, NewImagePlan } from '../formats/format.js'
 import { addFormatOptions, makingOptions } from '../formats/options.js'
 import { blocksInWords } from '../geometry.js'
-import { type HostTreeOptions, scanDirectory, type TimeChoice } from '../host-tree.js'
+import type { HostTreeOptions, TimeChoice } from '../host-tree.js'
 import { harmlessName } from '../names.js'
 import {
   checkFits,
@@ -18,11 +18,13 @@ import {
   reportProblems,
   writeNewImage,
 } from '../new-image.js'
+import { IGNORE_OPTIONS, type IgnoreOptions, ignoreRules } from '../path-rules.js'
 import { Progress } from '../progress.js'
 import { formatCount, formatSize } from '../sizes.js'
+import { readSource } from '../tree-source.js'
 import { failOnHost, formatOption, lockOption, withHelp } from '../verb.js'
 
-interface CreateOptions {
+interface CreateOptions extends IgnoreOptions {
   readonly format?: string
   readonly size?: number
   readonly blockCount?: number
@@ -32,6 +34,7 @@ interface CreateOptions {
   readonly force?: boolean
   readonly lock: boolean
   readonly mtime?: TimeChoice
+  readonly metadata?: string
   readonly skipUnsupported?: boolean
   readonly quiet?: boolean
 }
@@ -45,8 +48,13 @@ for all; as attribute t, which ESP-IDF and Arduino read.
 What does not fit is said before anything is written. So is what the format
 cannot hold (littlefs: links, sockets, devices, names too long), and the
 exit code is 1; --skip-unsupported leaves it out and goes on. Links are never
-followed. IMAGE is there whole
-or not at all, also after Ctrl-C; - is standard output.
+followed. IMAGE is there whole or not at all, also after Ctrl-C; - is standard
+output.
+
+With - for DIR a tar archive is read, gzip'd or not, with the attributes that
+"caravan extract --tar" writes; links between its files become copies. --metadata gives
+entries the attributes and times that "caravan extract --metadata" has written down.
+--ignore and --ignore-file leave out what matches, in the syntax of .gitignore.
 
 --profile knows the sizes, limits, version and times of a device, and refuses what
 that would refuse. For a device that it does not know give its own sizes, or write
@@ -60,12 +68,15 @@ export function addCreate(program: Command, context: Context): void {
   addFormatOptions(command, context.formats, makingOptions)
     .helpOption('-h, --help', 'print this help')
     .description('Makes an image that holds what is in a directory of this computer.')
-    .argument('<dir>', 'the directory')
+    .argument('<dir>', 'the directory, or - for a tar archive on standard input')
     .argument('<image>', 'the file to write, or - for standard output')
     .option('--compact', 'as few blocks as are needed, instead of a size')
     .option('-n, --dry-run', 'say what it would take, and write nothing')
     .option('--json', 'print the plan of --dry-run as JSON')
     .option('--mtime <time>', 'none, file, or seconds since 1970 (default: none)', asTimeChoice)
+    .option('--metadata <file>', 'attributes and times, of caravan extract --metadata')
+    .addOption(IGNORE_OPTIONS[0])
+    .addOption(IGNORE_OPTIONS[1])
     .option('--skip-unsupported', 'leave out what the format cannot hold')
     .option('-f, --force', 'replace a file that is already there')
     .option('-q, --quiet', 'no progress, no summary')
@@ -80,6 +91,8 @@ export function addCreate(program: Command, context: Context): void {
       'caravan create --dry-run www flash.img       how large that is',
       'caravan create --profile esp-idf --size 1M www esp32.img',
       'caravan create --size 512K --disk-version 2.0 --mtime file www old.img',
+      'tar -c -C www . | caravan create --size 1M - flash.img',
+      'caravan create --size 1M --metadata meta.json out flash.img',
     ],
     CREATE_HELP,
   )
@@ -106,11 +119,12 @@ async function create(
   }
   const times = timeOptions(context, options.mtime)
   const target = { force, lock }
-  await checkDirectory(dir)
+  if (dir !== '-') await checkDirectory(dir)
   let progress: Progress | undefined
   try {
     if (!dryRun) await checkNewImage(name, target)
-    const found = await scanDirectory(Buffer.from(dir), ROOT, {
+    const found = await readSource(context, dir, options.metadata, {
+      ignored: await ignoreRules(options),
       ...times,
       format: { name: format.name, holds: making.holds },
       except: name === '-' ? undefined : await statIfThere(name),
@@ -124,10 +138,12 @@ async function create(
     const sizeBytes = entries.reduce((sum, { size }) => sum + size, 0)
     const files = entries.filter(({ type }) => type === 'file').length
     const links = entries.filter(({ type }) => type === 'symlink').length
+    // The root is one only where it has attributes.
+    const directories = entries.filter(({ type, path }) => type === 'directory' && path.length > 1)
     const counts = [
       formatCount(files, 'file'),
       ...(links === 0 ? [] : [formatCount(links, 'link')]),
-      formatCount(entries.length - files - links, 'directory'),
+      formatCount(directories.length, 'directory'),
     ].join(' and ')
     const used = `${counts}, ${formatSize(sizeBytes)}, in ${name}: ${plan.blocksNeeded} of ${blocksInWords(blockCount, image.blockSize)}`
     if (dryRun) {
@@ -145,8 +161,6 @@ async function create(
     progress?.clear()
   }
 }
-
-const ROOT = Uint8Array.of(0x2f)
 
 /** What an image would be made of, and how small it could be. */
 async function tellPlan({ out, style }: Context, plan: NewImagePlan, image: NewImage) {
@@ -178,20 +192,32 @@ function tellJson({ out }: Context, plan: NewImagePlan, { blockSize, blockCount 
 
 /** Modification times as the command line and the environment ask for them. */
 export function timeOptions(
-  { env }: Context,
+  context: Context,
   time: TimeChoice = 'none',
 ): Pick<HostTreeOptions, 'time' | 'latestSeconds'> {
+  const latestSeconds = time === 'file' ? sourceDateEpoch(context) : undefined
+  return latestSeconds === undefined ? { time } : { time, latestSeconds }
+}
+
+/**
+ * The moment of a build that gives the same bytes again: https://reproducible-builds.org/specs/source-date-epoch/.
+ *
+ * @returns seconds since 1970, or `undefined` where the environment says nothing.
+ * @throws UsageError where it says no such number.
+ */
+export function sourceDateEpoch({ env }: Context): number | undefined {
   const latest = env.SOURCE_DATE_EPOCH
-  if (latest === undefined || latest === '' || time !== 'file') return { time }
+  if (latest === undefined || latest === '') return undefined
   if (!/^\d+$/.test(latest)) {
     throw new UsageError(
       `SOURCE_DATE_EPOCH is '${latest}', and must be seconds since 1970. Correct it, or unset it.`,
     )
   }
-  return { time, latestSeconds: Number(latest) }
+  return Number(latest)
 }
 
-async function checkDirectory(dir: string): Promise<void> {
+/** @throws HostError where it is none, or not there. */
+export async function checkDirectory(dir: string): Promise<void> {
   const stats = await statIfThere(dir)
   if (stats === undefined) {
     throw new HostError('ENOENT', `${dir}: no such directory on this computer. Check the path.`)
@@ -204,7 +230,8 @@ async function checkDirectory(dir: string): Promise<void> {
   }
 }
 
-async function statIfThere(path: string) {
+/** @returns `undefined` where nothing is there. */
+export async function statIfThere(path: string) {
   try {
     return await stat(path)
   } catch (error) {
