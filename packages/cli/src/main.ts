@@ -23,6 +23,7 @@ import { addCreate } from './verbs/create.js'
 import { addDf } from './verbs/df.js'
 import { addDump } from './verbs/dump.js'
 import { addExtract } from './verbs/extract.js'
+import { addFind } from './verbs/find.js'
 import { addFormat } from './verbs/format.js'
 import { addGet } from './verbs/get.js'
 import { addGit } from './verbs/git.js'
@@ -35,6 +36,8 @@ import { addManifest } from './verbs/manifest.js'
 import { addMap } from './verbs/map.js'
 import { addMkdir } from './verbs/mkdir.js'
 import { addMv } from './verbs/mv.js'
+import { addPack } from './verbs/pack.js'
+import { addPartitions } from './verbs/partitions.js'
 import { addPut } from './verbs/put.js'
 import { addRecover } from './verbs/recover.js'
 import { addRepair } from './verbs/repair.js'
@@ -43,6 +46,7 @@ import { addShrink } from './verbs/shrink.js'
 import { addStat } from './verbs/stat.js'
 import { addTouch } from './verbs/touch.js'
 import { addTree } from './verbs/tree.js'
+import { addUnpack } from './verbs/unpack.js'
 import { VERSION } from './version.js'
 
 export interface MainOptions {
@@ -64,6 +68,8 @@ const VERBS = [
   addTree,
   addStat,
   addDf,
+  addFind,
+  addPartitions,
   addCat,
   addGet,
   addExtract,
@@ -81,6 +87,8 @@ const VERBS = [
   addGrow,
   addShrink,
   addConvert,
+  addPack,
+  addUnpack,
   addMap,
   addManifest,
 ]
@@ -165,8 +173,9 @@ function helpWidth({ out }: Context): number {
 }
 
 const OVERVIEW = `
-IMAGE is a file, a device, an http: or https: address, or - for standard input. Its
-format and block size are found by themselves. A PATH counts from the root of the image; see "caravan help ls" for
+IMAGE is a file, a device, an http: or https: address, or - for standard input; a raw
+image, a dump of a whole flash with one in it, or either as gzip, UF2 or Intel HEX. Its
+format, place and block size are found by themselves. A PATH counts from the root of the image; see "caravan help ls" for
 paths that are not text.
 
 Exit codes: 0 done, 1 something failed, 2 wrong use.

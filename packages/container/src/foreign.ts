@@ -104,17 +104,21 @@ function markIn(head: Uint8Array): Foreign | undefined {
     const place = start === 0 ? '' : ` of the block at ${start}`
     const one = littlefs1At(head, start, 0)
     if (one !== undefined) return { ...one, offset: 0 }
-    if (asciiAt(head, start + MAGIC_AT, 8) !== MAGIC) continue
-    // The high bit of a v3 tag makes the parity of what is before it even.
-    const tag = (((head[start + 4] ?? 0) << 8) | (head[start + 5] ?? 0)) & 0x7fff
-    const isThree = TAGS_3.includes(tag) && head[start + 7] === MAGIC.length
-    if (isThree) {
+    if (isLittlefs3(head.subarray(start))) {
       return foreign('littlefs-3', 'a littlefs of version 3', [
         `"littlefs" at byte 8${place}, behind a tag of version 3`,
       ])
     }
   }
   return undefined
+}
+
+/** True where the bytes begin as a block of a littlefs 3 with its superblock does. */
+export function isLittlefs3(block: Uint8Array): boolean {
+  if (asciiAt(block, MAGIC_AT, 8) !== MAGIC) return false
+  // The high bit of a tag makes the parity of what is before it even.
+  const tag = (((block[4] ?? 0) << 8) | (block[5] ?? 0)) & 0x7fff
+  return TAGS_3.includes(tag) && block[7] === MAGIC.length
 }
 
 /** Where blocks 0 and 1 may begin: either holds the superblock. */

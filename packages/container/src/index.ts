@@ -10,7 +10,7 @@ export {
   partitionNamed,
 } from './esp-partition-table.js'
 export { findForeign } from './find-foreign.js'
-export { type Foreign, type ForeignKind, foreignError, identify } from './foreign.js'
+export { type Foreign, type ForeignKind, foreignError, identify, isLittlefs3 } from './foreign.js'
 export { gunzip, isGzip } from './gzip.js'
 export { decodeIntelHex, encodeIntelHex, isIntelHex } from './intel-hex.js'
 export { type Region, regionsOf, type Segment } from './segments.js'

@@ -1,6 +1,7 @@
 /** littlefs, and as a key-value store also chamelon's dialect of it. */
 
 import { createHash } from 'node:crypto'
+import { isLittlefs3 } from '@caravan/container'
 import type { BlockDevice } from '@caravan/core'
 import { type BlockUse as BlockUseFound, ChamelonVolume, check, LittleFS } from '@caravan/littlefs'
 import { UsageError } from '../errors.js'
@@ -67,7 +68,10 @@ export const littlefs: ImageFormat = {
   making: littlefsMaking,
 
   async recognise(device) {
-    return Buffer.from(await readBytes(device, MAGIC_OFFSET, MAGIC.length)).toString() === MAGIC
+    const head = await readBytes(device, 0, MAGIC_OFFSET + MAGIC.length)
+    // Version 3 has its magic at the same place.
+    if (isLittlefs3(head)) return false
+    return Buffer.from(head.subarray(MAGIC_OFFSET)).toString() === MAGIC
   },
 
   search: (device) => LittleFS.recognises(device),
