@@ -24,7 +24,7 @@ const { values } = parseArgs({
   options: { files: { type: 'string' }, budget: { type: 'string' } },
 })
 const fileCount = Number(values.files ?? 100_000)
-const memoryBudget = Number(values.budget ?? 24) * MIB
+const memoryBudget = Number(values.budget ?? 40) * MIB
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

@@ -1,6 +1,6 @@
 /** How many blocks a filesystem has, changed while it is mounted. */
 
-import { FsError, type Op } from '@caravan/core'
+import { FsError, isErrno, type Op } from '@caravan/core'
 import type { Struct } from './format/metadata-log.js'
 import { encodeSuperblock } from './format/superblock.js'
 import { TagType } from './format/tag.js'
@@ -58,7 +58,10 @@ function* shrinkAlone(volume: Volume, blockCount: number): Op<void> {
   try {
     yield* commitBlockCount(volume, blockCount)
   } catch (error) {
-    allocator.setBlockCount(Math.min(before, volume.layout.heldBlockCount))
+    // After a device's error nobody knows which number is in force: the smaller one is safe.
+    if (volume.layout.blockCount === before && isErrno(error, 'ENOSPC')) {
+      allocator.setBlockCount(Math.min(before, volume.layout.heldBlockCount))
+    }
     throw error
   }
 }
@@ -66,20 +69,31 @@ function* shrinkAlone(volume: Volume, blockCount: number): Op<void> {
 /** The superblock's own. */
 const BLOCK_COUNT_MIN = 2
 
-/** Commits a number of blocks to the superblock, and goes by it from then on. */
+/**
+ * Commits a number of blocks to the superblock, and goes by it from then on. Where the superblock was
+ * expanded every copy says it, and never less than the one in force: the pairs behind a copy must lie
+ * within what it says.
+ */
 function* commitBlockCount(volume: Volume, blockCount: number): Op<void> {
   const superblock = { ...volume.superblock, blockCount }
   const struct: Struct = { kind: 'inline', bytes: encodeSuperblock(superblock) }
-  // Where the superblock was expanded every copy says the size; the one in force goes last.
+  const isSmaller = blockCount < volume.layout.blockCount
+  if (!isSmaller) yield* commitToCopies(volume, struct)
+  const inForce = yield* volume.readRoot()
+  yield* setContent(volume, inForce, { ...inForce.content, struct })
+  volume.setBlockCount(superblock)
+  if (isSmaller) yield* commitToCopies(volume, struct)
+}
+
+/** Commits to the superblocks before the one in force. */
+function* commitToCopies(volume: Volume, struct: Struct): Op<void> {
   let pair = yield* volume.readPair([0, 1])
-  for (;;) {
+  while (!volume.isRoot(pair.blocks) && pair.summary.tail !== undefined) {
     const entry = pair.entries[0]
     // On a damaged image another pair may stand before the one in force.
     if (entry?.content.nameType === TagType.SUPERBLOCK) {
       yield* setContent(volume, entry, { ...entry.content, struct })
     }
-    if (volume.isRoot(pair.blocks) || pair.summary.tail === undefined) break
     pair = yield* volume.readPair(pair.summary.tail)
   }
-  volume.setBlockCount(superblock)
 }

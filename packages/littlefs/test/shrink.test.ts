@@ -1,7 +1,7 @@
 /** A filesystem gives up its end, where that is free: all of it, or nothing. */
 
 import { MemoryDevice } from '@caravan/device'
-import { checkLittlefs } from '@caravan/testkit'
+import { CrashDevice, checkLittlefs, cutsInOrder, Random } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
 import { LittleFS, ReferenceFS } from '../src/index.js'
 
@@ -107,5 +107,32 @@ describe('shrink', () => {
     expect(again.readFileSync('/f', 'utf8')).toBe('199')
     const options = { ...GEOMETRY, blockCount, eraseValue: 0xff }
     expect(checkLittlefs(device.bytes, options)).toEqual([])
+  })
+
+  it('cut between two superblocks, leaves room for all that is written later', () => {
+    const setup = { ...GEOMETRY, blockCount: 120, eraseValue: 0xff }
+    const device = new CrashDevice(setup)
+    ReferenceFS.formatSync(device, { blockCount: 80 })
+    const fs = ReferenceFS.mountSync(device, { blockCycles: 1 })
+    for (let i = 0; i < 100; i++) fs.writeFileSync('/f', `${i}`)
+    expect(fs.info().rootPair).not.toEqual([0, 1])
+    fs.growSync(120)
+    device.startRecording()
+    fs.shrinkSync(Math.max(...fs.blockUseSync().map(({ block }) => block)) + 1)
+    const { blockCount } = fs.info()
+    const found = new Set<number>()
+    const options = { geometry: setup, eraseValue: 0xff, random: new Random(1) }
+    for (const { state, label } of cutsInOrder(device.stopRecording(), options)) {
+      const reborn = new CrashDevice({ ...setup, strict: false, state })
+      const again = ReferenceFS.mountSync(reborn, { blockCycles: 1 })
+      found.add(again.info().blockCount)
+      expect(() => {
+        for (let i = 0; ; i++) again.writeFileSync(`/full${i}`, new Uint8Array(600).fill(i))
+      }, label).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
+      const last = ReferenceFS.mountSync(reborn)
+      expect(last.readFileSync('/f', 'utf8'), label).toBe('99')
+      expect(last.readFileSync('/full0'), label).toEqual(new Uint8Array(600))
+    }
+    expect([...found].sort((a, b) => a - b)).toEqual([blockCount, 120])
   })
 })

@@ -3,7 +3,7 @@
  *
  * 1. The page is served from memory on loopback, at a port that the system picks.
  * 2. The browser is one process of this call's own, ended by its id, whatever the test did.
- * 3. Nothing waits longer than the time given.
+ * 3. Nothing waits for ever: not for the browser, and not for the test.
  */
 
 import { createServer, type Server } from 'node:http'
@@ -16,9 +16,12 @@ import { systemProgram } from './system.js'
 export type PageFiles = Readonly<Record<string, string | Uint8Array>>
 
 export interface PageOptions {
-  /** For the start of the browser, and again for the test itself. Default 30,000. */
+  /** For the test, once the browser has started. Default 30,000. */
   readonly timeoutMs?: number
 }
+
+/** A browser that has to be read from a cold disk, on a busy machine. */
+const START_TIMEOUT_MS = 60_000
 
 const START_PAGE = `<!doctype html><meta charset="utf-8"><title>caravan</title>
 <script type="module" src="/main.js"></script>`
@@ -60,10 +63,10 @@ export async function withPage<T>(
       executablePath,
       args: CHROMIUM_ARGS,
       headless: true,
-      timeout: timeoutMs,
+      timeout: START_TIMEOUT_MS,
     })
     try {
-      const browser = await chromium.connect(host.wsEndpoint(), { timeout: timeoutMs })
+      const browser = await chromium.connect(host.wsEndpoint(), { timeout: START_TIMEOUT_MS })
       const page = await browser.newPage()
       page.setDefaultTimeout(timeoutMs)
       const failed = new Promise<never>((_, reject) => page.on('pageerror', reject))
