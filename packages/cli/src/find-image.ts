@@ -99,7 +99,7 @@ function severalFound(found: readonly Candidate[]): FormatError {
 }
 
 /** `littlefs 2.1 at 0x290000 (partition 'storage', 1.4 MiB; both superblocks, CRC good)`. */
-export function inWords({ title, offsetBytes, sizeBytes, partition, evidence }: Candidate): string {
+function inWords({ title, offsetBytes, sizeBytes, partition, evidence }: Candidate): string {
   const about = [
     ...(partition === undefined ? [] : [`partition '${partition.name}'`]),
     ...(sizeBytes === undefined ? [] : [formatSize(sizeBytes)]),

@@ -103,7 +103,7 @@ export async function usePart(
 }
 
 /** A device, and the part of it where something lies. */
-export interface OpenPlace {
+interface OpenPlace {
   readonly device: BlockDevice
   readonly part: BlockDevice
   readonly place: Place

@@ -9,9 +9,8 @@
  * Source: ESP-IDF, "Partition Tables" and gen_esp32part.py; esp_flash_partitions.h.
  */
 
-import { type BlockDevice, FormatError, MisuseError } from '@caravan/core'
+import { FormatError, MisuseError } from '@caravan/core'
 import { md5 } from '@noble/hashes/legacy.js'
-import { readBytes } from './device-bytes.js'
 
 /** Where it lies in flash unless the project says otherwise (CONFIG_PARTITION_TABLE_OFFSET). */
 export const PARTITION_TABLE_OFFSET = 0x8000
@@ -202,20 +201,6 @@ function encodeEntry(entry: Uint8Array, partition: EspPartition): void {
   view.setUint32(8, size, true)
   entry.set(nameBytes, NAME_AT)
   view.setUint32(FLAGS_AT, (encrypted ? FLAG_ENCRYPTED : 0) | (readOnly ? FLAG_READ_ONLY : 0), true)
-}
-
-/**
- * The table in a dump of a flash; `undefined` where none begins there.
- *
- * @param offset where it lies. Default 0x8000.
- * @throws FormatError `BAD_PARTITION_TABLE`; DeviceError.
- */
-export async function readPartitionTable(
-  device: BlockDevice,
-  offset = PARTITION_TABLE_OFFSET,
-): Promise<EspPartition[] | undefined> {
-  const bytes = await readBytes(device, offset, ENTRIES_BYTES)
-  return bytes[0] === 0xaa && bytes[1] === 0x50 ? decodePartitionTable(bytes) : undefined
 }
 
 /**

@@ -1,9 +1,13 @@
+import { createRequire } from 'node:module'
 import { noise } from '@caravan/testkit'
 import fc from 'fast-check'
-import MemoryMap from 'nrf-intel-hex'
+import type * as peer from 'nrf-intel-hex'
 import { describe, expect, test } from 'vitest'
 import { decodeIntelHex, encodeIntelHex, isIntelHex } from './intel-hex.js'
 import { regionsOf } from './segments.js'
+
+/** Its types tell of an ES module, and what Node gets is none. */
+const MemoryMap = createRequire(import.meta.url)('nrf-intel-hex') as typeof peer.default.default
 
 const text = (content: string) => new TextEncoder().encode(content)
 

@@ -25,7 +25,7 @@ const BLOCKS_BELIEVED = 3
 const BLOCKS_CHECKED = 8
 
 /** The 16 bits at a place of the device. */
-export type ReadId = (at: number) => number | Promise<number>
+type ReadId = (at: number) => number | Promise<number>
 
 /**
  * The SPIFFS that begins at a place.

@@ -82,7 +82,7 @@ describe('UF2', () => {
   })
 
   test('families are those of the list', () => {
-    const list = new Map(peer.uf2Families.map(({ id, short_name: name }) => [id, name]))
+    const list = new Map(peer.uf2Families.map(({ id, shortName: name }) => [id, name]))
     for (const [name, id] of Object.entries(UF2_FAMILIES)) {
       expect(familyNamed(name.toUpperCase())).toBe(id)
       expect(familyName(id)).toBe(name)
