@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config'
 
 const packages = fileURLToPath(new URL('./packages/', import.meta.url))
 
+const { CARAVAN_MEMORY_BUDGET, CARAVAN_RUNS } = process.env
+const isLongRun = CARAVAN_MEMORY_BUDGET !== undefined || CARAVAN_RUNS !== undefined
+
 export default defineConfig({
   resolve: {
     // Tests run on the sources: what fails is shown where it is written.
@@ -28,7 +31,7 @@ export default defineConfig({
     maxWorkers: 2,
     minWorkers: 1,
     // Far above what a test takes: these catch what hangs.
-    testTimeout: process.env.CARAVAN_MEMORY_BUDGET === undefined ? 30_000 : 600_000,
+    testTimeout: isLongRun ? 600_000 : 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
   },

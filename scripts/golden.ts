@@ -8,10 +8,17 @@
 import { chamelonShape } from './golden/chamelon.js'
 import { docteurShape } from './golden/docteur.js'
 import { littlefsShape } from './golden/littlefs.js'
+import { littlefs1Shape } from './golden/littlefs1.js'
 import { notafsShape } from './golden/notafs.js'
 import { type CaseResult, type GoldenShape, judgeCase, summarise } from './golden/report.js'
 
-const SHAPES: readonly GoldenShape[] = [littlefsShape, chamelonShape, docteurShape, notafsShape]
+const SHAPES: readonly GoldenShape[] = [
+  littlefsShape,
+  littlefs1Shape,
+  chamelonShape,
+  docteurShape,
+  notafsShape,
+]
 
 const dirs = process.argv.slice(2)
 if (dirs.length === 0 || dirs.some((dir) => dir.startsWith('-'))) {

@@ -34,6 +34,7 @@ import { addLog } from './verbs/log.js'
 import { addLs } from './verbs/ls.js'
 import { addManifest } from './verbs/manifest.js'
 import { addMap } from './verbs/map.js'
+import { addMigrate } from './verbs/migrate.js'
 import { addMkdir } from './verbs/mkdir.js'
 import { addMv } from './verbs/mv.js'
 import { addPack } from './verbs/pack.js'
@@ -87,6 +88,7 @@ const VERBS = [
   addGrow,
   addShrink,
   addConvert,
+  addMigrate,
   addPack,
   addUnpack,
   addMap,

@@ -84,6 +84,7 @@ function describeFormat(error: FormatError): string {
     case 'NOT_CHAMELON':
     case 'NOT_DOCTEUR':
     case 'NO_REVISION':
+    case 'NO_SUCH_STATE':
     case 'OBJECT_TOO_LARGE':
     case 'SEVERAL_FOUND':
     case 'SEVERAL_FAMILIES':
@@ -113,8 +114,8 @@ function describeFs(error: FsError): string {
   if (error.hint !== undefined && HINTED.includes(error.code)) return error.message
   switch (error.code) {
     case 'ENOSPC':
-      // An attribute has a limit of its own.
-      if (error.syscall === 'setattr') return error.message
+      // An attribute has a limit of its own, a new image its own size.
+      if (['setattr', 'salvage'].includes(error.syscall ?? '')) return error.message
       return 'no space left. Remove something, or make the image larger with `caravan grow`.'
     case 'EEXIST':
       return 'already there.'

@@ -106,6 +106,10 @@ describe('caravan dump', () => {
     expect(text).toContain('end at 0x0080: nothing was programmed')
     expect(text).not.toContain('|')
     expect(await run('dump', '--hex', image, '0x0')).toContain('|........littlefs|')
+    const [block] = JSON.parse(await run('dump', '--hex', '--json', image, '0x0'))
+    expect(
+      Buffer.from(block.bytes, 'hex').equals(goldenBytes('field-esp-idf-2.1').subarray(0, 4096)),
+    ).toBe(true)
   })
 
   it('of all blocks: those that hold something, and how many hold nothing', async () => {

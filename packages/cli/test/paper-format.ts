@@ -69,7 +69,7 @@ export const paper: ImageFormat = {
     }
     if (findings.length === 0) return { changes: [] }
     await write(device, {}, sizeOf(device))
-    return { changes: ['a blank sheet: all that was on the torn one is lost'] }
+    return { changes: [{ what: 'a blank sheet: all that was on the torn one is lost' }] }
   },
 
   async log() {

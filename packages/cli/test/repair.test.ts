@@ -1,6 +1,7 @@
 /** `caravan repair` on images of littlefs. */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { checkLittlefs } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
 import { caravan, freshPath, goldenBytes, goldenImage, imageFile } from './harness.js'
@@ -48,7 +49,7 @@ describe('caravan repair', () => {
     const before = readFileSync(image)
     const { code, out } = await caravan(['repair', image])
     expect(code).toBe(1)
-    expect(out).toMatch(/^nothing to repair\n\nerror {2}NOT_THREADED/)
+    expect(out).toMatch(/^nothing that can be mended in place\n\nerror {2}NOT_THREADED/)
     expect(out).toContain('errors left. A new image of what can be read: caravan repair --to NEW')
     expect(readFileSync(image).equals(before)).toBe(true)
     expect(existsSync(`${image}.bak`)).toBe(false)
@@ -67,6 +68,58 @@ describe('caravan repair', () => {
     const again = await caravan(['repair', '--to', target, image])
     expect([again.code, again.err]).toEqual([1, expect.stringContaining('already')])
     expect((await caravan(['repair', '--force', '--to', target, image])).code).toBe(0)
+  })
+
+  it('--to the image itself: refused, under whatever name', async () => {
+    const image = copyOf('corrupt-tail-cut')
+    const before = readFileSync(image)
+    const link = freshPath()
+    symlinkSync(image, link)
+    for (const target of [image, link, join(dirname(image), '.', basename(image))]) {
+      const { code, err } = await caravan(['repair', '--force', '--to', target, image])
+      expect([code, err]).toEqual([1, expect.stringContaining('the image itself')])
+    }
+    expect(readFileSync(image).equals(before)).toBe(true)
+  })
+
+  it('--to with the block count that is asked for; where it is too small, by how much', async () => {
+    const target = freshPath()
+    const image = goldenImage('corrupt-tail-cut')
+    const small = await caravan(['repair', '--block-count', '5', '--to', target, image])
+    expect([small.code, existsSync(target)]).toEqual([1, false])
+    expect(small.err).toMatch(/takes \d+ blocks of 512 bytes, and the new image has 5/)
+    expect((await caravan(['repair', '--block-count', '40', '--to', target, image])).code).toBe(0)
+    expect(readFileSync(target).length).toBe(40 * 512)
+    expect((await caravan(['check', target])).code).toBe(0)
+  })
+
+  it('--json: what was done, what is left, what is not in the new image', async () => {
+    const image = copyOf('corrupt-newest-commit-damaged')
+    const planned = JSON.parse((await caravan(['repair', '--dry-run', '--json', image])).out)
+    expect(planned).toMatchObject({ dryRun: true, backup: null, left: [] })
+    const { code, out } = await caravan(['repair', '--json', image])
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({
+      dryRun: false,
+      backup: `${image}.bak`,
+      changes: expect.arrayContaining([planned.changes[0]]),
+    })
+    expect(planned.changes[0]).toMatchObject({ kind: 'rewrite', block: expect.any(Number) })
+
+    const dangerous = await caravan(['repair', '--json', goldenImage('corrupt-tail-cut')])
+    expect(dangerous.code).toBe(1)
+    const { changes, left } = JSON.parse(dangerous.out)
+    expect([changes, left[0].code]).toEqual([[], 'NOT_THREADED'])
+
+    const target = freshPath()
+    const lost = goldenImage('corrupt-child-both-crc-bad')
+    const made = await caravan(['repair', '--json', '--to', target, lost])
+    expect(made.code).toBe(1)
+    expect(JSON.parse(made.out)).toMatchObject({
+      to: target,
+      sizeBytes: readFileSync(target).length,
+      problems: [{ path: '/docs', isLost: true }],
+    })
   })
 
   it('--to says what it leaves out', async () => {

@@ -179,7 +179,7 @@ const ADVICE: Readonly<Record<ForeignKind, readonly [code: string, advice: strin
   ],
   'littlefs-1': [
     'IS_LITTLEFS_1',
-    'Its format is another one than that of version 2: open it with what reads version 1, or make a littlefs 2 of it with lfs_migrate.',
+    'Its format is another one than that of version 2: open it as littlefs1 (--format littlefs1), or make a littlefs 2 of it with `caravan migrate`.',
   ],
   'littlefs-3': [
     'IS_LITTLEFS_3',

@@ -1,6 +1,6 @@
 /** docteur as the face of `node:fs` asks for it: see `FsEngine`. Read-only. */
 
-import { assert, FsError, type Op, type Span } from '@caravan/core'
+import { FsError, type Op } from '@caravan/core'
 import {
   type EngineFile,
   type EntryInfo,
@@ -10,9 +10,10 @@ import {
   type FsLinks,
   type ListedName,
   type Path,
+  ReadOnlyFile,
   type SpaceInfo,
 } from '@caravan/fs'
-import { copyBlob, type OpenContent, openContent, sizeOf } from './content.js'
+import { copyBlob, openContent, sizeOf } from './content.js'
 import type { TreeEntryType } from './format/tree-object.js'
 import type { MountedCommit } from './mounted-commit.js'
 import {
@@ -162,60 +163,4 @@ export class DocteurEngine implements FsEngine {
   leave(): void {
     this.mounted.image.cache.clear()
   }
-}
-
-class ReadOnlyFile implements EngineFile {
-  readonly isUnsettled = false
-
-  constructor(
-    private readonly entry: EntryInfo,
-    private readonly content: OpenContent,
-  ) {}
-
-  get size(): number {
-    return this.entry.size
-  }
-
-  info(): EntryInfo {
-    return this.entry
-  }
-
-  readNow(position: number, target: Uint8Array): number | readonly Span[] | undefined {
-    return this.content.readNow?.(position, target)
-  }
-
-  closesQuietly(): boolean {
-    return true
-  }
-
-  readAt(position: number, target: Uint8Array): Op<number> {
-    return this.content.readAt(position, target)
-  }
-
-  writeAt(): Op<void> {
-    return refuse()
-  }
-
-  truncate(): Op<void> {
-    return refuse()
-  }
-
-  sync(): Op<void> {
-    return nothing()
-  }
-
-  setTimes(): Op<void> {
-    return refuse()
-  }
-
-  close(): Op<void> {
-    return nothing()
-  }
-}
-
-function* nothing(): Op<void> {}
-
-// biome-ignore lint/correctness/useYield: nothing is asked of a device.
-function* refuse(): Op<void> {
-  assert(false, 'the face changes nothing that was opened for reading')
 }

@@ -31,6 +31,7 @@ export type {
 } from './options.js'
 export type { Path, PathLike } from './path.js'
 export { type CpOptions, FsPromises } from './promises.js'
+export { type ReadOnlyContent, ReadOnlyFile } from './read-only-file.js'
 export type { ReaddirOptions } from './results.js'
 export { type Call, type CallOrder, Scheduler, type SchedulerHooks } from './scheduler.js'
 export { BigIntStats, Dirent, StatFs, type StatOptions, Stats } from './stats.js'

@@ -22,7 +22,7 @@ import type { Volume } from './volume.js'
 import { createFile, makeDirectory, remove, rename, writeFile } from './write.js'
 
 /** "lfs1", as the kernel's numbers of filesystems are: there is none of littlefs' own. */
-const MAGIC = 0x3173666c
+export const MAGIC = 0x3173666c
 
 /** Bytes read between two looks at whether the call was aborted. */
 const READ_PIECE_BYTES = 1024 * 1024

@@ -208,7 +208,7 @@ function leadsToUnknown({ blocks, from }: BlockRange, index: number): boolean {
   return false
 }
 
-function checkedPointer(layout: Layout, address: number, block: number): number {
+export function checkedPointer(layout: Layout, address: number, block: number): number {
   if (address < layout.blockCount) return address
   throw new FormatError(
     'CORRUPT_POINTER',
@@ -218,7 +218,7 @@ function checkedPointer(layout: Layout, address: number, block: number): number 
 }
 
 /** A request for the pointers at the starts of blocks, all in one buffer. */
-class BlockStarts {
+export class BlockStarts {
   readonly request: ReadRequest
   private readonly spans: Span[] = []
   private readonly bytes: Uint8Array

@@ -79,7 +79,7 @@ export async function* extractEntries(
 }
 
 /** The bytes of an image to be, as a device. */
-class ImageBytes implements BlockDevice {
+export class ImageBytes implements BlockDevice {
   readonly readOnly = false
   readonly bytes: Uint8Array
 

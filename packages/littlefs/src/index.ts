@@ -57,5 +57,31 @@ export {
 export type { DanglingChoice, RepairStep } from './repair/repair.js'
 export type { SalvageProblem } from './repair/salvage.js'
 export type { BlockUse } from './traverse.js'
+export type { Version1CheckOptions, Version1CheckReport } from './version1/check/check.js'
+export { checkLittleFS1, checkLittleFS1Sync } from './version1/check/face.js'
+export {
+  VERSION1_MEANINGS,
+  type Version1Code,
+  type Version1Finding,
+} from './version1/check/findings.js'
+export { LittleFS1KeyValue } from './version1/key-value.js'
+export {
+  LittleFS1,
+  type LittleFS1Entry,
+  type LittleFS1Info,
+  type LittleFS1Options,
+  type LittleFS1State,
+} from './version1/littlefs1.js'
+export {
+  type InPlaceOptions,
+  type InPlaceReport,
+  type MigratedImage,
+  type MigrationOptions,
+  type MigrationTime,
+  migrateInPlace,
+  migrateInPlaceSync,
+  migrateToImage,
+  type NewImageOptions,
+} from './version1/migration.js'
 export type { DiskVersion } from './volume.js'
 export type { OpenOptions } from './write.js'

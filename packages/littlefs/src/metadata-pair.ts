@@ -259,6 +259,14 @@ export function isNewerRevision(a: number, b: number): boolean {
   return ((a - b) | 0) > 0
 }
 
+/** Where pairs may lie. Sizes in bytes. */
+interface PairLayout {
+  readonly blockSize: number
+  readonly blockCount: number
+  /** True where of a pair with one half beyond the end the other one shall do. */
+  readonly isSalvage?: boolean
+}
+
 /**
  * Reads both halves in one request and takes the one in force.
  *
@@ -267,11 +275,11 @@ export function isNewerRevision(a: number, b: number): boolean {
  */
 export function* readMetadataPair(
   blocks: BlockPair,
-  blockSize: number,
-  blockCount: number,
+  { blockSize, blockCount, isSalvage }: PairLayout,
   rules: LogRules,
 ): Op<MetadataPair> {
-  if (blocks[0] >= blockCount || blocks[1] >= blockCount) {
+  const isThere = (block: number) => block < blockCount
+  if (!(isSalvage === true ? blocks.some(isThere) : blocks.every(isThere))) {
     throw new FormatError(
       'CORRUPT_PAIR',
       `The metadata pair {${blocks[0]}, ${blocks[1]}} lies outside the filesystem of ${blockCount} blocks.`,
@@ -283,7 +291,8 @@ export function* readMetadataPair(
     offset: 0,
     bytes: new Uint8Array(blockSize),
   })) as [Span, Span]
-  const readable = yield* readWhatCan(halves)
+  const read = yield* readWhatCan(halves.filter(({ block }) => isThere(block)))
+  const readable = halves.map(({ block }) => isThere(block) && read.shift() === true)
   const [first, second] = halves
   const secondIsNewer =
     readable[1] &&

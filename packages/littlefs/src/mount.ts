@@ -162,7 +162,7 @@ function* mountBy(
   while (next !== undefined) {
     let pair: MetadataPair
     try {
-      pair = yield* readMetadataPair(next, blockSize, blockCount, rules)
+      pair = yield* readMetadataPair(next, { blockSize, blockCount, isSalvage }, rules)
     } catch (error) {
       if (!isSalvage || superblock === undefined || !(error instanceof FormatError)) throw error
       globalState = ZERO_STATE
@@ -211,6 +211,7 @@ function* mountBy(
       heldBlockCount: geometry.blockCount,
       readSize,
       progSize,
+      isSalvage,
       ledger: new MemoryLedger(),
     },
     limits: effectiveLimits(stands, limits),

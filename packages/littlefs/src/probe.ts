@@ -47,7 +47,7 @@ export function* findBlockSize(geometry: Geometry): Op<number | undefined> {
   const sizeBytes = geometry.blockSize * geometry.blockCount
   const head = yield* readBytes(geometry, 0, Math.min(HEAD_SIZE_BYTES, sizeBytes))
   const atStart = blockSizeAt(head, 0)
-  if (atStart !== undefined && (yield* holdsGoodCommit(geometry, 0, atStart))) return atStart
+  if (atStart !== undefined && (yield* isSound(geometry, 0, atStart))) return atStart
 
   const end = Math.min(SEARCH_END_BYTES, sizeBytes)
   let doubtful = isBelievable(geometry, head, atStart) ? atStart : undefined
@@ -60,7 +60,7 @@ export function* findBlockSize(geometry: Geometry): Op<number | undefined> {
       if (chunk[at + MAGIC_OFFSET_BYTES] !== 0x6c) continue
       const blockSize = blockSizeAt(chunk, at)
       if (blockSize === undefined || blockSize !== start + at) continue
-      if (yield* holdsGoodCommit(geometry, start + at, blockSize)) return blockSize
+      if (yield* isSound(geometry, start + at, blockSize)) return blockSize
       doubtful ??= blockSize
     }
   }
@@ -82,11 +82,7 @@ function isBelievable(
 }
 
 /** True where the block of that size holds a commit with a good CRC. */
-export function* holdsGoodCommit(
-  geometry: Geometry,
-  start: number,
-  blockSize: number,
-): Op<boolean> {
+export function* isSound(geometry: Geometry, start: number, blockSize: number): Op<boolean> {
   const { blockSize: unit, blockCount } = geometry
   if (blockSize > SEARCH_END_BYTES || start + blockSize > unit * blockCount) return false
   const block = yield* readBytes(geometry, start, blockSize)

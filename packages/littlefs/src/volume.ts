@@ -43,6 +43,8 @@ export interface Layout {
   readonly heldBlockCount: number
   readonly readSize: number
   readonly progSize: number
+  /** True where everything that can be read shall be, and nothing is written. */
+  readonly isSalvage?: boolean
   /** Counts what files keep in memory. */
   readonly ledger: MemoryLedger
 }
@@ -181,10 +183,9 @@ export class Volume implements WriterSettings {
       const cached = this.findPair(blocks)
       if (cached !== undefined) return cached
       const epoch = this.metadataEpoch
-      const { blockSize, blockCount } = this.layout
       let pair: MetadataPair
       try {
-        pair = yield* readMetadataPair(blocks, blockSize, blockCount, this.rules)
+        pair = yield* readMetadataPair(blocks, this.layout, this.rules)
       } catch (error) {
         if (epoch !== this.metadataEpoch) continue
         throw error

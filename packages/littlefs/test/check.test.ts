@@ -12,7 +12,7 @@ import {
   type FindingCode,
   LittleFS,
 } from '@caravan/littlefs'
-import { FaultyDevice, seedFromEnvironment } from '@caravan/testkit'
+import { FaultyDevice, nextTurn, seedFromEnvironment } from '@caravan/testkit'
 import { parseTar } from 'nanotar'
 import { describe, expect, it } from 'vitest'
 import { walkLog } from '../src/format/log-walk.js'
@@ -267,11 +267,12 @@ describe('blocks that cannot be read', () => {
 })
 
 describe('random damage', () => {
-  it('nothing is called clean that the independent checker refuses, or that cannot be read', () => {
+  it('nothing is called clean that the independent checker refuses, or that cannot be read', async () => {
     const { seed, runs } = seedFromEnvironment(150)
     const counts: CheckCounts = { images: 0, clean: 0 }
     for (let run = 0; run < runs; run++) {
       expect(checkDamage(seed + run, goldenFolder, counts), `seed ${seed + run}`).toBeUndefined()
+      await nextTurn()
     }
     expect(counts.images).toBe(runs)
     // Damage may hit what nothing uses, but not always.

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { MemoryDevice } from '@caravan/device'
 import { checkSync, planRepair, type RepairOptions, repair, salvage } from '@caravan/littlefs'
-import { checkLittlefs, Random, seedFromEnvironment } from '@caravan/testkit'
+import { checkLittlefs, nextTurn, Random, seedFromEnvironment } from '@caravan/testkit'
 import { parseTar } from 'nanotar'
 import { describe, expect, it } from 'vitest'
 import { drawDamage } from './damage-run.js'
@@ -224,6 +224,7 @@ describe('random damage', () => {
         await repairDamage(seed + run, goldenFolder, counts),
         `seed ${seed + run}`,
       ).toBeUndefined()
+      await nextTurn()
     }
     expect(counts.images).toBe(runs)
     if (runs >= 50) expect(counts.mended).toBeGreaterThan(0)

@@ -69,32 +69,38 @@ export interface Manifest {
 }
 
 /** A manifest and the image that it is about. */
-export interface Recorded {
-  readonly manifest: Manifest
+export interface Recorded<M = Manifest> {
+  readonly manifest: M
   readImage(): Uint8Array
+}
+
+/** What every manifest says of its image. */
+interface AnyManifest {
+  /** Name of the member in the archive, for a state after a power loss. */
+  readonly img?: string
 }
 
 /** Files of a golden folder that are JSON and no manifest. */
 const NOT_MANIFESTS = new Set(['index.json', 'semantics.json'])
 
 /** Every image with its manifest, the states after a power loss last. */
-export function readRecorded(dir: string): Recorded[] {
-  const recorded: Recorded[] = []
+export function readRecorded<M extends AnyManifest = Manifest>(dir: string): Recorded<M>[] {
+  const recorded: Recorded<M>[] = []
   for (const name of readdirSync(dir).sort()) {
     if (!name.endsWith('.json') || NOT_MANIFESTS.has(name)) continue
     const image = join(dir, `${name.slice(0, -'.json'.length)}.img.gz`)
-    const manifest = JSON.parse(readFileSync(join(dir, name), 'utf8')) as Manifest
+    const manifest = JSON.parse(readFileSync(join(dir, name), 'utf8')) as M
     recorded.push({ manifest, readImage: () => gunzip(image) })
   }
-  return [...recorded, ...readPowerLoss(join(dir, 'powerloss'))]
+  return [...recorded, ...readPowerLoss<M>(join(dir, 'powerloss'))]
 }
 
-function readPowerLoss(dir: string): Recorded[] {
-  const recorded: Recorded[] = []
+function readPowerLoss<M extends AnyManifest>(dir: string): Recorded<M>[] {
+  const recorded: Recorded<M>[] = []
   for (const name of listed(dir)) {
     if (!name.endsWith('.json')) continue
     const archive = join(dir, `${name.slice(0, -'.json'.length)}.tar.gz`)
-    const manifests = JSON.parse(readFileSync(join(dir, name), 'utf8')) as Manifest[]
+    const manifests = JSON.parse(readFileSync(join(dir, name), 'utf8')) as M[]
     let members: Map<string, Uint8Array> | undefined
     for (const manifest of manifests) {
       recorded.push({

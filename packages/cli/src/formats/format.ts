@@ -110,9 +110,17 @@ export interface CheckReport {
 
 export interface RepairReport {
   /** What was done, and what is lost by it; empty where there was nothing to do. */
-  readonly changes: readonly string[]
+  readonly changes: readonly RepairChange[]
   /** What could not be mended, where a format says so. */
   readonly left?: readonly Finding[]
+}
+
+export interface RepairChange {
+  /** As a sentence. */
+  readonly what: string
+  readonly kind?: string
+  readonly block?: number
+  readonly path?: string
 }
 
 export interface SalvageReport {

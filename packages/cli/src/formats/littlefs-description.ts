@@ -29,7 +29,7 @@ interface LittlefsJson {
 export async function describeLittlefs(fs: LittleFS, options: ImageOptions): Promise<Description> {
   const facts = fs.info()
   const given = options.blockSize !== undefined
-  const { space, problems } = await countSpace(fs)
+  const { value: space, problems } = await caught(() => fs.df())
   const sizeBytes = facts.blockSize * facts.blockCount
   const rows = [
     ['size', sizeInWords(sizeBytes)],
@@ -43,15 +43,15 @@ export async function describeLittlefs(fs: LittleFS, options: ImageOptions): Pro
   return { title: `littlefs ${facts.diskVersion}`, rows, json: { ...json }, sizeBytes, problems }
 }
 
-/** Damage further inside keeps the use from being counted, not the rest from being shown. */
-async function countSpace(
-  fs: LittleFS,
-): Promise<{ space: Space | undefined; problems: CaravanError[] }> {
+/** Damage further inside keeps something from being counted, not the rest from being shown. */
+export async function caught<T>(
+  count: () => Promise<T>,
+): Promise<{ value: T | undefined; problems: CaravanError[] }> {
   try {
-    return { space: await fs.df(), problems: [] }
+    return { value: await count(), problems: [] }
   } catch (error) {
     if (!(error instanceof CaravanError)) throw error
-    return { space: undefined, problems: [error] }
+    return { value: undefined, problems: [error] }
   }
 }
 
@@ -77,11 +77,11 @@ function littlefsJson(
   }
 }
 
-function blockSizeOrigin(given: boolean): string {
+export function blockSizeOrigin(given: boolean): string {
   return given ? '(block size as given; the superblock says the same)' : '(found in the superblock)'
 }
 
-function useInWords({ blockSize, blockCount, usedBlocks, freeBlocks }: Space): string {
+export function useInWords({ blockSize, blockCount, usedBlocks, freeBlocks }: Space): string {
   const share = formatShare(usedBlocks, blockCount)
   return `${usedBlocks} blocks (${share}), free ${formatSize(freeBlocks * blockSize)}`
 }

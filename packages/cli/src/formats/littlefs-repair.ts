@@ -45,7 +45,7 @@ export async function repairLittlefs(
 }
 
 function reported({ steps, left }: RepairFound): RepairReport {
-  return { changes: steps.map(({ what }) => what), left }
+  return { changes: steps, left }
 }
 
 function optionsOf(options: LittlefsRepairOptions) {
@@ -56,9 +56,10 @@ function optionsOf(options: LittlefsRepairOptions) {
 
 export async function salvageLittlefs(
   device: BlockDevice,
-  { blockSize }: ImageOptions,
+  { blockSize, blockCount }: ImageOptions,
 ): Promise<SalvageReport> {
-  const { bytes, entryCount, problems } = await salvage(device, given({ blockSize }))
+  const sizes = given({ blockSize, blockCount })
+  const { bytes, entryCount, problems } = await salvage(device, sizes)
   const count = entryCount === 1 ? '1 file or directory' : `${entryCount} files and directories`
   return { bytes, summary: count, problems }
 }

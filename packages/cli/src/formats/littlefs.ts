@@ -3,7 +3,13 @@
 import { createHash } from 'node:crypto'
 import { isLittlefs3 } from '@caravan/container'
 import type { BlockDevice } from '@caravan/core'
-import { type BlockUse as BlockUseFound, ChamelonVolume, check, LittleFS } from '@caravan/littlefs'
+import {
+  type BlockUse as BlockUseFound,
+  ChamelonVolume,
+  check,
+  LittleFS,
+  LittleFS1,
+} from '@caravan/littlefs'
 import { UsageError } from '../errors.js'
 import { given } from '../geometry.js'
 import { enginePath } from '../paths.js'
@@ -71,7 +77,9 @@ export const littlefs: ImageFormat = {
     const head = await readBytes(device, 0, MAGIC_OFFSET + MAGIC.length)
     // Version 3 has its magic at the same place.
     if (isLittlefs3(head)) return false
-    return Buffer.from(head.subarray(MAGIC_OFFSET)).toString() === MAGIC
+    const magic = Buffer.from(head.subarray(MAGIC_OFFSET)).toString()
+    // A migration that was cut short leaves it beside a littlefs 1 that is whole.
+    return magic === MAGIC && !(await LittleFS1.recognises(device, false))
   },
 
   search: (device) => LittleFS.recognises(device),

@@ -70,7 +70,7 @@ export const notafs: ImageFormat = {
     )
     if (lost.length > 0) changes.push(`generation ${generation} is the current one again`)
     changes.push(...repaired.map(({ message }) => `put right: ${message}`))
-    return { changes }
+    return { changes: changes.map((what) => ({ what })) }
   },
 
   async log(device) {

@@ -6,10 +6,11 @@ import { UsageError } from '../errors.js'
 import { docteur } from './docteur.js'
 import type { ImageFormat } from './format.js'
 import { littlefs } from './littlefs.js'
+import { littlefs1 } from './littlefs1.js'
 import { notafs } from './notafs.js'
 
 /** In the order in which they are tried. */
-export const FORMATS: readonly ImageFormat[] = [littlefs, docteur, notafs]
+export const FORMATS: readonly ImageFormat[] = [littlefs, littlefs1, docteur, notafs]
 
 /**
  * The format of an image: the one that is asked for, else the one that is found.

@@ -49,8 +49,8 @@ async function dump(
     await usePart(name, options, context, false, async (part, format) => {
       if (format.dump === undefined) return lacks({ name, format }, 'has no dump of its blocks')
       const all = format.dump(part, options, blocks.length === 0 ? undefined : blocks)
-      if (options.json === true) await tellJson(context, all, blocks.length > 0)
-      else await tell(context, all, blocks.length > 0, options.hex === true)
+      const { json = false, hex = false } = options
+      await (json ? tellJson : tell)(context, all, blocks.length > 0, hex)
     })
     await out.flush()
   } catch (error) {
@@ -83,11 +83,13 @@ async function tellJson(
   { out }: Context,
   blocks: AsyncIterable<DumpedBlock>,
   isNamed: boolean,
+  hex: boolean,
 ): Promise<void> {
   let before = '['
-  for await (const { block, isFree, json } of blocks) {
+  for await (const { block, isFree, json, bytes } of blocks) {
     if (isFree && !isNamed) continue
-    await out.put(`${before}\n${JSON.stringify({ block, ...json })}`)
+    const all = { block, ...json, ...(hex ? { bytes: toHex(bytes) } : {}) }
+    await out.put(`${before}\n${JSON.stringify(all)}`)
     before = ','
   }
   await out.line(before === '[' ? '[]' : '\n]')

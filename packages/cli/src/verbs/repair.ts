@@ -1,6 +1,7 @@
 /** `caravan repair`: mends what `check` finds, in place or into a new image. */
 
-import { constants, copyFile, open } from 'node:fs/promises'
+import { constants, copyFile, open, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { BlockDevice } from '@caravan/core'
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
@@ -12,7 +13,7 @@ import { checkReplaceable, writeHostFile } from '../host-files.js'
 import { harmlessText } from '../names.js'
 import { type ChangeOptions, isAddress, usePart } from '../open-image.js'
 import { formatCount } from '../sizes.js'
-import { changingVerb, failOn, failOnHost, lacks, withHelp } from '../verb.js'
+import { changingVerb, failOn, failOnHost, JSON_OPTION, lacks, withHelp } from '../verb.js'
 
 type RepairOptions = ImageOptions &
   ChangeOptions & {
@@ -20,6 +21,7 @@ type RepairOptions = ImageOptions &
     readonly dryRun?: boolean
     readonly backup: boolean
     readonly force?: boolean
+    readonly json?: boolean
   }
 
 const REPAIR_HELP = `
@@ -28,7 +30,8 @@ are written anew from their good other half, entries that lead nowhere where --d
 for it. IMAGE is first copied to IMAGE.bak (.bak2 where that is there). Where the damage
 makes writing dangerous nothing is written. Cut short, nothing is worse than before.
 
---to NEW leaves IMAGE as it is and makes a new image of everything that can be read.
+--to NEW leaves IMAGE as it is and makes a new image of everything that can be read, with as
+many blocks as its superblock says; --block-count says otherwise.
 
 Exit code 1 where damage is left, or something could not be read.`
 
@@ -40,6 +43,7 @@ export function addRepair(program: Command, context: Context): void {
     .option('-n, --dry-run', 'say what would be done, and write nothing')
     .option('--no-backup', 'keep no copy of the image')
     .option('-f, --force', 'replace NEW where it is there')
+    .option(...JSON_OPTION)
     .action((name: string, options: RepairOptions) =>
       options.to === undefined
         ? repairInPlace(context, name, options)
@@ -65,9 +69,10 @@ async function repairInPlace(
     await usePart(name, options, context, !dryRun, async (part, format) => {
       if (format.repair === undefined) return lacks({ name, format }, 'has no repair')
       const plan = await planOf(format, part, options, signal)
-      if (dryRun || plan.changes.length === 0) return tell(context, name, plan, dryRun)
-      if (options.backup) await out.line(`copied to ${await backUp(name)}`)
-      await tell(context, name, await format.repair(part, options, signal), false)
+      if (dryRun || plan.changes.length === 0) return tell(context, name, plan, options)
+      const backup = options.backup ? await backUp(name) : undefined
+      if (backup !== undefined && options.json !== true) await out.line(`copied to ${backup}`)
+      await tell(context, name, await format.repair(part, options, signal), options, backup)
     })
     await out.flush()
   } catch (error) {
@@ -83,24 +88,31 @@ async function planOf(
 ): Promise<RepairReport> {
   if (format.planRepair !== undefined) return format.planRepair(part, options)
   const report = await format.check?.(part, options, signal)
-  return { changes: (report?.findings ?? []).map(({ what }) => what) }
+  return { changes: (report?.findings ?? []).map(({ what }) => ({ what })) }
 }
 
 async function tell(
   { out, report, style }: Context,
   name: string,
   { changes, left = [] }: RepairReport,
-  dryRun: boolean,
+  { dryRun = false, json = false }: RepairOptions,
+  backup?: string,
 ): Promise<void> {
-  for (const change of changes)
-    await out.line(oneLine(`${dryRun ? 'would be done: ' : ''}${change}`))
-  if (changes.length === 0) await out.line('nothing to repair')
+  const errors = left.filter(({ severity }) => severity === 'error').length
+  if (errors > 0) report.failed = true
+  if (json) {
+    const done = { dryRun, backup: backup ?? null, changes, left }
+    return out.line(JSON.stringify(done, undefined, 2))
+  }
+  for (const { what } of changes)
+    await out.line(oneLine(`${dryRun ? 'would be done: ' : ''}${what}`))
+  if (changes.length === 0) {
+    await out.line(errors === 0 ? 'nothing to repair' : 'nothing that can be mended in place')
+  }
   if (left.length === 0) return
   await out.line()
   for (const line of findingTable(left, style)) await out.line(line)
-  const errors = left.filter(({ severity }) => severity === 'error').length
   if (errors === 0) return
-  report.failed = true
   await out.line(
     `${formatCount(errors, 'error')} left. A new image of what can be read: caravan repair --to NEW ${name}`,
   )
@@ -116,13 +128,19 @@ async function backUp(name: string): Promise<string> {
       if (isErrno(error, 'EEXIST')) continue
       throw error
     }
-    const file = await open(copy, 'r+')
-    try {
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    await syncFile(copy, 'r+')
+    // Its name too; not everywhere can a directory be opened.
+    if (process.platform !== 'win32') await syncFile(dirname(copy), 'r')
     return copy
+  }
+}
+
+async function syncFile(path: string, flags: string): Promise<void> {
+  const file = await open(path, flags)
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }
 
@@ -133,11 +151,14 @@ async function repairInto(
   options: RepairOptions,
 ): Promise<void> {
   const { out, report, signal } = context
-  const { force = false, dryRun = false } = options
+  const { force = false, dryRun = false, json = false } = options
   if (isAddress(target) || target === '-') {
     throw new UsageError(`--to ${target}: a new image is made as a file. Give a file.`)
   }
   try {
+    if (await isSameFile(name, target)) {
+      throw new HostError('EEXIST', 'this is the image itself, which --to leaves as it is.')
+    }
     if (!dryRun) await checkReplaceable(Buffer.from(target), force)
   } catch (error) {
     return failOnHost(context, target, error)
@@ -149,8 +170,12 @@ async function repairInto(
       const { bytes, summary, problems } = await format.salvage(part, options)
       if (!dryRun)
         await writeHostFile(Buffer.from(target), [bytes], { force, durable: true, signal })
+      if (problems.some(({ isLost }) => isLost)) report.failed = true
+      if (json) {
+        const made = { dryRun, to: target, sizeBytes: bytes.length, summary, problems }
+        return out.line(JSON.stringify(made, undefined, 2))
+      }
       for (const { path, what, isLost } of problems) {
-        if (isLost) report.failed = true
         await out.line(oneLine(`${path}: ${isLost ? 'left out: ' : ''}${what}`))
       }
       const where = dryRun ? 'would be in' : 'in'
@@ -159,6 +184,18 @@ async function repairInto(
     await out.flush()
   } catch (error) {
     await (error instanceof HostError || isErrno(error) ? failOnHost : failOn)(context, name, error)
+  }
+}
+
+/** Under whatever names. */
+async function isSameFile(name: string, target: string): Promise<boolean> {
+  if (isAddress(name) || name === '-') return false
+  try {
+    const [a, b] = await Promise.all([name, target].map((path) => stat(path, { bigint: true })))
+    return a?.dev === b?.dev && a?.ino === b?.ino
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false
+    throw error
   }
 }
 

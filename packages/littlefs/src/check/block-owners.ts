@@ -11,8 +11,12 @@ export class BlockOwners {
     return this.names.push(name)
   }
 
-  /** @returns the name of the one that has the block already. */
-  take(block: number, owner: number): string | undefined {
+  nameOf(owner: number): string {
+    return this.names[owner - 1] as string
+  }
+
+  /** @returns the one that has the block already. */
+  take(block: number, owner: number): number | undefined {
     const key = Math.floor(block / 2 ** PAGE_BITS)
     let page = this.pages.get(key)
     if (page === undefined) {
@@ -21,7 +25,7 @@ export class BlockOwners {
     }
     const place = block & ((1 << PAGE_BITS) - 1)
     const before = page[place] as number
-    if (before !== 0) return this.names[before - 1]
+    if (before !== 0) return before
     page[place] = owner
     return undefined
   }

@@ -30,6 +30,9 @@ export interface FileSizes {
 /** Blocks read in one request; bounds what a check takes in memory. */
 const REQUEST_SPANS = 512
 
+/** Places of files that are followed together, beyond which no further file joins; 4 bytes each. */
+const TOGETHER_ADDRESSES = 2 ** 20
+
 const UNKNOWN = 0xffffffff
 
 interface Followed {
@@ -44,39 +47,58 @@ interface Step {
 }
 
 /**
- * @param onBlock told of each block that a file has, once a place in it, with its index there.
+ * Told of each block that a file has, once a place in it, with its index there; false where its pointers
+ * are not to be followed.
  */
+type OnBlock = (path: string, block: number, index: number) => boolean
+
 export function* checkFiles(
   files: readonly FileToCheck[],
   sizes: FileSizes,
   report: Report,
-  onBlock: (path: string, block: number, index: number) => void,
+  onBlock: OnBlock,
 ): Op<void> {
   let steps: Step[] = []
+  let addressCount = 0
   for (const file of files) {
-    const followed = begin(file, sizes, report)
-    if (followed === undefined) continue
-    const index = followed.addresses.length - 1
-    onBlock(file.path, file.head, index)
-    steps.push({ file: followed, index })
+    const count = believableCount(file, sizes, report)
+    if (count === undefined || !onBlock(file.path, file.head, count - 1)) continue
+    const addresses = new Uint32Array(count).fill(UNKNOWN)
+    addresses[count - 1] = file.head
+    steps.push({ file: { path: file.path, addresses }, index: count - 1 })
+    addressCount += count
+    if (addressCount < TOGETHER_ADDRESSES) continue
+    yield* followAll(steps, sizes, report, onBlock)
+    steps = []
+    addressCount = 0
   }
+  yield* followAll(steps, sizes, report, onBlock)
+}
+
+function* followAll(
+  heads: readonly Step[],
+  sizes: FileSizes,
+  report: Report,
+  onBlock: OnBlock,
+): Op<void> {
+  let steps = heads
   while (steps.length > 0) {
     const found: Step[] = []
     for (let start = 0; start < steps.length; start += REQUEST_SPANS) {
       yield* follow(steps.slice(start, start + REQUEST_SPANS), sizes, report, found)
     }
-    for (const { file, index } of found) {
-      onBlock(file.path, file.addresses[index] as number, index)
-    }
-    steps = found
+    steps = found.filter(({ file, index }) =>
+      onBlock(file.path, file.addresses[index] as number, index),
+    )
   }
 }
 
-function begin(
+/** Blocks that the file takes; `undefined` where it cannot be followed. */
+function believableCount(
   { path, head, size }: FileToCheck,
   { blockSize, blockCount, heldBlockCount }: FileSizes,
   report: Report,
-): Followed | undefined {
+): number | undefined {
   if (size === 0) {
     const what = 'A file of 0 bytes has a list of blocks: an empty file is kept inline.'
     report('IMPOSSIBLE_SIZE', what, { path })
@@ -94,9 +116,7 @@ function begin(
     report('FILE_BLOCK_OUT_OF_RANGE', what, { path })
     return undefined
   }
-  const addresses = new Uint32Array(count).fill(UNKNOWN)
-  addresses[count - 1] = head
-  return { path, addresses }
+  return count
 }
 
 function* follow(

@@ -13,7 +13,8 @@ export interface LittlefsFinding extends Finding {
   readonly remedy: string
 }
 
-interface Meaning {
+/** What a code means, whatever it was found in. */
+export interface Meaning {
   readonly severity: Severity
   readonly consequence: string
   readonly remedy: string

@@ -52,8 +52,13 @@ export class TreeCheck {
   private readonly threadByBlock = new Map<number, ThreadNode>()
   private readonly waiting: { readonly path: string; readonly head: BlockPair }[] = []
   private files: { path: string; head: number; size: number }[] = []
+  /** Two owners that share blocks are told once, however many they share. */
+  private readonly sharers = new Set<string>()
+  /** Shared blocks that are still followed: thousands of files may claim the same thousands of blocks. */
+  private sharedLeft: number
 
   constructor(private readonly input: TreeInput) {
+    this.sharedLeft = input.sizes.heldBlockCount
     for (const node of input.thread) {
       const { blocks } = node.pair
       this.threadByKey.set(keyOf(blocks), node)
@@ -258,7 +263,7 @@ export class TreeCheck {
       input.onData?.(path, block, index)
       const owner = numbers.get(path) ?? input.owners.owner(path)
       numbers.set(path, owner)
-      this.take(block, owner, path, { path })
+      return this.take(block, owner, path, { path })
     })
   }
 
@@ -284,11 +289,19 @@ export class TreeCheck {
     this.take(block, this.input.owners.owner(name), name, place)
   }
 
-  private take(block: number, owner: number, name: string, place: Place): void {
-    const first = this.input.owners.take(block, owner)
-    if (first === undefined) return
-    const what = `Block ${block} belongs to ${first} and to ${name}.`
-    this.input.report('BLOCK_USED_TWICE', what, { ...place, block })
+  /** True where what the block leads to is to be followed too. */
+  private take(block: number, owner: number, name: string, place: Place): boolean {
+    const { owners, report } = this.input
+    const first = owners.take(block, owner)
+    if (first === undefined) return true
+    const sharers = `${first},${owner}`
+    if (!this.sharers.has(sharers)) {
+      this.sharers.add(sharers)
+      const what = `Block ${block} belongs to ${owners.nameOf(first)} and to ${name}.`
+      report('BLOCK_USED_TWICE', what, { ...place, block })
+    }
+    this.sharedLeft--
+    return this.sharedLeft >= 0
   }
 }
 

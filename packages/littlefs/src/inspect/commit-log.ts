@@ -7,7 +7,7 @@
  * 2. What a log begins with was copied from the other half: it changed what the two differ in.
  */
 
-import type { Op } from '@caravan/core'
+import type { Geometry, Op } from '@caravan/core'
 import type { Survey, SurveyedPair } from '../check/check.js'
 import type { Crc32 } from '../format/crc32.js'
 import { type WalkedLog, walkLog } from '../format/log-walk.js'
@@ -68,39 +68,79 @@ interface ReadHalf {
 }
 
 /** Every commit of the pairs that were reached, the oldest of each pair first. */
-export function* readCommits(survey: Survey, blockSize: number, crc32: Crc32): Op<CommitState[]> {
-  const states: CommitState[] = []
+export function* readCommits(survey: Survey, geometry: Geometry, crc32: Crc32): Op<LoggedCommit[]> {
+  const commits: LoggedCommit[] = []
   for (const pair of survey.pairs) {
-    const halves = yield* readHalves(pair, blockSize, crc32)
-    let before: readonly EntryContent[] = []
-    for (const half of halves) {
-      for (const [i, { start, end }] of half.log.commits.entries()) {
-        const log = half.bytes.subarray(0, end)
-        const entries = decodeEntries(log)
-        const isLast = i === half.log.commits.length - 1
-        const commit: LoggedCommit = {
-          number: states.length + 1,
-          path: pair.path,
-          pair: pair.blocks,
-          block: half.block,
-          revision: half.log.revision,
-          start,
-          end,
-          compacted: i === 0,
-          current: isLast && half.block === pair.active,
-          changes: changesBetween(before, entries, pair.path ?? ''),
-        }
-        states.push({ commit, entries, log })
-        before = entries
+    const halves = yield* readHalves(pair, geometry, crc32)
+    for (const { commit } of statesOf(pair, halves, commits.length + 1)) commits.push(commit)
+  }
+  return commits
+}
+
+interface FoundState {
+  /** `undefined` where no commit has the number. */
+  readonly state: CommitState | undefined
+  /** The commit of its pair that is in force. */
+  readonly now: CommitState | undefined
+  /** Commits up to the pair's last one. */
+  readonly count: number
+}
+
+/** The commit that {@link readCommits} gives a number; the other pairs are only counted. */
+export function* findState(
+  survey: Survey,
+  geometry: Geometry,
+  crc32: Crc32,
+  number: number,
+): Op<FoundState> {
+  let count = 0
+  for (const pair of survey.pairs) {
+    const halves = yield* readHalves(pair, geometry, crc32)
+    const first = count + 1
+    for (const { log } of halves) count += log.commits.length
+    if (number < first || number > count) continue
+    const states = statesOf(pair, halves, first)
+    const now = states.find(({ commit }) => commit.current)
+    return { state: states[number - first], now, count }
+  }
+  return { state: undefined, now: undefined, count }
+}
+
+function statesOf(pair: SurveyedPair, halves: readonly ReadHalf[], first: number): CommitState[] {
+  const states: CommitState[] = []
+  let before: readonly EntryContent[] = []
+  for (const half of halves) {
+    for (const [i, { start, end }] of half.log.commits.entries()) {
+      const log = half.bytes.subarray(0, end)
+      const entries = decodeEntries(log)
+      const isLast = i === half.log.commits.length - 1
+      const commit: LoggedCommit = {
+        number: first + states.length,
+        path: pair.path,
+        pair: pair.blocks,
+        block: half.block,
+        revision: half.log.revision,
+        start,
+        end,
+        compacted: i === 0,
+        current: isLast && half.block === pair.active,
+        changes: changesBetween(before, entries, pair.path ?? ''),
       }
+      states.push({ commit, entries, log })
+      before = entries
     }
   }
   return states
 }
 
 /** Those that hold commits, the half in force last. */
-function* readHalves(pair: SurveyedPair, blockSize: number, crc32: Crc32): Op<ReadHalf[]> {
-  const spans = pair.blocks.map((block) => ({ block, offset: 0, bytes: new Uint8Array(blockSize) }))
+function* readHalves(
+  pair: SurveyedPair,
+  { blockSize, blockCount }: Geometry,
+  crc32: Crc32,
+): Op<ReadHalf[]> {
+  const there = pair.blocks.filter((block) => block < blockCount)
+  const spans = there.map((block) => ({ block, offset: 0, bytes: new Uint8Array(blockSize) }))
   const readable = yield* readWhatCan(spans)
   const halves = spans.flatMap(({ block, bytes }, i) => {
     const log = walkLog(bytes, crc32)

@@ -88,8 +88,7 @@ export function commitLogSync(device: BlockDevice, options: InspectOptions = {})
 
 function* logOf({ geometry }: BlockDevice, options: InspectOptions): Op<LoggedCommit[]> {
   const survey = yield* surveyImage(geometry, options)
-  const states = yield* readCommits(survey, geometry.blockSize, options.crc32 ?? portableCrc32)
-  return states.map(({ commit }) => commit)
+  return yield* readCommits(survey, geometry, options.crc32 ?? portableCrc32)
 }
 
 function dumpOf(

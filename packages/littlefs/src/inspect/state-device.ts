@@ -29,7 +29,7 @@ import {
 import { type BlockPair, type EntryContent, scanLog } from '../format/metadata-log.js'
 import { NO_ID, TagType } from '../format/tag.js'
 import { putTail } from '../log-writer.js'
-import { type CommitState, readCommits } from './commit-log.js'
+import { type CommitState, findState } from './commit-log.js'
 
 /** Blocks that show other bytes than the device holds. */
 export type Overlay = ReadonlyMap<number, Uint8Array>
@@ -42,16 +42,13 @@ export type Overlay = ReadonlyMap<number, Uint8Array>
 export function* planState(geometry: Geometry, number: number, crc32: Crc32): Op<Overlay> {
   const { blockSize } = geometry
   const survey = yield* surveyImage(geometry, { crc32 })
-  const states = yield* readCommits(survey, blockSize, crc32)
-  const state = states[number - 1]
+  const { state, now, count } = yield* findState(survey, geometry, crc32, number)
   if (state === undefined) {
     throw new FormatError(
       'NO_SUCH_STATE',
-      `There is no commit ${number}: the image holds ${states.length}. \`caravan log\` lists them.`,
+      `There is no commit ${number}: the image holds ${count}. \`caravan log\` lists them.`,
     )
   }
-  const key = keyOf(state.commit.pair)
-  const now = states.find(({ commit }) => commit.current && keyOf(commit.pair) === key)
   const entries = withSuperblockOf(now?.entries ?? [], state.entries)
   const block = rebuilt({ ...state, entries }, survey, blockSize, crc32)
   return new Map(state.commit.pair.map((half) => [half, block]))

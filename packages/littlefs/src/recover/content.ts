@@ -66,9 +66,9 @@ export function* findContent(place: ContentPlace, version: FileVersion): Op<Reco
     if (isReadable !== true || isErased(bytes) || !leadsBack(place, chain, index, bytes)) continue
     const start = dataStart(index, blockSize)
     const end = Math.min(size, start + blockSize - dataOffset(index))
-    ranges.unshift({ start, end, block })
+    ranges.push({ start, end, block })
   }
-  return { size, ranges }
+  return { size, ranges: ranges.reverse() }
 }
 
 /** False for a block that is certainly another one's by now. */

@@ -9,7 +9,7 @@
 
 import { type BlockDevice, type Geometry, type Op, run } from '@caravan/core'
 import { MAGIC_OFFSET_BYTES, type Superblock } from '../format/superblock.js'
-import { HEAD_SIZE_BYTES, holdsGoodCommit, readBytes, superblockAt } from '../probe.js'
+import { HEAD_SIZE_BYTES, isSound as holdsGoodCommit, readBytes, superblockAt } from '../probe.js'
 
 export interface LocatedFilesystem {
   /** Bytes from the beginning of the device. */

@@ -1,6 +1,6 @@
 /** Repairing: what is to be done, done, and a new image of what can be read. */
 
-import { assert, type BlockDevice, FormatError, type Op, run } from '@caravan/core'
+import { assert, type BlockDevice, FormatError, FsError, type Op, run } from '@caravan/core'
 import { type CheckOptions, type CheckReport, checkImage } from '../check/check.js'
 import type { LittlefsFinding } from '../check/findings.js'
 import {
@@ -18,7 +18,7 @@ import { findBlockSize } from '../probe.js'
 import { readWhole } from '../read.js'
 import type { Volume } from '../volume.js'
 import { blockersOf, type DanglingChoice, doSteps, planSteps, type RepairStep } from './repair.js'
-import { type SalvagedEntry, type SalvageProblem, salvageTree } from './salvage.js'
+import { type Salvage, type SalvagedEntry, type SalvageProblem, salvageTree } from './salvage.js'
 
 export interface RepairOptions
   extends CheckOptions,
@@ -45,6 +45,9 @@ export interface SalvagedImage {
   readonly entryCount: number
   readonly problems: readonly SalvageProblem[]
 }
+
+/** Up to this size an image is made as large as its superblock says, though fewer blocks are there. */
+const BELIEVED_SIZE_BYTES = 256 * 1024 * 1024
 
 /** A log that is torn is written into one block, then the other. */
 const ROUNDS_MAX = 3
@@ -135,10 +138,11 @@ function* mountToRepair(
 }
 
 /**
- * A new image, of the same size and version, with everything that can be read of one.
+ * A new image, of the same version, with everything that can be read of one; of the size that the
+ * superblock says, or of `blockCount` blocks.
  *
- * @throws FormatError `NOT_LITTLEFS` where no superblock is left; FsError `ENOSPC` where what was shared
- *   does not fit twice; DeviceError.
+ * @throws FormatError `NOT_LITTLEFS` where no superblock is left; FsError `ENOSPC` where files that
+ *   share blocks do not fit beside each other; DeviceError.
  */
 export async function salvage(
   device: BlockDevice,
@@ -146,23 +150,53 @@ export async function salvage(
 ): Promise<SalvagedImage> {
   const view = await viewFor(device, options)
   const volume = await run(mountForSalvage(view.geometry, options), view)
-  const { entries, problems } = await run(salvageTree(volume), view)
-  const { superblock, layout, diskVersion } = volume
-  const heldCount = layout.heldBlockCount
-  const isBelievable = superblock.blockCount >= 2 && superblock.blockCount <= heldCount
-  const layoutOptions = {
-    ...limitsFor(superblock, entries),
-    blockSize: layout.blockSize,
-    diskVersion,
+  const wanted = wantedBlockCount(volume, options)
+  const most = options.blockCount ?? Math.max(wanted, volume.layout.heldBlockCount)
+  // A directory takes two blocks: with more of them nothing fits.
+  const all = await run(salvageTree(volume, Math.floor(most / 2)), view)
+  const allPlan = await planNew(volume, view, all, options)
+  const isTooMuch = allPlan.blocksNeeded > most
+  const { entries, problems } = isTooMuch ? await run(salvageTree(volume, 0), view) : all
+  const plan = isTooMuch ? await planNew(volume, view, { entries, problems }, options) : allPlan
+  const { images, layout, blocksNeeded } = plan
+  if (blocksNeeded > most) {
+    const hint = `what can be read takes ${blocksNeeded} blocks of ${layout.blockSize} bytes, and the new image has ${most}: give it a larger block count`
+    throw new FsError('ENOSPC', { syscall: 'salvage', hint })
+  }
+  const blockCount = Math.max(wanted, blocksNeeded)
+  const bytes = await buildImage(images(), { ...layout, blockCount })
+  return { bytes, entryCount: entries.length - 1, problems }
+}
+
+/**
+ * A dump that ended early becomes an image for the whole device again; a count that damage made is not to
+ * take all memory.
+ */
+function wantedBlockCount({ superblock, layout }: Volume, { blockCount }: CheckOptions): number {
+  if (blockCount !== undefined) return blockCount
+  const { blockSize, heldBlockCount } = layout
+  const { blockCount: told } = superblock
+  const believed = Math.max(heldBlockCount, Math.floor(BELIEVED_SIZE_BYTES / blockSize))
+  return told >= 2 && told <= believed ? told : heldBlockCount
+}
+
+/** The new image that is to be, and how many blocks it needs. */
+async function planNew(
+  volume: Volume,
+  view: BlockDevice,
+  { entries }: Salvage,
+  { crc32 }: CheckOptions,
+) {
+  const layout = {
+    ...limitsFor(volume.superblock, entries),
+    blockSize: volume.layout.blockSize,
+    diskVersion: volume.diskVersion,
     progSize: view.geometry.progSize,
-    ...(options.crc32 === undefined ? {} : { crc32: options.crc32 }),
+    ...(crc32 === undefined ? {} : { crc32 }),
   }
   const images = () => entries.map((entry) => imageEntry(entry, volume, view))
-  const { blocksNeeded } = await planImage(images(), layoutOptions)
-  const wanted = isBelievable ? superblock.blockCount : heldCount
-  const blockCount = Math.max(wanted, Math.min(blocksNeeded, heldCount))
-  const bytes = await buildImage(images(), { ...layoutOptions, blockCount })
-  return { bytes, entryCount: entries.length - 1, problems }
+  const { blocksNeeded } = await planImage(images(), layout)
+  return { layout, images, blocksNeeded }
 }
 
 /** Those of the image, where they hold what is in it and usual drivers take them. */

@@ -12,7 +12,7 @@
 import { FormatError, type Op } from '@caravan/core'
 import type { CheckReport } from '../check/check.js'
 import type { FindingCode, LittlefsFinding } from '../check/findings.js'
-import { entryType, openDirectory, shownEntries } from '../directory.js'
+import { type Directory, entryType, openDirectory, shownEntries } from '../directory.js'
 import { findBlocks } from '../file-blocks.js'
 import { fileBlocksOf } from '../file-read.js'
 import { byteStringToText } from '../format/name.js'
@@ -123,6 +123,7 @@ export function* doSteps(
   dangling: DanglingChoice,
   onDone: (step: RepairStep) => void,
 ): Op<void> {
+  let danglingIsSettled = false
   for (const step of steps) {
     switch (step.kind) {
       case 'finish':
@@ -131,8 +132,10 @@ export function* doSteps(
         break
       case 'remove':
       case 'empty':
-        yield* settleDangling(volume, step.path as string, dangling)
-        break
+        // All of them in one walk: looked for one by one each would take a walk of its own.
+        if (!danglingIsSettled) yield* settleDangling(volume, dangling, onDone)
+        danglingIsSettled = true
+        continue
       case 'rewrite': {
         const pair = yield* findPairOf(volume, step.block as number)
         if (pair === undefined) continue
@@ -174,19 +177,53 @@ interface DanglingEntry {
 /** Entries whose directory or blocks cannot be found, in the order of the tree. */
 function* findDangling(volume: Volume): Op<DanglingEntry[]> {
   const found: DanglingEntry[] = []
+  yield* walkDirectories(volume, function* (path, list) {
+    for (const entry of yield* list()) {
+      if (yield* leadsSomewhere(volume, entry)) continue
+      found.push({ entry, path: childPath(path, entry) })
+    }
+  })
+  return found
+}
+
+/**
+ * Every directory once, before those that lie in it; these are looked for once it was visited.
+ *
+ * @param visit is told of its path, '' for the root, and how to list it.
+ */
+function* walkDirectories(
+  volume: Volume,
+  visit: (path: string, list: () => Op<Entry[]>) => Op<void>,
+): Op<void> {
   const seen = new Set<number>()
-  const pending: DanglingEntry[] = [{ entry: yield* volume.readRoot(), path: '' }]
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const directory = yield* openDirectory(volume, next.entry)
-    if (seen.has(pairKey(directory.head.blocks))) continue
+  /** Names from the root: a path cannot tell a slash in a name. */
+  const pending: (readonly string[])[] = [[]]
+  for (let names = pending.pop(); names !== undefined; names = pending.pop()) {
+    const directory = yield* openByNames(volume, names)
+    if (directory === undefined || seen.has(pairKey(directory.head.blocks))) continue
     seen.add(pairKey(directory.head.blocks))
-    for (const entry of directory.chain.flatMap((pair) => [...shownEntries(volume, pair)])) {
-      const child = { entry, path: `${next.path}/${byteStringToText(entry.content.name)}` }
-      if (!(yield* leadsSomewhere(volume, entry))) found.push(child)
-      else if (entryType(entry) === 'directory') pending.push(child)
+    const here = names
+    const list = function* () {
+      const chain = (yield* openByNames(volume, here))?.chain ?? []
+      return chain.flatMap((pair) => [...shownEntries(volume, pair)])
+    }
+    yield* visit(names.map((name) => `/${byteStringToText(name)}`).join(''), list)
+    for (const child of yield* list()) {
+      if (entryType(child) !== 'directory' || !(yield* leadsSomewhere(volume, child))) continue
+      pending.push([...names, child.content.name])
     }
   }
-  return found
+}
+
+/** From the root on: what was read before a change may be what it was before. */
+function* openByNames(volume: Volume, names: readonly string[]): Op<Directory | undefined> {
+  let directory: Directory = yield* openDirectory(volume, yield* volume.readRoot())
+  for (const name of names) {
+    const entry = directory.find(name)
+    if (entry === undefined) return undefined
+    directory = yield* openDirectory(volume, entry)
+  }
+  return directory
 }
 
 function* leadsSomewhere(volume: Volume, entry: Entry): Op<boolean> {
@@ -211,11 +248,39 @@ function* leadsSomewhere(volume: Volume, entry: Entry): Op<boolean> {
   }
 }
 
-function* settleDangling(volume: Volume, path: string, choice: DanglingChoice): Op<void> {
-  // Found anew: with each that is taken out the ids of others move down.
-  const found = (yield* findDangling(volume)).find((each) => each.path === path)
-  if (found === undefined) return
-  const { entry } = found
+function* settleDangling(
+  volume: Volume,
+  choice: DanglingChoice,
+  onDone: (step: RepairStep) => void,
+): Op<void> {
+  yield* walkDirectories(volume, function* (path, list) {
+    const sound = new Set<string>()
+    for (;;) {
+      // Read anew: with each that is taken out the ids of others move down.
+      const found = yield* firstDangling(volume, yield* list(), sound)
+      if (found === undefined) return
+      yield* settle(volume, found, choice)
+      onDone(danglingStep(found, childPath(path, found), choice))
+    }
+  })
+}
+
+/** @param sound names of entries that are known to lead somewhere; added to. */
+function* firstDangling(
+  volume: Volume,
+  entries: readonly Entry[],
+  sound: Set<string>,
+): Op<Entry | undefined> {
+  for (const entry of entries) {
+    const { name } = entry.content
+    if (sound.has(name)) continue
+    if (!(yield* leadsSomewhere(volume, entry))) return entry
+    sound.add(name)
+  }
+  return undefined
+}
+
+function* settle(volume: Volume, entry: Entry, choice: DanglingChoice): Op<void> {
   yield* volume.change('repair', function* () {
     if (choice === 'empty' && entryType(entry) === 'file') {
       const struct = { kind: 'inline', bytes: new Uint8Array(0) } as const
@@ -225,4 +290,8 @@ function* settleDangling(volume: Volume, path: string, choice: DanglingChoice): 
       yield* commit(volume, entry.pair, [{ kind: 'delete', id }])
     }
   })
+}
+
+function childPath(directory: string, { content }: Entry): string {
+  return `${directory}/${byteStringToText(content.name)}`
 }

@@ -5,6 +5,8 @@
  * 2. A list of pairs that breaks off or runs in circles keeps nothing from being read: the tree alone is
  *    followed. Then no pending move is believed, since a part of the global state is missing.
  * 3. What is left out, or named differently, is said.
+ * 4. A directory under several paths is taken under each as long as `sharedMax` lasts: thirty of them, each
+ *    with two names for the next, would become a billion.
  */
 
 import { type CaravanError, DeviceError, FormatError, type Op } from '@caravan/core'
@@ -33,7 +35,7 @@ export interface SalvageProblem {
   readonly what: string
 }
 
-interface Salvage {
+export interface Salvage {
   readonly entries: readonly SalvagedEntry[]
   readonly problems: readonly SalvageProblem[]
 }
@@ -47,13 +49,20 @@ interface Step {
   readonly above: readonly number[]
 }
 
-/** Reads each file once, to see that it can be. */
-export function* salvageTree(volume: Volume): Op<Salvage> {
+/**
+ * Reads each file once, to see that it can be.
+ *
+ * @param sharedMax how many directories are taken again under another path.
+ */
+export function* salvageTree(volume: Volume, sharedMax: number): Op<Salvage> {
   const entries: SalvagedEntry[] = []
   const problems: SalvageProblem[] = []
   const root = yield* volume.readRoot()
   entries.push(salvaged(root, '/'))
   const pending: Step[] = [{ entry: root, path: '', target: '', above: [] }]
+  /** Where each directory goes, by its first pair. */
+  const targets = new Map<number, string>()
+  let sharedLeft = sharedMax
   for (let step = pending.pop(); step !== undefined; step = pending.pop()) {
     const { path, target, above } = step
     const lose = (error: unknown) => {
@@ -78,6 +87,14 @@ export function* salvageTree(volume: Volume): Op<Salvage> {
           problems.push({ path: textOf(child), isLost: true, what })
           continue
         }
+        if (type === 'directory') {
+          const known = targets.get(headKeyOf(entry))
+          if (known !== undefined && sharedLeft-- <= 0) {
+            const what = `It is the directory that is stored as ${textOf(known)}, and no room is left for it twice.`
+            problems.push({ path: textOf(child), isLost: true, what })
+            continue
+          }
+        }
         if (type === 'file') {
           try {
             yield* readWhole(volume, entry)
@@ -96,6 +113,7 @@ export function* salvageTree(volume: Volume): Op<Salvage> {
         }
         entries.push(salvaged(entry, place))
         if (type === 'directory') {
+          if (!targets.has(headKeyOf(entry))) targets.set(headKeyOf(entry), place)
           pending.push({ entry, path: child, target: place, above: [...above, key] })
         }
       }
@@ -104,6 +122,11 @@ export function* salvageTree(volume: Volume): Op<Salvage> {
     }
   }
   return { entries, problems }
+}
+
+/** -1 for a directory that has no pair. */
+function headKeyOf({ content: { struct } }: Entry): number {
+  return struct?.kind === 'directory' ? pairKey(struct.pair) : -1
 }
 
 function salvaged(entry: Entry, path: string): SalvagedEntry {
@@ -117,19 +140,19 @@ function salvaged(entry: Entry, path: string): SalvagedEntry {
   }
 }
 
-function isAboutTheImage(error: unknown): error is CaravanError {
+export function isAboutTheImage(error: unknown): error is CaravanError {
   if (error instanceof FormatError) return true
   return error instanceof DeviceError && ['BAD_BLOCK', 'OUT_OF_RANGE'].includes(error.code)
 }
 
 /** A name that a path can lead to: slashes and NULs in percent notation. */
-function storableName(name: string): string {
+export function storableName(name: string): string {
   if (name === '') return '%'
   if (name === '.' || name === '..') return name.replaceAll('.', '%2E')
   return name.replaceAll('/', '%2F').replaceAll('\0', '%00')
 }
 
-function freeName(name: string, taken: ReadonlySet<string>): string {
+export function freeName(name: string, taken: ReadonlySet<string>): string {
   let free = name
   for (let n = 2; taken.has(free); n++) free = `${name}~${n}`
   return free

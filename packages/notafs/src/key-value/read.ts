@@ -1,6 +1,7 @@
 /** What a store reads, as operations on a view. */
 
 import {
+  checkRange,
   type DigestedEntry,
   digestDictionary,
   type EntryKind,
@@ -8,7 +9,6 @@ import {
   KeyValueError,
   keyOf,
   latest,
-  MisuseError,
   type Op,
   type PartialRange,
   plain,
@@ -41,16 +41,6 @@ export function* readValue(
   const bytes = new Uint8Array(Math.max(0, Math.min(size - offset, length)))
   if (bytes.length > 0) yield* readRange(pages, file, offset, bytes)
   return bytes
-}
-
-/** @throws MisuseError `INVALID_ARGUMENT`. */
-function checkRange(offset: number, length: number): void {
-  const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0
-  if (isCount(offset) && (isCount(length) || length === Number.POSITIVE_INFINITY)) return
-  throw new MisuseError(
-    'INVALID_ARGUMENT',
-    `offset ${offset} and length ${length} are no part of a value: give whole numbers of 0 or more.`,
-  )
 }
 
 export function listingOf(view: View, segments: readonly string[]): Listing {
