@@ -153,8 +153,9 @@ export async function openPlace(
   name: string,
   options: ImageOptions,
   context: Context,
+  change?: ChangeOptions,
 ): Promise<OpenPlace> {
-  const device = await openDevice(name, options, context, undefined)
+  const device = await openDevice(name, options, context, change)
   try {
     const place = (await statedPlace(device, name, options)) ?? { offsetBytes: 0 }
     return { device, part: partAt(device, name, place), place }
