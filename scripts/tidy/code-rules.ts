@@ -17,6 +17,7 @@ import {
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   core: [],
   device: ['core'],
+  container: ['core'],
   fs: ['core'],
   littlefs: ['core', 'fs'],
   docteur: ['core', 'fs'],
@@ -25,11 +26,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   mount: ['core', 'fs'],
   testkit: ['core', 'device'],
   inspector: ['core', 'device', 'littlefs', 'docteur', 'notafs', 'history'],
-  cli: ['core', 'device', 'fs', 'littlefs', 'docteur', 'notafs', 'history', 'mount'],
+  cli: ['core', 'container', 'device', 'fs', 'littlefs', 'docteur', 'notafs', 'history', 'mount'],
 }
 
 /** Packages that run in a browser too. */
-const LIBRARIES = ['core', 'device', 'fs', 'littlefs', 'docteur', 'notafs', 'history']
+const LIBRARIES = ['core', 'container', 'device', 'fs', 'littlefs', 'docteur', 'notafs', 'history']
 /** Packages that are handed time and randomness. */
 const ENGINES = ['core', 'littlefs', 'docteur', 'notafs', 'history']
 

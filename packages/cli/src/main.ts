@@ -26,6 +26,7 @@ import { addDiff } from './verbs/diff.js'
 import { addDu } from './verbs/du.js'
 import { addDump } from './verbs/dump.js'
 import { addExtract } from './verbs/extract.js'
+import { addFind } from './verbs/find.js'
 import { addFormat } from './verbs/format.js'
 import { addGet } from './verbs/get.js'
 import { addGit } from './verbs/git.js'
@@ -39,6 +40,8 @@ import { addMap } from './verbs/map.js'
 import { addMigrate } from './verbs/migrate.js'
 import { addMkdir } from './verbs/mkdir.js'
 import { addMv } from './verbs/mv.js'
+import { addPack } from './verbs/pack.js'
+import { addPartitions } from './verbs/partitions.js'
 import { addPut } from './verbs/put.js'
 import { addRecover } from './verbs/recover.js'
 import { addRepair } from './verbs/repair.js'
@@ -48,6 +51,7 @@ import { addStat } from './verbs/stat.js'
 import { addSync } from './verbs/sync.js'
 import { addTouch } from './verbs/touch.js'
 import { addTree } from './verbs/tree.js'
+import { addUnpack } from './verbs/unpack.js'
 import { addUpgrade } from './verbs/upgrade.js'
 import { addVerify } from './verbs/verify.js'
 import { VERSION } from './version.js'
@@ -72,6 +76,8 @@ const VERBS = [
   addStat,
   addDf,
   addDu,
+  addFind,
+  addPartitions,
   addCat,
   addGet,
   addExtract,
@@ -93,6 +99,8 @@ const VERBS = [
   addUpgrade,
   addConvert,
   addMigrate,
+  addPack,
+  addUnpack,
   addMap,
   addManifest,
   addDiff,
@@ -179,8 +187,9 @@ function helpWidth({ out }: Context): number {
 }
 
 const OVERVIEW = `
-IMAGE is a file, a device, an http: or https: address, or - for standard input. Its
-format and block size are found by themselves. A PATH counts from the root of the image; see "caravan help ls" for
+IMAGE is a file, a device, an http: or https: address, or - for standard input; a raw
+image, a dump of a whole flash with one in it, or either as gzip, UF2 or Intel HEX. Its
+format, place and block size are found by themselves. A PATH counts from the root of the image; see "caravan help ls" for
 paths that are not text.
 
 Exit codes: 0 done, 1 something failed, 2 wrong use.

@@ -6,16 +6,19 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import type { BlockDevice } from '@caravan/core'
-import { MemoryDevice, PartitionDevice } from '@caravan/device'
+import { MemoryDevice } from '@caravan/device'
 import { HttpDevice } from '@caravan/device/http'
 import { FileDevice, type FileDeviceOptions } from '@caravan/device/node'
 import type { Context } from './context.js'
 import { checkInterrupted, HostError, UsageError } from './errors.js'
+import { explained, findImage } from './find-image.js'
 import type { ImageFormat, ImageOptions, ImageTree, MountedImage } from './formats/format.js'
 import { checkOptions } from './formats/options.js'
 import { sizeOf } from './formats/read-bytes.js'
 import { findFormat } from './formats/table.js'
+import { type Place, partAt, statedPlace } from './place.js'
 import { formatSize } from './sizes.js'
+import { withoutWrapper } from './wrapped.js'
 
 export interface Image {
   /** As it was given. */
@@ -25,8 +28,10 @@ export interface Image {
   /** Of the mount. */
   readonly fs: MountedImage['fs']
   readonly tree: ImageTree
-  /** Bytes from where the filesystem begins to the end of the image. */
+  /** Bytes from where the filesystem begins to the end of its place: of the image, or a partition. */
   readonly sizeBytes: number
+  /** Something else follows that place, which is never written. */
+  readonly isBounded: boolean
   /** Where in the image the filesystem begins, in bytes. */
   readonly offsetBytes: number
   close(): Promise<void>
@@ -55,23 +60,24 @@ export async function openImage(
   context: Context,
   writable = false,
 ): Promise<Image> {
-  const { device, part, format } = await openPart(name, options, context, writable)
+  const { device, part, format, place } = await openPart(name, options, context, writable)
   try {
     const mounted = await format.open(part, options, writable)
-    const offsetBytes = options.offset ?? 0
     return {
       name,
       format,
       mounted,
       fs: mounted.fs,
       tree: mounted.tree,
-      sizeBytes: sizeOf(device) - offsetBytes,
-      offsetBytes,
+      sizeBytes: sizeOf(part),
+      isBounded: place.sizeBytes !== undefined,
+      offsetBytes: place.offsetBytes,
       close: async () => device.close(),
     }
   } catch (error) {
+    const told = await explained(error, part)
     await device.close()
-    throw error
+    throw told
   }
 }
 
@@ -96,10 +102,15 @@ export async function usePart(
   }
 }
 
-/** A device, the part of it where a filesystem begins, and what that is. */
-interface OpenPart {
+/** A device, and the part of it where something lies. */
+interface OpenPlace {
   readonly device: BlockDevice
   readonly part: BlockDevice
+  readonly place: Place
+}
+
+/** The same where a filesystem lies, and what that is. */
+interface OpenPart extends OpenPlace {
   readonly format: ImageFormat
 }
 
@@ -111,26 +122,74 @@ export async function openPart(
   writable: boolean,
 ): Promise<OpenPart> {
   const device = await openDevice(name, options, context, writable ? options : undefined)
+  let part = device
   try {
-    const part = partOf(device, name, options.offset ?? 0)
-    const format = await findFormat(context.formats, part, options.format)
+    const stated = await statedPlace(device, name, options)
+    if (stated !== undefined) part = partAt(device, name, stated)
+    const isStated = stated !== undefined || options.format !== undefined
+    const { format, place } = isStated
+      ? { format: await findFormat(context.formats, part, options.format), place: stated }
+      : await findImage(context, device, name, writable)
     checkOptions(context.formats, format, options, writable)
     if (writable && format.unchanging !== undefined) {
       throw new UsageError(`${name} is not changed in place. ${format.unchanging}`)
     }
-    return { device, part, format }
+    const own = place ?? { offsetBytes: 0 }
+    return { device, part: partAt(device, name, own), format, place: own }
+  } catch (error) {
+    const told = await explained(error, part)
+    await device.close()
+    throw told
+  }
+}
+
+/**
+ * The part of an image that the options name, the whole where they name none, without a look at what it
+ * is.
+ *
+ * @throws DeviceError, FormatError and UsageError, as {@link openImage}.
+ */
+export async function openPlace(
+  name: string,
+  options: ImageOptions,
+  context: Context,
+  change?: ChangeOptions,
+): Promise<OpenPlace> {
+  const device = await openDevice(name, options, context, change)
+  try {
+    const place = (await statedPlace(device, name, options)) ?? { offsetBytes: 0 }
+    return { device, part: partAt(device, name, place), place }
   } catch (error) {
     await device.close()
     throw error
   }
 }
 
-/** The device that an image is: in memory for standard input, else the file. */
-export async function openDevice(
+/**
+ * The device that an image is: in memory for standard input and for what is wrapped (gzip, UF2, Intel
+ * HEX), else the file.
+ */
+async function openDevice(
   name: string,
   options: ImageOptions,
   context: Context,
   change: ChangeOptions | undefined,
+): Promise<BlockDevice> {
+  const device = await openBytes(name, options, context, change)
+  try {
+    return await withoutWrapper(context, device, name, options.family, change !== undefined)
+  } catch (error) {
+    await device.close()
+    throw error
+  }
+}
+
+/** The device that holds the bytes of an image, as they are. */
+export async function openBytes(
+  name: string,
+  options: ImageOptions,
+  context: Context,
+  change?: ChangeOptions,
 ): Promise<BlockDevice> {
   if (isAddress(name)) return openAddress(name, context, change !== undefined)
   if (name !== '-') return openFile(name, options, change)
@@ -195,21 +254,6 @@ function inUnitsOf(progSize: number | undefined, extent: FileDeviceOptions): Fil
     progSize,
     blockCount: Math.floor((blockSize * blockCount) / progSize),
   }
-}
-
-/**
- * The part of a device where a filesystem lies.
- *
- * @throws UsageError where it would begin behind the end.
- */
-export function partOf(device: BlockDevice, name: string, offset: number): BlockDevice {
-  const wholeSize = sizeOf(device)
-  if (offset > wholeSize) {
-    throw new UsageError(
-      `--offset ${offset} lies beyond the end of ${name}, which has ${wholeSize} bytes.`,
-    )
-  }
-  return offset === 0 ? device : new PartitionDevice(device, { offsetBytes: offset })
 }
 
 /** What a device of this computer holds does not show in its file: the system is asked. */

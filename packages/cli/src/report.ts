@@ -33,6 +33,7 @@ export class Report {
   failed = false
   /** The exit code of a failure. */
   failureCode: typeof EXIT.failed | typeof EXIT.trouble | typeof EXIT.unreadable = EXIT.failed
+  private readonly told = new Set<string>()
 
   constructor(readonly stream: OutputStream) {
     // When not even standard error can be written to, the exit code is all that is left to tell.
@@ -43,6 +44,13 @@ export class Report {
   fail(subject: readonly string[], error: unknown): void {
     this.failed = true
     this.tell([...subject, describe(error)].join(': '))
+  }
+
+  /** The same line once, however often what it tells of is met. */
+  tellOnce(sentence: string): void {
+    if (this.told.has(sentence)) return
+    this.told.add(sentence)
+    this.tell(sentence)
   }
 
   /** A line that is no failure: a count, a warning. */
@@ -86,9 +94,20 @@ function describeFormat(error: FormatError): string {
     case 'NO_REVISION':
     case 'NO_SUCH_STATE':
     case 'OBJECT_TOO_LARGE':
+    case 'SEVERAL_FOUND':
+    case 'SEVERAL_FAMILIES':
+    case 'NO_SUCH_PARTITION':
+    case 'NOT_A_PARTITION_TABLE':
+    case 'BAD_PARTITION_TABLE':
+    case 'BAD_UF2':
+    case 'BAD_INTEL_HEX':
+    case 'BAD_GZIP':
+    case 'CUT_SHORT':
+    case 'TOO_LARGE':
       return error.message
     default:
-      return `damaged: ${error.message}`
+      // What it is instead: IS_SPIFFS, IS_FAT...
+      return error.code.startsWith('IS_') ? error.message : `damaged: ${error.message}`
   }
 }
 

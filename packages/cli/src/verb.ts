@@ -31,9 +31,20 @@ export function imageVerb(
     .helpOption('-h, --help', 'print this help')
     .option('--block-size <size>', 'block size of the filesystem (default: found)', asSize)
     .option('--block-count <count>', 'number of its blocks (default: found)', asCount)
-    .option('--offset <bytes>', 'where in the image it begins, e.g. a partition', asSize)
     .addOption(formatOption(formats, 'format of the image (default: found)'))
+  placeOptions(command)
   return addFormatOptions(command, formats, ({ openOptions }) => openOptions)
+}
+
+/** The options that say which part of an image is meant. */
+export function placeOptions(command: Command): Command {
+  return command
+    .option('--offset <bytes>', 'where in the image it begins (default: found)', asSize)
+    .option('--size <bytes>', 'bytes that it has there (default: found, or all)', asSize)
+    .option('--partition <name>', 'the ESP32 partition that it is in')
+    .option('--partition-table <file>', 'the table, binary or CSV (default: in the dump)')
+    .option('--table-offset <bytes>', 'where the table lies (default: 0x8000)', asSize)
+    .option('--family <name>', 'whose blocks of a UF2 file (default: the only one)')
 }
 
 /** The same for a verb that changes the image, with how its device writes. */

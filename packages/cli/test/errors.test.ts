@@ -118,6 +118,10 @@ describe('help', () => {
     'grow',
     'map',
     'manifest',
+    'find',
+    'partitions',
+    'pack',
+    'unpack',
   ]
 
   test.each(verbs)('of %s has examples', async (verb) => {

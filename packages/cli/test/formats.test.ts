@@ -46,7 +46,7 @@ describe('which format it is', () => {
   })
 
   test('where nothing is found, it is said what was looked for', async () => {
-    const { err, code } = await caravan(['ls', imageFile(new Uint8Array(8192), 'zeros')])
+    const { err, code } = await caravan(['ls', imageFile(Buffer.alloc(8192, 'text '), 'text')])
     expect(code).toBe(1)
     expect(err).toContain('no littlefs superblock, no word PAPER found.')
     expect(err).toContain('an image of littlefs or paper')

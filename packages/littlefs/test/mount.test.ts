@@ -36,6 +36,19 @@ describe('what the superblock says', () => {
     expect(rootPair).toEqual([38, 35])
   })
 
+  it('is told where the block size given cuts its commits', async () => {
+    const { image, blockSize } = { image: imageOf('field-esp-idf-2.1'), blockSize: 4096 }
+    for (const other of [128, 256, 512, 2048, 8192]) {
+      expect(
+        thrown(() => mountImage(image, { blockSize: other })),
+        String(other),
+      ).toMatchObject({
+        code: 'WRONG_GEOMETRY',
+        message: expect.stringContaining(`Give ${blockSize}, or none to have it found.`),
+      })
+    }
+  })
+
   it('must agree with the block size given', () => {
     const error = thrown(() => mountImage(imageOf('corrupt-none'), { blockSize: 1024 }))
     expect(error).toMatchObject({ name: 'FormatError', code: 'WRONG_GEOMETRY' })

@@ -157,7 +157,7 @@ describe('a dump of a whole flash', () => {
     '%s in it is found',
     async (name) => {
       const { blockSize } = manifestOf(name)
-      expect(await locate(dumpOf(imageOf(name)))).toEqual([{ offset: 0x9000, blockSize }])
+      expect(await locate(dumpOf(imageOf(name)))).toMatchObject([{ offset: 0x9000, blockSize }])
     },
   )
 
@@ -167,7 +167,45 @@ describe('a dump of a whole flash', () => {
     const two = new MemoryDevice(Uint8Array.from([...image, ...rest, ...image]), { readOnly: true })
     expect(await locate(two)).toMatchObject([{ offset: 0 }, { offset: image.length + rest.length }])
     image.fill(0xff, 0, blockSize)
-    expect(await locate(dumpOf(image))).toEqual([{ offset: 0x9000, blockSize }])
+    expect(await locate(dumpOf(image))).toMatchObject([{ offset: 0x9000, blockSize }])
     expect(await locate(new MemoryDevice(Uint8Array.from(rest)))).toEqual([])
+  })
+
+  it('with what speaks for each, also where that is little', async () => {
+    const { blockSize, blockCount } = manifestOf('attrs')
+    const image = imageOf('attrs')
+    const sizeBytes = blockSize * blockCount
+    expect(await locate(dumpOf(image))).toEqual([
+      {
+        ...{ offset: 0x9000, blockSize, blockCount, sizeBytes, diskVersion: '2.1' },
+        ...{ superblocks: 'both', isSound: true, isWhole: true },
+        evidence: ['both superblocks', 'CRC good', 'size plausible'],
+      },
+    ])
+    const cut = new MemoryDevice(image.slice(0, sizeBytes - blockSize), { readOnly: true })
+    expect(await locate(cut)).toMatchObject([
+      { isWhole: false, evidence: ['both superblocks', 'CRC good', 'ends beyond the dump'] },
+    ])
+    // A bit of each commit is wrong: the magic stands there still.
+    for (const block of [0, 1]) image[block * blockSize + 20] = 0xee
+    expect(await locate(dumpOf(image))).toMatchObject([{ isSound: false }])
+  })
+
+  it('one whose size cannot be hides nothing of what follows', async () => {
+    const { blockSize, blockCount } = manifestOf('attrs')
+    const image = imageOf('attrs')
+    const cut = image.slice(0, 2 * blockSize)
+    const behind = new Uint8Array(2 * blockSize).fill(0xff)
+    const dump = Uint8Array.from([...cut, ...behind, ...image])
+    const huge = new DataView(dump.buffer)
+    for (const block of [0, 1]) {
+      const at = dump.indexOf(blockCount, block * blockSize + 8 + 8 + 4 + 8)
+      huge.setUint32(at, 0x7fffffff, true)
+    }
+    const found = await locate(new MemoryDevice(dump))
+    expect(found.map(({ offset, isWhole }) => [offset, isWhole])).toEqual([
+      [0, false],
+      [4 * blockSize, true],
+    ])
   })
 })

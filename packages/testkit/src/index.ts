@@ -38,6 +38,14 @@ export {
   FlashDevice,
   type FlashDeviceOptions,
 } from './flash-device.js'
+export {
+  fatImage,
+  littlefs1Image,
+  littlefs3Image,
+  noise,
+  type SpiffsSizes,
+  spiffsImage,
+} from './foreign-images.js'
 export { JitterDevice } from './jitter-device.js'
 export { renderAnswers } from './key-value/answers.js'
 export { type ConformanceCase, keyValueConformance } from './key-value/conformance.js'

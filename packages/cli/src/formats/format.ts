@@ -9,18 +9,33 @@
 import type { BlockDevice, CaravanError, Finding, KeyValueStore } from '@caravan/core'
 import type { FileSystem } from '@caravan/fs'
 import type { Option } from 'commander'
+import type { PlaceOptions } from '../place.js'
 import type { Colour } from '../style.js'
 
 /** The options of all verbs on images, as they come from the command line. */
-export interface ImageOptions {
+export interface ImageOptions extends PlaceOptions {
   /** Bytes. Default: found from the image. */
   readonly blockSize?: number
   /** Default: what the image says. */
   readonly blockCount?: number
-  /** Where in the image the filesystem begins, in bytes. Default 0. */
-  readonly offset?: number
   /** The name of the format. Default: found from the image. */
   readonly format?: string
+  /** Whose blocks of a UF2 file are meant. Default: the only family in it. */
+  readonly family?: string
+}
+
+/** A place in a dump where an image of a format begins. */
+export interface LocatedImage {
+  /** `littlefs 2.1`. */
+  readonly title: string
+  /** Bytes from the beginning of the dump. */
+  readonly offset: number
+  /** Bytes that it says to have. */
+  readonly sizeBytes: number
+  /** What speaks for it, and what against. */
+  readonly evidence: readonly string[]
+  /** A checksum speaks for it, and all of it is there. */
+  readonly isCertain: boolean
 }
 
 export interface ImageFormat {
@@ -67,8 +82,8 @@ export interface ImageFormat {
   salvage?(device: BlockDevice, options: ImageOptions): Promise<SalvageReport>
   /** What a mount does not show: removed files, earlier versions, lost directories. */
   recover?(device: BlockDevice, options: ImageOptions): Promise<readonly RecoveredFile[]>
-  /** Where in a raw dump images of it may begin, in bytes. Reads all of it. */
-  locate?(device: BlockDevice): Promise<readonly number[]>
+  /** Where in a raw dump images of it may begin. Reads all of it. */
+  locate?(device: BlockDevice): Promise<readonly LocatedImage[]>
   /** Options of its own for the verb that mends. */
   readonly repairOptions?: readonly Option[]
   /** The older states of it that can still be seen, the newest first. */

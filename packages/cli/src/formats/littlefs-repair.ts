@@ -12,7 +12,13 @@ import {
 } from '@caravan/littlefs'
 import { Option } from 'commander'
 import { given } from '../geometry.js'
-import type { ImageOptions, RecoveredFile, RepairReport, SalvageReport } from './format.js'
+import type {
+  ImageOptions,
+  LocatedImage,
+  RecoveredFile,
+  RepairReport,
+  SalvageReport,
+} from './format.js'
 import { type WriterOptions, writerOf } from './littlefs-options.js'
 
 const CHOICES: readonly DanglingChoice[] = ['keep', 'remove', 'empty']
@@ -76,6 +82,14 @@ export async function recoverLittlefs(
   })
 }
 
-export async function locateLittlefs(device: BlockDevice): Promise<number[]> {
-  return (await locate(device)).map(({ offset }) => offset)
+export async function locateLittlefs(device: BlockDevice): Promise<LocatedImage[]> {
+  return (await locate(device)).map((found) => {
+    const { offset, sizeBytes, diskVersion, blockSize, blockCount, isSound, isWhole } = found
+    const blocks = `${blockCount} blocks of ${blockSize} bytes`
+    return {
+      ...{ title: `littlefs ${diskVersion}`, offset, sizeBytes },
+      evidence: [...found.evidence, blocks],
+      isCertain: isSound && isWhole,
+    }
+  })
 }

@@ -1,6 +1,7 @@
 /** littlefs, and as a key-value store also chamelon's dialect of it. */
 
 import { createHash } from 'node:crypto'
+import { isLittlefs3 } from '@caravan/container'
 import type { BlockDevice, Finding, Severity } from '@caravan/core'
 import {
   type BlockUse as BlockUseFound,
@@ -78,7 +79,10 @@ export const littlefs: ImageFormat = {
   making: littlefsMaking,
 
   async recognise(device) {
-    const magic = Buffer.from(await readBytes(device, MAGIC_OFFSET, MAGIC.length)).toString()
+    const head = await readBytes(device, 0, MAGIC_OFFSET + MAGIC.length)
+    // Version 3 has its magic at the same place.
+    if (isLittlefs3(head)) return false
+    const magic = Buffer.from(head.subarray(MAGIC_OFFSET)).toString()
     // A migration that was cut short leaves it beside a littlefs 1 that is whole.
     return magic === MAGIC && !(await LittleFS1.recognises(device, false))
   },

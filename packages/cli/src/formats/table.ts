@@ -27,7 +27,7 @@ export async function findFormat(
   for (const format of formats) if (await format.recognise(device)) return format
   // Only now, since it may take reading a good part of the image.
   for (const format of formats) if (await format.search?.(device)) return format
-  throw new FormatError('NOT_RECOGNISED', notRecognised(formats))
+  throw new FormatError('NOT_RECOGNISED', notRecognised(formats, []))
 }
 
 /** @throws UsageError. */
@@ -38,12 +38,14 @@ export function formatNamed(formats: readonly ImageFormat[], name: string): Imag
   throw new UsageError(`There is no format '${name}'. The formats are: ${names.join(', ')}.`)
 }
 
-function notRecognised(formats: readonly ImageFormat[]): string {
+/** The sentence for an image of no format; `found` is what is in it instead. */
+export function notRecognised(formats: readonly ImageFormat[], found: readonly string[]): string {
   const marks = formats.map(({ mark }) => `no ${mark}`).join(', ')
   const names = formats.map(({ name }) => name).join(' or ')
   const advice = formats.flatMap((format) => (format.advice === undefined ? [] : [format.advice]))
+  const instead = found.length === 0 ? '' : ` In it: ${found.join('; ')}.`
   return [
-    `${marks} found. Check that this is an image of ${names}; where it begins further inside (a partition), say so with --offset; --format says which one it is`,
+    `${marks} found.${instead} Check that this is an image of ${names}; where it begins further inside (a partition), say so with --offset; --format says which one it is`,
     ...advice,
   ]
     .join('; ')

@@ -7,7 +7,7 @@ import { HostError, UsageError } from '../errors.js'
 import type { ImageOptions } from '../formats/format.js'
 import { blocksInWords } from '../geometry.js'
 import { checkReplaceable, writeHostFile } from '../host-files.js'
-import { openDevice, partOf } from '../open-image.js'
+import { openPlace } from '../open-image.js'
 import { formatCount } from '../sizes.js'
 import { failOn, failOnHost, imageVerb, withHelp } from '../verb.js'
 
@@ -47,7 +47,7 @@ async function convert(
   target: string,
   options: ConvertOptions,
 ): Promise<void> {
-  const { blockSize, offset = 0, force = false } = options
+  const { blockSize, force = false } = options
   if (target === '-' && context.out.isTerminal) {
     throw new UsageError(
       'Standard output is a terminal. Pass it on: caravan convert IMAGE - | gzip',
@@ -59,9 +59,8 @@ async function convert(
     return failOnHost(context, target, error)
   }
   try {
-    const device = await openDevice(name, options, context, undefined)
+    const { device, part } = await openPlace(name, options, context)
     try {
-      const part = partOf(device, name, offset)
       const volume = await ChamelonVolume.mount(part, blockSize === undefined ? {} : { blockSize })
       const { bytes, blockCount } = await imageOf(volume)
       if (target === '-') await context.out.put(bytes)

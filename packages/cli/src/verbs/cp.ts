@@ -13,7 +13,7 @@ import { given } from '../geometry.js'
 import type { TimeChoice } from '../host-tree.js'
 import { harmlessName } from '../names.js'
 import { reportProblems } from '../new-image.js'
-import type { ChangeOptions, Image } from '../open-image.js'
+import { type ChangeOptions, type Image, openPart } from '../open-image.js'
 import { baseName, joinPath, parsePath } from '../paths.js'
 import { Progress } from '../progress.js'
 import { type Dest, enterDest, parseDest } from '../targets.js'
@@ -34,6 +34,8 @@ interface CpOptions extends ImageOptions, ChangeOptions {
   readonly to?: string
   readonly toFormat?: string
   readonly toOffset?: number
+  readonly toSize?: number
+  readonly toPartition?: string
   readonly toBlockSize?: number
   readonly recursive?: boolean
   readonly mtime?: TimeChoice
@@ -62,6 +64,8 @@ export function addCp(program: Command, context: Context): void {
     .option('--to <image>', 'the image that DEST is in, of any format (default: the same)')
     .addOption(formatOption(context.formats, 'its format (default: found)', '--to-format <name>'))
     .option('--to-offset <bytes>', 'where in it the filesystem begins', asSize)
+    .option('--to-size <bytes>', 'bytes that it has there', asSize)
+    .option('--to-partition <name>', 'the ESP32 partition of it')
     .option('--to-block-size <size>', 'its block size (default: found)', asSize)
     .option('-r, --recursive', 'copy directories with all that is in them')
     .option('--mtime <time>', 'none, file, or seconds since 1970 (default: none)', asTimeChoice)
@@ -94,33 +98,60 @@ async function cp(
   dest: Dest,
   options: CpOptions,
 ): Promise<void> {
-  const { to, toFormat, toOffset, toBlockSize } = options
-  if (to === undefined && (toFormat ?? toOffset ?? toBlockSize) !== undefined) {
-    throw new UsageError('--to-format, --to-offset and --to-block-size go with --to IMAGE.')
+  const { to, toFormat, toOffset, toSize, toPartition, toBlockSize } = options
+  const place = { offset: toOffset, size: toSize, partition: toPartition, blockSize: toBlockSize }
+  const target = given({ ...place, format: toFormat })
+  if (to === undefined && Object.keys(target).length > 0) {
+    throw new UsageError(
+      '--to-format, --to-offset, --to-size, --to-partition and --to-block-size go with --to IMAGE.',
+    )
   }
-  if (to === undefined || (await isSamePlace(name, to, options))) {
-    return withChangedImage(context, name, options, (image) =>
+  const table = given({
+    partitionTable: options.partitionTable,
+    tableOffset: options.tableOffset,
+  })
+  const other = { ...target, ...(toPartition === undefined ? {} : table) }
+  const from = ownOptions(options)
+  if (to === undefined || (await isSamePlace(context, name, to, from, other))) {
+    return withChangedImage(context, name, from, (image) =>
       copy(context, image, image, sources, dest, options),
     )
   }
-  const target = given({ format: toFormat, offset: toOffset, blockSize: toBlockSize })
   const writing = { ...given({ lock: options.lock }), ...writerOptionsIn(context.formats, options) }
-  await withImage(context, name, options, (image) =>
-    withChangedImage(context, to, { ...target, ...writing }, (other) =>
-      copy(context, image, other, sources, dest, options),
+  await withImage(context, name, from, (image) =>
+    withChangedImage(context, to, { ...other, ...writing }, (target) =>
+      copy(context, image, target, sources, dest, options),
     ),
   )
 }
 
+/** The table may be told for the sake of the other image alone. */
+function ownOptions(options: CpOptions): CpOptions {
+  if (options.partition !== undefined || options.toPartition === undefined) return options
+  const { partitionTable, tableOffset, ...own } = options
+  return own
+}
+
 /** Two names of one file, and the same place in it. */
 async function isSamePlace(
+  context: Context,
   name: string,
   to: string,
-  { offset = 0, toOffset = 0 }: CpOptions,
+  from: ImageOptions,
+  other: ImageOptions,
 ): Promise<boolean> {
-  if (offset !== toOffset || name === '-') return false
+  if (name === '-') return false
   const [a, b] = await Promise.all([name, to].map((path) => stat(path).catch(() => undefined)))
-  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino
+  if (a === undefined || b === undefined || a.dev !== b.dev || a.ino !== b.ino) return false
+  const [first, second] = [await placeIn(context, name, from), await placeIn(context, to, other)]
+  return first === second
+}
+
+/** Where the filesystem begins that a name and its options lead to. */
+async function placeIn(context: Context, name: string, options: ImageOptions): Promise<number> {
+  const { device, place } = await openPart(name, options, context, false)
+  await device.close()
+  return place.offsetBytes
 }
 
 async function copy(

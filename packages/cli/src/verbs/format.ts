@@ -1,6 +1,6 @@
 /** `caravan format`: an empty filesystem, in a new file or in one that is there. */
 
-import { withBlockSize } from '@caravan/core'
+import { type BlockDevice, withBlockSize } from '@caravan/core'
 import type { Command } from 'commander'
 import { asSize } from '../arguments.js'
 import { isBlank } from '../blank.js'
@@ -12,13 +12,13 @@ import { sizeOf } from '../formats/read-bytes.js'
 import { blocksInWords, given } from '../geometry.js'
 import { lookAt } from '../host-files.js'
 import { makingOf, writeNewImage } from '../new-image.js'
-import { isAddress, openFile, partOf } from '../open-image.js'
+import { isAddress, openFile } from '../open-image.js'
+import { type Place, type PlaceOptions, partAt, statedPlace } from '../place.js'
 import { formatSize } from '../sizes.js'
 import { failOnHost, formatOption, lockOption, withHelp } from '../verb.js'
 
-interface FormatOptions {
+interface FormatOptions extends Omit<PlaceOptions, 'size'> {
   readonly format?: string
-  readonly offset?: number
   readonly force?: boolean
   readonly lock: boolean
   readonly quiet?: boolean
@@ -39,6 +39,9 @@ export function addFormat(program: Command, context: Context): void {
     .description('Makes an empty filesystem. What was there before is lost.')
     .argument('<image>', 'a file or device')
     .option('--offset <bytes>', 'where in it the filesystem is to begin', asSize)
+    .option('--partition <name>', 'the ESP32 partition of a dump that it is to fill')
+    .option('--partition-table <file>', 'the table, binary or CSV (default: in the dump)')
+    .option('--table-offset <bytes>', 'where the table lies (default: 0x8000)', asSize)
     .option('-f, --force', 'format also what holds something')
     .option('-q, --quiet', 'no summary')
     .action((name: string, options: FormatOptions) => format(context, name, options))
@@ -70,14 +73,19 @@ async function format(context: Context, name: string, options: FormatOptions): P
   }
 }
 
-function newBlockCount(name: string, { blockCount }: NewImage, { offset }: FormatOptions): number {
+function newBlockCount(
+  name: string,
+  { blockCount }: NewImage,
+  { offset, partition }: FormatOptions,
+): number {
   if (name === '-' || isAddress(name)) {
     throw new UsageError(
       `${name === '-' ? 'Standard input' : name} cannot be formatted. Give a file.`,
     )
   }
-  if (offset !== undefined) {
-    throw new UsageError(`--offset is a place in a file, and ${name} is not there yet.`)
+  if (offset !== undefined || partition !== undefined) {
+    const option = offset === undefined ? '--partition' : '--offset'
+    throw new UsageError(`${option} is a place in a file, and ${name} is not there yet.`)
   }
   if (blockCount === undefined) {
     throw new UsageError('How large is it to be? Give --size 1M or --block-count.')
@@ -90,13 +98,16 @@ async function formatInPlace(
   context: Context,
   name: string,
   image: NewImage,
-  { offset = 0, force = false, lock }: FormatOptions,
+  options: FormatOptions,
 ): Promise<number> {
+  const { force = false, lock } = options
   const { blockSize, progSize, eraseValue } = image
-  const extent = { offset, blockSize, ...given({ blockCount: image.blockCount }) }
+  const extent = { ...given(options), blockSize, ...given({ blockCount: image.blockCount }) }
   const device = await openFile(name, extent, { lock, ...given({ progSize, eraseValue }) })
   try {
-    const part = partOf(device, name, offset)
+    const place = await placeToFormat(device, name, options)
+    const offset = place.offsetBytes
+    const part = partAt(device, name, place)
     const sizeBytes = sizeOf(part)
     const { blockCount = Math.floor(sizeBytes / blockSize) } = image
     if (blockCount * blockSize > sizeBytes) {
@@ -117,4 +128,14 @@ async function formatInPlace(
   } finally {
     await device.close()
   }
+}
+
+/** `--size` and `--block-count` are the filesystem's own; it may be smaller than its place. */
+async function placeToFormat(
+  device: BlockDevice,
+  name: string,
+  { offset, partition, partitionTable, tableOffset }: FormatOptions,
+): Promise<Place> {
+  const options = given({ offset, partition, partitionTable, tableOffset })
+  return (await statedPlace(device, name, options)) ?? { offsetBytes: 0 }
 }

@@ -9,7 +9,7 @@ import type { Context } from '../context.js'
 import { checkInterrupted } from '../errors.js'
 import type { ImageOptions } from '../formats/format.js'
 import { harmlessText } from '../names.js'
-import { openDevice, partOf } from '../open-image.js'
+import { openPlace } from '../open-image.js'
 import { Progress } from '../progress.js'
 import { failOn, JSON_OPTION, withHelp } from '../verb.js'
 
@@ -50,9 +50,9 @@ async function verify(context: Context, name: string, options: GitVerifyOptions)
   let progress: Progress | undefined
   let before = 0
   try {
-    const device = await openDevice(name, options, context, undefined)
+    const { device, part } = await openPlace(name, options, context)
     try {
-      const found = await verifyImage(partOf(device, name, options.offset ?? 0), {
+      const found = await verifyImage(part, {
         platform: nodePlatform,
         onProgress(done, total) {
           checkInterrupted(signal)

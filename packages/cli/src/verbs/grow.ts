@@ -10,7 +10,8 @@ import type { Context } from '../context.js'
 import { checkInterrupted, HostError } from '../errors.js'
 import type { ImageFormat, ImageOptions } from '../formats/format.js'
 import { blocksIn, blocksInWords } from '../geometry.js'
-import { type ChangeOptions, isAddress, openImage, partOf, refuseAddress } from '../open-image.js'
+import { type ChangeOptions, isAddress, openImage, refuseAddress } from '../open-image.js'
+import { partAt } from '../place.js'
 import { formatSize } from '../sizes.js'
 import { changingVerb, failOnHost, lacks, withHelp } from '../verb.js'
 
@@ -76,7 +77,7 @@ async function planGrowth(
   if (isAddress(name)) refuseAddress(name)
   const image = await openImage(name, options, context)
   const { blockSize, blockCount: oldCount } = image.mounted
-  const { sizeBytes, offsetBytes: offset, format } = image
+  const { sizeBytes, isBounded, offsetBytes: offset, format } = image
   await image.close()
   if (image.mounted.grow === undefined) lacks(image, 'does not grow')
   const newCount = blocksIn(size, blockSize, 'The new size')
@@ -84,6 +85,12 @@ async function planGrowth(
     throw new HostError(
       'EINVAL',
       `it has ${blocksInWords(oldCount, blockSize)}, and does not grow to fewer. Use \`caravan shrink\`.`,
+    )
+  }
+  if (isBounded && newCount * blockSize > sizeBytes) {
+    throw new HostError(
+      'ENOSPC',
+      `there is room for ${formatSize(sizeBytes)} from byte ${offset} on: what follows is another's. Where it is not, say how much there is: --offset ${offset} --size ${newCount * blockSize}`,
     )
   }
   if (sizeBytes < oldCount * blockSize) {
@@ -121,7 +128,7 @@ async function growFile(
         'something follows the filesystem, and would be lost. Use --force to take its place all the same.',
       )
     }
-    const part = withBlockSize(partOf(device, name, offset), blockSize)
+    const part = withBlockSize(partAt(device, name, { offsetBytes: offset }), blockSize)
     try {
       if (end > fileSize) await eraseFrom(context, part, growth)
       const mounted = await format.open(part, { ...options, blockSize, blockCount: oldCount }, true)

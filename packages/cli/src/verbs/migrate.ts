@@ -14,7 +14,7 @@ import { HostError, UsageError } from '../errors.js'
 import type { ImageOptions } from '../formats/format.js'
 import { blocksInWords, given } from '../geometry.js'
 import { checkReplaceable, writeHostFile } from '../host-files.js'
-import { type ChangeOptions, openDevice, partOf } from '../open-image.js'
+import { type ChangeOptions, openPlace } from '../open-image.js'
 import { failOn, failOnHost, imageVerb, lockOption, withHelp } from '../verb.js'
 
 interface MigrateOptions extends ImageOptions, ChangeOptions {
@@ -161,9 +161,10 @@ async function withPart(
   use: (part: BlockDevice) => Promise<void>,
 ): Promise<void> {
   try {
-    const device = await openDevice(name, options, context, writable ? options : undefined)
+    const change = writable ? options : undefined
+    const { device, part } = await openPlace(name, options, context, change)
     try {
-      await use(partOf(device, name, options.offset ?? 0))
+      await use(part)
       await context.out.flush()
     } finally {
       await device.close()

@@ -8,7 +8,8 @@ import type { ImageFormat, ImageOptions, RecoveredFile } from '../formats/format
 import { checkOptions } from '../formats/options.js'
 import { formatNamed } from '../formats/table.js'
 import { decodeLenient, encodeUtf8, harmlessName } from '../names.js'
-import { openDevice, partOf } from '../open-image.js'
+import { openPlace } from '../open-image.js'
+import { partAt } from '../place.js'
 import { type PlacedFile, RecoveredTree } from '../recovered-tree.js'
 import { formatCount } from '../sizes.js'
 import { failOnHost, imageVerb, JSON_OPTION, lacks, withHelp } from '../verb.js'
@@ -57,14 +58,15 @@ async function recover(
 ): Promise<void> {
   const { out } = context
   try {
-    const device = await openDevice(name, options, context, undefined)
+    const { device, part, place } = await openPlace(name, options, context)
     try {
       const files: RecoveredFile[] = []
-      const places = await placesOf(context, device, name, options)
+      const places = await placesOf(context, part, name, place.offsetBytes, options)
       for (const { format, offset } of places) {
-        const found = (await format.recover?.(partOf(device, name, offset), options)) ?? []
+        const image = partAt(part, name, { offsetBytes: offset })
+        const found = (await format.recover?.(image, options)) ?? []
         // Of several images in one dump each has a directory of its own.
-        const under = places.length === 1 ? '' : `/at-${offset}`
+        const under = places.length === 1 ? '' : `/at-${place.offsetBytes + offset}`
         files.push(...found.map((file) => ({ ...file, path: below(under, file.path) })))
       }
       const tree = new RecoveredTree(files)
@@ -81,35 +83,36 @@ async function recover(
 
 interface ImagePlace {
   readonly format: ImageFormat
-  /** Bytes. */
+  /** Bytes from the beginning of the part that was searched. */
   readonly offset: number
 }
 
 /** Where images are: where it was said, at the beginning, or wherever one is found. */
 async function placesOf(
   context: Context,
-  device: BlockDevice,
+  part: BlockDevice,
   name: string,
+  /** Where the part begins. */
+  startBytes: number,
   options: RecoverOptions,
 ): Promise<ImagePlace[]> {
   const { formats } = context
-  const { offset = 0 } = options
-  const part = partOf(device, name, offset)
   if (options.format !== undefined) {
-    return [{ format: able(formats, formatNamed(formats, options.format), name, options), offset }]
+    const format = able(formats, formatNamed(formats, options.format), name, options)
+    return [{ format, offset: 0 }]
   }
   for (const format of formats) {
     if (await format.recognise(part))
-      return [{ format: able(formats, format, name, options), offset }]
+      return [{ format: able(formats, format, name, options), offset: 0 }]
   }
   const places: ImagePlace[] = []
   for (const format of formats) {
-    for (const found of (await format.locate?.(part)) ?? []) {
-      places.push({ format: able(formats, format, name, options), offset: offset + found })
+    for (const { offset } of (await format.locate?.(part)) ?? []) {
+      places.push({ format: able(formats, format, name, options), offset })
     }
   }
-  for (const place of places) {
-    context.report.tell(`${name}: a ${place.format.name} begins at ${place.offset}.`)
+  for (const { format, offset } of places) {
+    context.report.tell(`${name}: a ${format.name} begins at ${startBytes + offset}.`)
   }
   if (places.length > 0) return places
   throw new FormatError(

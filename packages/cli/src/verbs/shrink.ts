@@ -40,7 +40,7 @@ async function shrink(
   if (isAddress(name)) refuseAddress(name)
   let end: number | undefined
   await withChangedImage(context, name, options, async (image) => {
-    const { mounted, offsetBytes, sizeBytes } = image
+    const { mounted, offsetBytes, sizeBytes, isBounded } = image
     const { blockSize, blockCount } = mounted
     if (mounted.shrink === undefined) lacks(image, 'does not shrink')
     const newCount = blocksIn(size, blockSize, 'The new size')
@@ -51,7 +51,7 @@ async function shrink(
     }
     await mounted.shrink(newCount)
     // What lies between is part of no filesystem any more; what follows is somebody else's.
-    const followed = sizeBytes > blockCount * blockSize
+    const followed = isBounded || sizeBytes > blockCount * blockSize
     if (!followed) end = offsetBytes + newCount * blockSize
     if (options.quiet === true) return
     await context.out.line(

@@ -1,5 +1,6 @@
 /**
- * Locate: where in a raw dump of a flash a littlefs begins, by its superblocks.
+ * Locate: where in a raw dump of a flash a littlefs begins, by its superblocks, and what speaks for
+ * each place.
  *
  * Two stand one block apart and each says the size of a block, so that either leads to the beginning.
  *
@@ -8,13 +9,26 @@
 
 import { type BlockDevice, type Geometry, type Op, run } from '@caravan/core'
 import { MAGIC_OFFSET_BYTES, type Superblock } from '../format/superblock.js'
-import { HEAD_SIZE_BYTES, readBytes, superblockAt } from '../probe.js'
+import { HEAD_SIZE_BYTES, isSound as holdsGoodCommit, readBytes, superblockAt } from '../probe.js'
 
 export interface LocatedFilesystem {
   /** Bytes from the beginning of the device. */
   readonly offset: number
   /** Bytes. */
   readonly blockSize: number
+  readonly blockCount: number
+  /** Bytes that its superblock claims. */
+  readonly sizeBytes: number
+  /** As its superblock says: `2.1`. */
+  readonly diskVersion: string
+  /** Which of the two copies of the superblock stand where they belong. */
+  readonly superblocks: 'both' | 'first' | 'second'
+  /** A superblock is the end of a commit with a good CRC: this is no accident of bytes. */
+  readonly isSound: boolean
+  /** All of it lies on the device. */
+  readonly isWhole: boolean
+  /** What speaks for the place, and what against, in words: `both superblocks`, `CRC good`. */
+  readonly evidence: readonly string[]
 }
 
 const CHUNK_SIZE_BYTES = 64 * 1024
@@ -30,6 +44,31 @@ export function locate(device: BlockDevice): Promise<LocatedFilesystem[]> {
 
 function* findAll(geometry: Geometry): Op<LocatedFilesystem[]> {
   const sizeBytes = geometry.blockSize * geometry.blockCount
+  const superblocks = yield* findSuperblocks(geometry, sizeBytes)
+  const found: LocatedFilesystem[] = []
+  /** Where the one before ends: copies of its superblock stand within. */
+  let end = 0
+  for (const [at, superblock] of superblocks) {
+    if (at < end) continue
+    const { blockSize } = superblock
+    const hasSecond = superblocks.get(at + blockSize)?.blockSize === blockSize
+    // Alone it may be the second of two. Partitions begin at an even number of blocks.
+    const isSecond = !hasSecond && at % (2 * blockSize) === blockSize
+    const offset = isSecond ? at - blockSize : at
+    const isSound =
+      (yield* holdsGoodCommit(geometry, at, blockSize)) ||
+      (hasSecond && (yield* holdsGoodCommit(geometry, at + blockSize, blockSize)))
+    const copies = hasSecond ? 'both' : isSecond ? 'second' : 'first'
+    const place = describe(offset, superblock, copies, isSound, sizeBytes)
+    found.push(place)
+    // A size that cannot be says nothing of where the next one may begin.
+    end = offset + (place.isWhole ? place.sizeBytes : 2 * blockSize)
+  }
+  return found
+}
+
+/** What may be a superblock, by its place in bytes, in order. */
+function* findSuperblocks(geometry: Geometry, sizeBytes: number): Op<Map<number, Superblock>> {
   const superblocks = new Map<number, Superblock>()
   for (let start = 0; start < sizeBytes; start += CHUNK_SIZE_BYTES) {
     const length = Math.min(CHUNK_SIZE_BYTES + HEAD_SIZE_BYTES, sizeBytes - start)
@@ -40,19 +79,27 @@ function* findAll(geometry: Geometry): Op<LocatedFilesystem[]> {
       if (superblock !== undefined) superblocks.set(start + at, superblock)
     }
   }
-  const found: LocatedFilesystem[] = []
-  /** Where the one before ends: copies of its superblock stand within. */
-  let end = 0
-  for (const [at, { blockSize, blockCount }] of superblocks) {
-    if (at < end) continue
-    const hasSecond = superblocks.get(at + blockSize)?.blockSize === blockSize
-    // Alone it may be the second of two. Partitions begin at an even number of blocks.
-    const isSecond = !hasSecond && at % (2 * blockSize) === blockSize
-    const offset = isSecond ? at - blockSize : at
-    found.push({ offset, blockSize })
-    end = Math.min(sizeBytes, offset + blockSize * Math.max(2, blockCount))
+  return superblocks
+}
+
+function describe(
+  offset: number,
+  { majorVersion, minorVersion, blockSize, blockCount }: Superblock,
+  superblocks: LocatedFilesystem['superblocks'],
+  isSound: boolean,
+  deviceBytes: number,
+): LocatedFilesystem {
+  const sizeBytes = blockSize * blockCount
+  const isWhole = blockCount >= 2 && offset + sizeBytes <= deviceBytes
+  return {
+    ...{ offset, blockSize, blockCount, sizeBytes, superblocks, isSound, isWhole },
+    diskVersion: `${majorVersion}.${minorVersion}`,
+    evidence: [
+      superblocks === 'both' ? 'both superblocks' : `only the ${superblocks} superblock`,
+      isSound ? 'CRC good' : 'no good CRC',
+      isWhole ? 'size plausible' : 'ends beyond the dump',
+    ],
   }
-  return found
 }
 
 /** The letter that the magic begins with. */
