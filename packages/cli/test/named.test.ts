@@ -45,7 +45,7 @@ it.each([
   const bytes = golden === '' ? littlefs1Image(64) : goldenOf(golden)
   const path = imageFile(bytes, `named-${format}`)
   const { code, err } = await caravan(['ls', '--format', 'littlefs', path])
-  expect([code, err]).toEqual([1, expect.stringMatching(new RegExp(`open it as ${format}`, "i"))])
+  expect([code, err]).toEqual([1, expect.stringMatching(new RegExp(`open it as ${format}`, 'i'))])
 })
 
 it.each([512, 2048, 8192])('a block size of %i that is wrong', async (blockSize) => {
