@@ -112,7 +112,8 @@ describe.each(RECORDED)('$profile beside $golden', ({ profile: name, golden, tim
     expect(image[image.length - 1]).toBe(Number(manifest.eraseValue))
   })
 
-  it.runIf(times)('writes times as the platform does', async () => {
+  const itWithTimes = times ? it : undefined
+  itWithTimes?.('writes times as the platform does', async () => {
     const recorded = LittleFS.mountSync(new MemoryDevice(image, { blockSize }), { nameMax: 255 })
     const stamped = [...recorded.walkSync()].filter(({ attributes }) => attributes.has(0x74))
     const entries = stamped.map(({ path, type }) =>
@@ -141,7 +142,8 @@ describe.each(DEVICE_PROFILES)('$name', (profile) => {
     expect(DEVICE_PROFILES.filter(({ name }) => name === profile.name)).toEqual([profile])
   })
 
-  it.runIf(diskVersion === '1')('takes no littlefs 2', () => {
+  const [itOf1, itOf2] = diskVersion === '1' ? [it, undefined] : [undefined, it]
+  itOf1?.('takes no littlefs 2', () => {
     expect(() => optionsOfProfile(profile)).toThrow(`${title} takes littlefs 1`)
     const facts = { blockSize: profile.blockSize, nameMax: 255, fileMax: 1, attrMax: 1 }
     expect(codesOf(judgeForProfile(profile, { ...facts, diskVersion: '2.0' }))).toEqual([
@@ -149,7 +151,7 @@ describe.each(DEVICE_PROFILES)('$name', (profile) => {
     ])
   })
 
-  it.runIf(diskVersion !== '1')('builds what it mounts, and judges so', async () => {
+  itOf2?.('builds what it mounts, and judges so', async () => {
     const sizeBytes = 64 * profile.blockSize
     const options = optionsOfProfile(profile, { sizeBytes })
     const { blockSize = 0, blockCount = 0 } = options

@@ -185,6 +185,11 @@ const writing: readonly Call[] = [
     sync: ({ fs }: Scene) => fs.shrinkSync(blockCount),
     async: ({ fs }: Scene) => fs.shrink(blockCount),
   })),
+  ...(['2.0', '2.1'] as const).map((version) => ({
+    name: `setDiskVersion ${version}`,
+    sync: ({ fs }: Scene) => fs.setDiskVersionSync(version),
+    async: ({ fs }: Scene) => fs.setDiskVersion(version),
+  })),
 ]
 
 const handles: readonly Call[] = [
