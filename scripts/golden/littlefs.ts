@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto'
 import type { MountOptions } from '@caravan/littlefs'
 import { treeDifference } from './littlefs/compare.js'
 import { imageDevice } from './littlefs/devices.js'
-import { errorDifference, isTypedError } from './littlefs/errors.js'
+import { dumpDifference, errorDifference, isTypedError } from './littlefs/errors.js'
 import { EXEMPTIONS, type Exemption } from './littlefs/exemptions.js'
 import {
   listed,
@@ -134,7 +134,8 @@ async function judgeReading(
   const difference =
     (exemption?.tree
       ? exemption.tree(manifest, entries, undamaged)
-      : (treeDifference(manifest.entries ?? [], entries) ?? dumpDifference(manifest, entries))) ??
+      : (treeDifference(manifest.entries ?? [], entries) ??
+        dumpDifference(manifest.dumpExpect, failuresOf(entries)))) ??
     usedDifference(manifest, used) ??
     globalStateDifference(manifest, info)
   return {
@@ -170,21 +171,8 @@ function mountDifference({ expect }: Manifest, error: unknown): string | undefin
   return errorDifference(expect.slice('error:'.length), error, 'mount')
 }
 
-/** Whether anything could not be read, as the reference's full dump of the image says. */
-function dumpDifference(
-  { dumpExpect }: Manifest,
-  entries: readonly ObservedEntry[],
-): string | undefined {
-  const failures = entries.flatMap(({ failed }) => (failed === undefined ? [] : [failed.error]))
-  if (dumpExpect === 'ok') {
-    return failures.length === 0
-      ? undefined
-      : `a full read expected ok, got ${describe(failures[0])}`
-  }
-  const code = (dumpExpect ?? '').replace(/^error:/, '')
-  return failures.some((error) => errorDifference(code, error) === undefined)
-    ? undefined
-    : `a full read expected ${dumpExpect}, got ${failures.map(describe).join(', ') || 'ok'}`
+function failuresOf(entries: readonly ObservedEntry[]): unknown[] {
+  return entries.flatMap(({ failed }) => (failed === undefined ? [] : [failed.error]))
 }
 
 /** Blocks in use, or the error that counting them ended in. */

@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto'
 import { LittleFS1, ReferenceFS } from '@caravan/littlefs'
 import { treeDifference } from './littlefs/compare.js'
 import { AsynchronousDevice, imageDevice } from './littlefs/devices.js'
-import { errorDifference, isTypedError } from './littlefs/errors.js'
+import { dumpDifference, errorDifference, isTypedError } from './littlefs/errors.js'
 import { listed, type Recorded, readRecorded } from './littlefs/manifest.js'
 import { MODES, type Mode } from './littlefs/mode.js'
 import { comparable, type ObservedEntry, observeTree } from './littlefs/observe.js'
@@ -188,22 +188,6 @@ function accidentDifference(
     if (!isSame || (same.sha256 !== entry.sha256 && !mayDiffer)) return difference
   }
   return undefined
-}
-
-/** Whether anything could not be read, as the library's full dump of the image says. */
-function dumpDifference(
-  dumpExpect: string | null,
-  failures: readonly unknown[],
-): string | undefined {
-  if (dumpExpect === 'ok') {
-    return failures.length === 0
-      ? undefined
-      : `a full read expected ok, got ${describe(failures[0])}`
-  }
-  const code = (dumpExpect ?? '').replace(/^error:/, '')
-  return failures.some((error) => errorDifference(code, error) === undefined)
-    ? undefined
-    : `a full read expected ${dumpExpect}, got ${failures.map(describe).join(', ') || 'ok'}`
 }
 
 function traverseDifference(

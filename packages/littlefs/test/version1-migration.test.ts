@@ -96,6 +96,42 @@ describe('cut at every request', () => {
   })
 })
 
+describe('a superblock half erased by a cut', () => {
+  const NAME = 'field-adafruit-rmdir-r'
+  const { blockSize } = version1Case(NAME)
+
+  /** Images cut in an erase of a superblock: its magic is left, and a size that nobody wrote. */
+  function halfErased(): Uint8Array<ArrayBuffer>[] {
+    const images: Uint8Array<ArrayBuffer>[] = []
+    const image = version1Image(NAME)
+    const device = new (class extends MemoryDevice {
+      override erase(blocks: readonly number[]): void {
+        for (const block of blocks.filter((each) => each < 2)) {
+          const start = block * blockSize
+          images.push(image.slice().fill(0xff, start, start + 32))
+        }
+        super.erase(blocks)
+      }
+    })(image, { blockSize })
+    migrateInPlaceSync(device)
+    return images
+  }
+
+  it('is not asked for the block size: the sound one beside it is', () => {
+    const before = version1Tree(version1Image(NAME), blockSize)
+    const versions = halfErased().map((image) => {
+      const { version, tree } = treeNow(image, blockSize)
+      expect(tree).toEqual(before)
+      const device = new MemoryDevice(image)
+      if (version === 1) migrateInPlaceSync(device)
+      else expect(() => migrateInPlaceSync(device)).toThrow(/This is a littlefs 2/)
+      expect(treeNow(image, blockSize)).toEqual({ version: 2, tree: before })
+      return version
+    })
+    expect(versions).toEqual([1, 2])
+  })
+})
+
 describe('what is migrated in place', () => {
   it('is an ordinary littlefs 2, which goes on being written to', () => {
     const image = version1Image('churn-512')

@@ -62,3 +62,19 @@ function meaning(expected: string, during: 'mount' | 'use'): string {
   const code = ERRNO[expected]
   return code === undefined ? expected : `an FsError ${code} (${expected})`
 }
+
+/** Whether anything could not be read, as the reference's full dump of the image says. */
+export function dumpDifference(
+  dumpExpect: string | null | undefined,
+  failures: readonly unknown[],
+): string | undefined {
+  if (dumpExpect === 'ok') {
+    return failures.length === 0
+      ? undefined
+      : `a full read expected ok, got ${describe(failures[0])}`
+  }
+  const code = (dumpExpect ?? '').replace(/^error:/, '')
+  return failures.some((error) => errorDifference(code, error) === undefined)
+    ? undefined
+    : `a full read expected ${dumpExpect}, got ${failures.map(describe).join(', ') || 'ok'}`
+}

@@ -240,9 +240,17 @@ export interface Place {
 
 export type Report = (code: FindingCode, what: string, place?: Place) => void
 
-export function finding(code: FindingCode, what: string, place: Place = {}): LittlefsFinding {
-  const { severity, consequence, remedy } = FINDING_MEANINGS[code]
-  const { block, path } = place
+export function finding(code: FindingCode, what: string, place?: Place): LittlefsFinding {
+  return findingOf(FINDING_MEANINGS[code], code, what, place)
+}
+
+/** What was found, told by what its code means. */
+export function findingOf<Code extends string>(
+  { severity, consequence, remedy }: Meaning,
+  code: Code,
+  what: string,
+  { block, path }: Place = {},
+) {
   return {
     severity,
     code,

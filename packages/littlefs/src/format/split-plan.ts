@@ -52,10 +52,10 @@ export function planSplit(
   progSize: number,
   packing: Packing,
 ): number[] {
-  if (packing === 'dense') return fill(sizes, contentMaxIn(metadataMax))
+  if (packing === 'dense') return fillPairs(sizes, contentMaxIn(metadataMax))
   const most = compactedMax(metadataMax, progSize)
   const total = sizes.reduce((sum, size) => sum + size, 0)
-  if (total > 2 * most || sizes.length > 2 * ENTRIES_MAX) return fill(sizes, most)
+  if (total > 2 * most || sizes.length > 2 * ENTRIES_MAX) return fillPairs(sizes, most)
   const starts: number[] = []
   for (let end = sizes.length; ; ) {
     let from = 0
@@ -78,7 +78,8 @@ function fits(sizes: readonly number[], from: number, end: number, most: number)
   return size <= most && end - from <= ENTRIES_MAX
 }
 
-function fill(sizes: readonly number[], most: number): number[] {
+/** Where each pair's entries begin, each log filled up to so many bytes. */
+export function fillPairs(sizes: readonly number[], most: number): number[] {
   const starts = [0]
   let size = 0
   for (let i = 0; i < sizes.length; i++) {

@@ -15,7 +15,7 @@ import { BlockSet } from '../block-set.js'
 import { encodedSize } from '../format/commit-encoder.js'
 import type { Attribute, BlockPair, EntryContent, Struct } from '../format/metadata-log.js'
 import { compareNames } from '../format/name.js'
-import { contentMaxIn, ENTRIES_MAX } from '../format/split-plan.js'
+import { contentMaxIn, fillPairs } from '../format/split-plan.js'
 import { TagType } from '../format/tag.js'
 import type { Directory, DirectoryPair, Node } from './directory.js'
 
@@ -126,22 +126,8 @@ function split(sizes: readonly number[], ownPairs: number, blockSize: number): n
     const hint = `an entry takes ${tooLarge} bytes in a littlefs 2, and a block of ${blockSize} bytes has room for ${full}: migrate with larger blocks, by caravan extract and caravan create`
     throw new FsError('ENOSPC', { hint })
   }
-  const comfortable = fill(sizes, Math.floor(blockSize / 2))
-  return comfortable.length <= ownPairs ? comfortable : fill(sizes, contentMaxIn(blockSize))
-}
-
-function fill(sizes: readonly number[], most: number): number[] {
-  const starts = [0]
-  let size = 0
-  for (let i = 0; i < sizes.length; i++) {
-    const start = starts[starts.length - 1] as number
-    size += sizes[i] as number
-    if (i > start && (size > most || i - start >= ENTRIES_MAX)) {
-      starts.push(i)
-      size = sizes[i] as number
-    }
-  }
-  return starts
+  const comfortable = fillPairs(sizes, Math.floor(blockSize / 2))
+  return comfortable.length <= ownPairs ? comfortable : fillPairs(sizes, contentMaxIn(blockSize))
 }
 
 /** Gives out the blocks of new pairs. */

@@ -21,7 +21,7 @@ import type { SalvageProblem } from '../repair/salvage.js'
 import type { DiskVersion } from '../volume.js'
 import { readFileAt } from './file.js'
 import { finishMigration, migrateVolume } from './in-place.js'
-import { findBlockSize, isVersion2 } from './probe.js'
+import { findBlockSize, isVersion2, recognise } from './probe.js'
 import { type ReadableEntry, readTree } from './salvage.js'
 import { mountVolume, type Volume } from './volume.js'
 
@@ -133,7 +133,8 @@ async function migrateCopy(
 }
 
 function* findBlockSizeOfAny(geometry: Geometry): Op<number | undefined> {
-  return (yield* findBlockSize(geometry)) ?? (yield* findVersion2BlockSize(geometry))
+  if (yield* recognise(geometry, true)) return yield* findBlockSize(geometry)
+  return yield* findVersion2BlockSize(geometry)
 }
 
 /** @throws FormatError `ALREADY_MIGRATED` for what is a littlefs 2 and nothing else. */

@@ -10,7 +10,13 @@
 import type { Geometry, Op } from '@caravan/core'
 import { byteString } from '../format/name.js'
 import { MAGIC } from '../format/superblock.js'
-import { HEAD_SIZE_BYTES, isSound as isSoundVersion2, readBytes, superblockAt } from '../probe.js'
+import {
+  findBlockSize as findVersion2BlockSize,
+  HEAD_SIZE_BYTES,
+  isSound as isSoundVersion2,
+  readBytes,
+  superblockAt,
+} from '../probe.js'
 import { decodeDirectoryHeader } from './format/directory-block.js'
 import {
   BLOCK_SIZE_MIN_BYTES,
@@ -94,19 +100,19 @@ const LETTER_L = 0x6c
 export function* recognise(geometry: Geometry, isThorough: boolean): Op<boolean> {
   const head = yield* readHead(geometry)
   const atStart = foundAt(head, 0)
-  if (atStart !== undefined) return !(yield* isVersion2(geometry, atStart.blockSize))
-  const hasVersion2Magic = byteString(head, 8, 16) === MAGIC
-  if (!hasVersion2Magic && !isThorough) return false
-  const version2 = hasVersion2Magic ? superblockAt(head, 0) : undefined
-  if (version2 === undefined) {
-    const copy = yield* findCopy(geometry)
-    return copy !== undefined && !(yield* isVersion2(geometry, copy.blockSize))
+  if (atStart?.isSound) return !(yield* isVersion2(geometry, atStart.blockSize))
+  const version2 = superblockAt(head, 0)
+  if (version2 !== undefined && (yield* isSoundVersion2(geometry, 0, version2.blockSize))) {
+    return false
   }
-  // What is left of a migration that was cut short, or a littlefs 2 as it should be.
-  const { blockSize } = version2
-  if (blockSize + HEAD_SIZE_BYTES > sizeOf(geometry)) return false
-  const copy = foundAt(yield* readBytes(geometry, blockSize, HEAD_SIZE_BYTES), 0)
-  return copy?.isSound === true && !(yield* isVersion2(geometry, blockSize))
+  const hasVersion2Magic = byteString(head, 8, 16) === MAGIC
+  if (atStart === undefined && !hasVersion2Magic && !isThorough) return false
+  // What a power cut leaves of a superblock says sizes that nobody wrote: block 1 decides.
+  const copy = yield* findCopy(geometry)
+  if (copy?.isSound) return !(yield* isVersion2(geometry, copy.blockSize))
+  const blockSize = yield* findVersion2BlockSize(geometry)
+  if (blockSize !== undefined && (yield* isVersion2(geometry, blockSize))) return false
+  return atStart !== undefined || copy !== undefined
 }
 
 /** True where one of the first two blocks holds a sound superblock of littlefs 2. */

@@ -7,6 +7,7 @@ import type { Finding } from '@caravan/core'
 import {
   FINDING_MEANINGS,
   type FindingCode,
+  findingOf,
   type Meaning,
   type Place,
 } from '../../check/findings.js'
@@ -97,20 +98,15 @@ export interface Version1Finding extends Finding {
 
 export type Version1Report = (code: FindingCode | Version1Code, what: string, place?: Place) => void
 
+const ALL_MEANINGS: Readonly<Record<FindingCode | Version1Code, Meaning>> = {
+  ...FINDING_MEANINGS,
+  ...MEANINGS,
+}
+
 export function version1Finding(
   code: FindingCode | Version1Code,
   what: string,
-  { block, path }: Place = {},
+  place?: Place,
 ): Version1Finding {
-  const meanings: Readonly<Record<string, Meaning>> = { ...FINDING_MEANINGS, ...MEANINGS }
-  const { severity, consequence, remedy } = meanings[code] as Meaning
-  return {
-    severity,
-    code,
-    ...(block === undefined ? {} : { block }),
-    ...(path === undefined ? {} : { path }),
-    what,
-    consequence,
-    remedy,
-  }
+  return findingOf(ALL_MEANINGS[code], code, what, place)
 }
