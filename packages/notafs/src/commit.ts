@@ -12,6 +12,7 @@ import {
   decodeGenerationLeaf,
   encodeGenerationLeaf,
   type GenerationLeaf,
+  writeLeafHead,
 } from './format/generation-leaf.js'
 import { type Pointer, SLOTS_PER_ROOT } from './format/layout.js'
 import { encodeRoot, type Root } from './format/root.js'
@@ -28,6 +29,9 @@ const PORTION_BYTES = 256 * 1024
 const FIXED_PAGES = 3 + SLOTS_PER_ROOT
 /** The most pages of one commit for which room is left beside its leaf. */
 const GAP_MAX = 48
+
+/** Stands where a leaf was: in no part of a leaf, so that a part of it makes none whole. */
+const OVERWRITTEN = 0xff
 
 const buffers = new WeakMap<Volume, Uint8Array>()
 
@@ -158,10 +162,12 @@ function* emptySlots(volume: Volume, root: Root): Op<void> {
   yield { kind: 'read', spans }
   const leaves = spans.filter(({ bytes }, slot) => {
     const generation = root.firstGeneration + slot
+    // Torn in its head it would be made whole by the next one's, which is the same.
+    writeLeafHead(bytes, header.formatId, generation)
     return decodeGenerationLeaf(bytes, layout, header.formatId, generation) !== undefined
   })
   if (leaves.length === 0) return
-  for (const { bytes } of leaves) bytes.fill(0)
+  for (const { bytes } of leaves) bytes.fill(OVERWRITTEN)
   yield* writeSectors(volume, leaves)
   yield { kind: 'sync' }
 }
@@ -359,7 +365,7 @@ function* forgetInterrupted(volume: Volume): Op<void> {
       ...[...roots].flatMap(([sector, root]) =>
         pages([sector], (page) => encodeRoot(page, layout, root)),
       ),
-      ...pages([...stale], () => {}),
+      ...pages([...stale], (page) => page.fill(OVERWRITTEN)),
     ])
     yield { kind: 'sync' }
   }

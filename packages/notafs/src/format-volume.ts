@@ -85,10 +85,11 @@ export function* formatVolume(layout: Layout, erases: boolean): Op<void> {
           page,
           layout,
           i === ROOT_COUNT - 1 ? { firstGeneration: 1, slots } : { firstGeneration: 0, slots: [] },
+          true,
         ),
       ),
     ),
-    span(firstSlot, (page) => encodeGenerationLeaf(page, layout, formatId, leaf)),
+    span(firstSlot, (page) => encodeGenerationLeaf(page, layout, formatId, leaf, true)),
     // What an older disk had here must not be taken for a leaf of this one.
     ...slots.slice(1).map((slot) => span(slot, () => {})),
   ]

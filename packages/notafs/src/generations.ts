@@ -21,7 +21,7 @@ export interface Generations {
   readonly roots: readonly (Root | undefined)[]
   /** The newest first. */
   readonly all: readonly Generation[]
-  /** Slots that hold nothing but zeros: no commit has been there. */
+  /** Slots that hold nothing: no commit has been there, or what it left was overwritten. */
   readonly blankSlots: ReadonlySet<number>
 }
 
@@ -68,10 +68,16 @@ export function* readGenerations({ layout, formatId }: Header): Op<Generations> 
     const generation = root.firstGeneration + slot
     const leaf = decodeGenerationLeaf(bytes, layout, formatId, generation)
     if (leaf !== undefined) all.push({ rootSector, root, slot, leaf })
-    else if (bytes.every((byte) => byte === 0)) blankSlots.add(sector)
+    else if (isBlank(bytes)) blankSlots.add(sector)
   })
   all.sort((a, b) => b.leaf.generation - a.leaf.generation)
   return { roots, all, blankSlots }
+}
+
+/** As erased flash, or an empty file. */
+function isBlank(page: Uint8Array): boolean {
+  const [first] = page
+  return (first === 0 || first === 0xff) && page.every((byte) => byte === first)
 }
 
 function isSameRoot(a: Root, b: Root): boolean {

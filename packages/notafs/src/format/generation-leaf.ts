@@ -2,11 +2,11 @@
  * Generation leaf: the one page under which all of a generation hangs. Writing it is the commit.
  *
  *     format id (8)  generation (8)  free start (id)  free queue (pointer)  free sectors (8)
- *     payload rope (pointer)  [mark (8)]  ...  own checksum
+ *     payload rope (pointer)  [mark (8)]  [filler]  own checksum
  *
  * The mark is caravan's, in bytes that the format leaves unused and the original neither reads nor
  * copies: it says that no entry of the directory payload crosses from one leaf of the rope to the
- * next, so that a leaf can be read by itself.
+ * next, so that a leaf can be read by itself. So is the filler (filler.ts).
  */
 
 import type { FormatId } from './header.js'
@@ -56,25 +56,33 @@ export function decodeGenerationLeaf(
   }
 }
 
+/** @param isFresh for a disk that is being formatted: with zeros for a filler, as the original's is. */
 export function encodeGenerationLeaf(
   page: Uint8Array,
   layout: Layout,
   formatId: FormatId,
   leaf: GenerationLeaf,
+  isFresh = false,
 ): void {
   const at = offsets(layout)
   page.fill(0)
-  page.set(formatId)
-  writeU64(page, 8, leaf.generation)
+  writeLeafHead(page, formatId, leaf.generation)
   layout.writeId(page, FREE_START_AT, leaf.freeStart)
   layout.writePointer(page, at.freeQueue, leaf.freeQueue.id, leaf.freeQueue.checksum)
   writeU64(page, at.freeSectors, leaf.freeSectors)
   layout.writePointer(page, at.payload, leaf.payload.id, leaf.payload.checksum)
   if (leaf.isAligned) page.set(MARK, at.mark)
+  if (!isFresh) layout.fillUnused(page, at.mark + (leaf.isAligned ? MARK.length : 0))
   layout.sealOwnChecksum(page)
 }
 
 /** The original lets the count of free sectors go below zero. */
 function readI64(page: Uint8Array, at: number): number {
   return readU32(page, at) + (readU32(page, at + 4) | 0) * 2 ** 32
+}
+
+/** What every leaf of that generation begins with, whatever hangs under it. */
+export function writeLeafHead(page: Uint8Array, formatId: FormatId, generation: number): void {
+  page.set(formatId)
+  writeU64(page, 8, generation)
 }

@@ -7,6 +7,7 @@
  */
 
 import { ADLER32_INITIAL, adler32 } from './adler32.js'
+import { fillUnused } from './filler.js'
 
 /** How pages are checked. The names are those of the header. */
 export type ChecksumName = 'ADLER-32' | 'NO-CHECK'
@@ -110,6 +111,11 @@ export class Layout {
   hasOwnChecksum(page: Uint8Array): boolean {
     if (!this.isChecked) return true
     return readU32(page, this.pageBytes - 4) === ownChecksum(page)
+  }
+
+  /** Fills what such a page leaves unused, where a torn one is told by its checksum. */
+  fillUnused(page: Uint8Array, from: number): void {
+    if (this.isChecked) fillUnused(page, from, this.pageBytes - 4)
   }
 
   /** Puts it there. */

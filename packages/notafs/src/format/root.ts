@@ -1,7 +1,7 @@
 /**
  * Root: one of sectors 1 to 4: where the leaves of eight generations are, in turn.
  *
- *     0  first generation, 0 where unused    8  how many slots, 0 or 8    10  their sectors    ... own checksum
+ *     0  first generation, 0 where unused    8  how many slots, 0 or 8    10  their sectors    [filler]  own checksum
  */
 
 import { type Layout, readU16, readU64, SLOTS_PER_ROOT, writeU16, writeU64 } from './layout.js'
@@ -29,12 +29,14 @@ export function decodeRoot(page: Uint8Array, layout: Layout): Root | undefined {
   return isSound && new Set(slots).size === count ? { firstGeneration, slots } : undefined
 }
 
-export function encodeRoot(page: Uint8Array, layout: Layout, root: Root): void {
+/** @param isFresh for a disk that is being formatted: with zeros for a filler, as the original's is. */
+export function encodeRoot(page: Uint8Array, layout: Layout, root: Root, isFresh = false): void {
   page.fill(0)
   writeU64(page, 0, root.firstGeneration)
   writeU16(page, 8, root.slots.length)
   root.slots.forEach((id, i) => {
     layout.writeId(page, SLOTS_AT + i * layout.idBytes, id)
   })
+  if (!isFresh) layout.fillUnused(page, SLOTS_AT + root.slots.length * layout.idBytes)
   layout.sealOwnChecksum(page)
 }
