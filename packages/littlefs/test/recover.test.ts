@@ -161,6 +161,37 @@ describe('a dump of a whole flash', () => {
     },
   )
 
+  it('the beginning of an older one hides nothing of what was written over its end', async () => {
+    const older = imageOf('random-tree-0')
+    const { blockSize } = manifestOf('random-tree-0')
+    for (const name of ['attrs', 'random-tree-0', 'superblock-expanded']) {
+      const later = imageOf(name)
+      for (const blocks of [2, 5]) {
+        const start = blocks * blockSize
+        const dump = new Uint8Array(Math.max(older.length, start + later.length))
+        dump.set(older)
+        dump.set(later, start)
+        const found = await locate(new MemoryDevice(dump, { readOnly: true }))
+        expect(found, `${name} behind ${blocks} blocks`).toMatchObject([
+          { offset: 0, blockSize },
+          { offset: start, blockSize: manifestOf(name).blockSize, isWhole: true },
+        ])
+        expect(found[1]?.evidence).toContain('in what the one at 0x0 claims')
+      }
+    }
+  })
+
+  it('copies of a superblock that a filesystem has, or had, are no others', async () => {
+    const device = new MemoryDevice({ blockSize: 512, blockCount: 64 })
+    LittleFS.formatSync(device)
+    const fs = LittleFS.mountSync(device, { times: 'none', blockCycles: 1 })
+    for (let i = 0; i < 300; i++) fs.writeFileSync(`/f${i % 3}`, `${i}`)
+    const image = Uint8Array.from([...device.bytes])
+    const text = new TextDecoder('latin1').decode(image)
+    expect(text.split('littlefs').length - 1).toBeGreaterThan(4)
+    expect(await locate(new MemoryDevice(image))).toMatchObject([{ offset: 0 }])
+  })
+
   it('also by its second superblock alone, and beside another one', async () => {
     const { blockSize } = manifestOf('attrs')
     const image = imageOf('attrs')

@@ -101,16 +101,19 @@ async function placesOf(
     const format = able(formats, formatNamed(formats, options.format), name, options)
     return [{ format, offset: 0 }]
   }
-  for (const format of formats) {
-    if (await format.recognise(part))
-      return [{ format: able(formats, format, name, options), offset: 0 }]
-  }
   const places: ImagePlace[] = []
   for (const format of formats) {
+    if (!(await format.recognise(part))) continue
+    places.push({ format: able(formats, format, name, options), offset: 0 })
+    break
+  }
+  for (const format of formats) {
     for (const { offset } of (await format.locate?.(part)) ?? []) {
+      if (places.some((place) => place.offset === offset)) continue
       places.push({ format: able(formats, format, name, options), offset })
     }
   }
+  if (places.length === 1 && places[0]?.offset === 0) return places
   for (const { format, offset } of places) {
     context.report.tell(`${name}: a ${format.name} begins at ${startBytes + offset}.`)
   }
