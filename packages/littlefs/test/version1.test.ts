@@ -312,6 +312,8 @@ describe('what is recognised', () => {
     const uf2 = new Uint8Array(2 * device.bytes.length)
     for (let at = 0; at < device.bytes.length; at += 256) {
       uf2.set(device.bytes.subarray(at, at + 256), 2 * at + 32)
+      // The family, where littlefs 1 has the block size.
+      new DataView(uf2.buffer).setUint32(2 * at + 28, 0xe48bff56, true)
     }
     expect(new TextDecoder().decode(uf2.subarray(40, 48))).toBe('littlefs')
     expect(LittleFS1.recognisesSync(new MemoryDevice(uf2, { readOnly: true }))).toBe(false)
