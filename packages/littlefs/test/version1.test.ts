@@ -305,6 +305,30 @@ function exercise(bytes: Uint8Array<ArrayBuffer>, blockSize: number): number {
   return entryCount
 }
 
+describe('what is recognised', () => {
+  it('is no UF2 file of a littlefs 2, whose magic stands where that of littlefs 1 does', () => {
+    const device = new MemoryDevice({ blockSize: 512, blockCount: 16 })
+    LittleFS.formatSync(device)
+    const uf2 = new Uint8Array(2 * device.bytes.length)
+    for (let at = 0; at < device.bytes.length; at += 256) {
+      uf2.set(device.bytes.subarray(at, at + 256), 2 * at + 32)
+      // The family, where littlefs 1 has the block size.
+      new DataView(uf2.buffer).setUint32(2 * at + 28, 0xe48bff56, true)
+    }
+    expect(new TextDecoder().decode(uf2.subarray(40, 48))).toBe('littlefs')
+    expect(LittleFS1.recognisesSync(new MemoryDevice(uf2, { readOnly: true }))).toBe(false)
+  })
+
+  it('is one with a bad checksum, whichever of its marks is left', () => {
+    for (const damaged of [16, 38]) {
+      const image = version1Image('base')
+      const { blockSize } = version1Case('base')
+      for (const block of [0, 1]) image[block * blockSize + damaged] = 0x55
+      expect(LittleFS1.recognisesSync(new MemoryDevice(image, { readOnly: true }))).toBe(true)
+    }
+  })
+})
+
 describe('check', () => {
   it('finds nothing wrong where the library wrote and nothing happened since', () => {
     for (const { name, group, blockSize } of version1Cases) {

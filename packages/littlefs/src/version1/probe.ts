@@ -21,6 +21,7 @@ import { decodeDirectoryHeader } from './format/directory-block.js'
 import {
   BLOCK_SIZE_MIN_BYTES,
   decodeSuperblock,
+  isSupported,
   SUPERBLOCK_BLOCK_BYTES,
 } from './format/superblock.js'
 
@@ -84,12 +85,19 @@ function foundAt(bytes: Uint8Array, at: number): Found | undefined {
   const block = bytes.subarray(at, at + SUPERBLOCK_BLOCK_BYTES)
   const superblock = decodeSuperblock(block)
   if (superblock === undefined || superblock.blockSize < BLOCK_SIZE_MIN_BYTES) return undefined
-  return {
-    blockSize: superblock.blockSize,
-    isSound: decodeDirectoryHeader(block)?.size === SUPERBLOCK_BLOCK_BYTES,
-  }
+  const isSound = decodeDirectoryHeader(block)?.size === SUPERBLOCK_BLOCK_BYTES
+  // The magic alone stands there in a UF2 file of a littlefs 2 too.
+  if (!isSound && !isSupported(superblock) && !isEntry(block)) return undefined
+  return { blockSize: superblock.blockSize, isSound }
 }
 
+/** True where an entry begins as a superblock's does, of either type that libraries wrote. */
+function isEntry(block: Uint8Array): boolean {
+  const [type, ...lengths] = block.subarray(ENTRY_AT, ENTRY_AT + 4)
+  return (type === 0x2e || type === 0xe2) && lengths.join() === '20,0,8'
+}
+
+const ENTRY_AT = 16
 const MAGIC_AT = 0x28
 const LETTER_L = 0x6c
 
