@@ -87,6 +87,39 @@ test('the same sources give the same bytes, wherever they are and whenever they 
   expect(readFileSync(join(two, 'build/www.img')).equals(bytes)).toBe(true)
 })
 
+test('for a profile, of ours or of the file’s own', async () => {
+  const project = hostTree({
+    'caravan.toml': `
+[[image]]
+output = "esp.img"
+source = "www"
+size = "64K"
+profile = "esp-idf"
+
+[[image]]
+output = "own.img"
+source = "www"
+size = "64K"
+profile = "board"
+
+[profiles.board]
+like = "esp-idf"
+name-max = 12
+`,
+    'www/index.html': '<p>',
+  })
+  expect(await build(project)).toMatchObject({ code: 0, err: '' })
+  const nameMaxOf = async (image: string) => {
+    const { out } = await caravan(['info', '--json', join(project, image)])
+    return (JSON.parse(out) as { nameMax: number }).nameMax
+  }
+  expect([await nameMaxOf('esp.img'), await nameMaxOf('own.img')]).toEqual([64, 12])
+  writeFileSync(join(project, 'www/a-name-of-20-letters'), '')
+  const { code, err } = await build(project)
+  expect([code, err]).toEqual([1, expect.stringContaining('20 bytes, and 12 fit')])
+  expect(Object.keys(soundTree(join(project, 'own.img')))).toEqual(['/index.html'])
+})
+
 test('SOURCE_DATE_EPOCH bounds its times', async () => {
   const project = hostTree({ ...FILES, 'caravan.toml': `${CONFIG}mtime = "file"\n` })
   touchAll(project, 1_800_000_000)

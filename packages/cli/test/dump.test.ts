@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { flashDump, littlefsImage, PARTITIONS, PARTITIONS_CSV, partitionTable } from './dumps.js'
 import { caravan, freshPath, imageFile } from './harness.js'
-import { soundTree } from './images.js'
+import { hostTree, soundTree } from './images.js'
 
 let dump: Buffer
 let bare: Buffer
@@ -121,6 +121,26 @@ describe('a 16 MiB dump with two littlefs, a SPIFFS and a FAT', () => {
       '/logs/new.txt': 'new',
       '/moved': 'new',
       '/touched': '',
+    })
+  })
+
+  it('and made like a directory by sync, which verify then finds no difference in', async () => {
+    const path = fileOf(dump)
+    const tree = hostTree({ 'www/index.html': '<h1>changed</h1>', 'logs/one': 'x'.repeat(9000) })
+    const at = ['--partition', 'storage']
+    expect((await caravan(['verify', ...at, path, tree])).code).toBe(1)
+    const { code, err } = await caravan(['sync', '--delete', ...at, tree, path])
+    expect([code, err]).toEqual([0, ''])
+    expectOnlyIn(path, dump, PARTITIONS.storage)
+    expect((await caravan(['verify', ...at, path, tree])).code).toBe(0)
+    const synced = readFileSync(path)
+    expect((await caravan(['sync', '--delete', ...at, tree, path])).code).toBe(0)
+    expect(readFileSync(path).equals(synced)).toBe(true)
+    expect(soundTree(partOf(path, PARTITIONS.storage))).toEqual({
+      '/www': null,
+      '/www/index.html': '<h1>changed</h1>',
+      '/logs': null,
+      '/logs/one': 'x'.repeat(9000),
     })
   })
 

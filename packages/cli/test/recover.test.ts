@@ -78,6 +78,20 @@ describe('caravan recover', () => {
     expect(readdirSync(other).sort()).toEqual(['at-32768', `at-${0x10000 + image.length}`])
   })
 
+  it('one written over the end of an older one is found in what that claims', async () => {
+    const older = readFileSync(await storied())
+    const later = readFileSync(await storied())
+    const start = 4 * 4096
+    const dump = Buffer.concat([older, Buffer.alloc(start)])
+    later.copy(dump, start)
+    const found = freshPath()
+    const { code, err } = await caravan(['recover', imageFile(dump, 'overwritten'), found])
+    expect([code, err]).toEqual([0, expect.stringContaining(`a littlefs begins at ${start}`)])
+    expect(readdirSync(found).sort()).toEqual(['at-0', `at-${start}`])
+    expect(readFileSync(join(found, `at-${start}`, 'config'), 'utf8')).toBe('the second')
+    expect(statSync(join(found, `at-${start}`, 'www/page')).size).toBe(9000)
+  })
+
   it('without a superblock: where format and block size are given', async () => {
     const image = imageFile(goldenBytes('corrupt-root-both-noise'), 'no-superblock')
     expect((await caravan(['recover', image, freshPath()])).code).toBe(1)

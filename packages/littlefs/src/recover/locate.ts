@@ -124,7 +124,9 @@ function* isPartOf(
     const isOnGrid = distance % blockSize === 0
     const hasSameSizes = inner.blockSize === blockSize && inner.blockCount === blockCount
     const isOverwritten = isFile || directories.has(block)
-    if (isOnGrid && hasSameSizes && isWhole && !isOverwritten) return true
+    // Only a root that has grown out of blocks 0 and 1 has had its superblock elsewhere.
+    const mayHaveCopies = root.size > 2 && isWhole && !isOverwritten
+    if (isOnGrid && hasSameSizes && mayHaveCopies) return true
   }
   return false
 }
