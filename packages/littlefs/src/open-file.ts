@@ -362,7 +362,7 @@ export class OpenFile {
     const { bytes } = this.view as Extract<View, { kind: 'inline' }>
     const writer = CtzWriter.fresh(this.volume, this.own.blocks)
     yield* writer.write(bytes)
-    yield* writer.finish()
+    yield* writer.finish(true)
     this.tail = writer.tail
     this.view = { kind: 'ctz', blocks: writer.blocks, size: bytes.length }
     this.divergedFrom = 0
@@ -402,7 +402,7 @@ export class OpenFile {
     const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
     if (writer.position < size) yield* copyRest(this.volume, writer, blocks, size)
     const newSize = writer.position
-    yield* writer.finish()
+    yield* writer.finish(true)
     this.tail = writer.tail
     this.own.giveBackFrom(blocks, writer.firstIndex)
     this.view = { kind: 'ctz', blocks: writer.blocks, size: newSize }

@@ -215,8 +215,12 @@ export class ReferenceFS extends ReadFace {
             continue
           }
           const file = builder.addFile(path, attributes)
-          for await (const piece of pieces) await step(() => file.write(piece))
-          await step(() => file.finish())
+          if (Symbol.iterator in pieces) {
+            for (const piece of pieces) {
+              if (!file.writeNow(piece)) await step(() => file.write(piece))
+            }
+          } else for await (const piece of pieces) await step(() => file.write(piece))
+          if (!file.finishNow()) await step(() => file.finish())
         }
         await step(() => builder.commit())
       } catch (error) {
@@ -243,8 +247,10 @@ export class ReferenceFS extends ReadFace {
             `The content of '${path.text}' comes with promises: add it with addTree().`,
           )
         }
-        for (const piece of pieces) this.runner.changeSync('open', () => file.write(piece))
-        this.runner.changeSync('open', () => file.finish())
+        for (const piece of pieces) {
+          if (!file.writeNow(piece)) this.runner.changeSync('open', () => file.write(piece))
+        }
+        if (!file.finishNow()) this.runner.changeSync('open', () => file.finish())
       }
       this.runner.changeSync('open', () => builder.commit())
     } catch (error) {
