@@ -38,6 +38,7 @@ import {
   makeDirectory,
   type OpenOptions,
   openFile,
+  openNow,
   remove,
   removeTree,
   rename,
@@ -104,6 +105,11 @@ export class ReferenceFS extends ReadFace {
   }
 
   openSync(path: AnyPath, options: OpenOptions = { read: true }): FileHandle {
+    if (onlyReads(options)) {
+      this.enter()
+      const file = openNow(this.volume, path)
+      if (file !== undefined) return new FileHandle(this.runner, file)
+    }
     const op = () => openFile(this.volume, path, options)
     return new FileHandle(
       this.runner,
@@ -357,6 +363,10 @@ export class ReferenceFS extends ReadFace {
     changeSync: <T>(syscall: string, op: () => Op<T>): T =>
       this.changeSync(() => this.volume.change(syscall, op)),
   }
+}
+
+function onlyReads(options: OpenOptions): boolean {
+  return !mayChange(options) && options.exclusive !== true && options.read !== false
 }
 
 function mayChange(options: OpenOptions): boolean {
