@@ -121,6 +121,19 @@ export class OpenFile {
     return true
   }
 
+  /** True where all that this handle sees is that content of its file, as it is committed. */
+  seesOnly(content: Struct | undefined): boolean {
+    return !this.isUnsettled && !this.isBusy && !this.entry.removed && this.base === content
+  }
+
+  /** The file's content has moved to other blocks: goes over to them. For who {@link seesOnly} it. */
+  follow(): void {
+    this.base = this.entry.content.struct
+    this.view = viewOf(this.volume, this.entry)
+    this.divergedFrom = Number.POSITIVE_INFINITY
+    this.tail = undefined
+  }
+
   /** True where a write failed, and what was written is not saved. */
   get hasFailed(): boolean {
     return this.failed
