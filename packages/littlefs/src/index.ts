@@ -71,6 +71,7 @@ export {
 } from './repair/face.js'
 export type { DanglingChoice, RepairStep } from './repair/repair.js'
 export type { SalvageProblem } from './repair/salvage.js'
+export { type CloneOptions, type ClonePlan, clone, planClone } from './sizes/clone.js'
 export type { DefragReport, Fragmentation } from './sizes/defrag.js'
 export type { DefragOptions } from './sizes/occupancy.js'
 export type { ShrinkPlan } from './sizes/shrink.js'

@@ -19,7 +19,14 @@ import {
   type TreeModel,
 } from '@caravan/testkit'
 import { Broken, type CrashCounts, isStrict } from './crash-run.js'
-import { checkOptions, ModelRun, mountOptions, type Setup, treeOf, treeOfImage } from './model-run.js'
+import {
+  checkOptions,
+  ModelRun,
+  mountOptions,
+  type Setup,
+  treeOf,
+  treeOfImage,
+} from './model-run.js'
 
 export type Rearrangement = 'shrink' | 'defrag'
 
@@ -55,7 +62,9 @@ export function drawCase(
   const { smallestBlockCount } = mount(device, setup).planShrinkSync()
   const room = setup.blockCount - smallestBlockCount
   const least = Math.max(2, smallestBlockCount)
-  const blockCount = random.oneIn(2) ? least : Math.min(setup.blockCount, least + random.int(room + 1))
+  const blockCount = random.oneIn(2)
+    ? least
+    : Math.min(setup.blockCount, least + random.int(room + 1))
   return { setup, device, tree, what, blockCount }
 }
 
@@ -93,7 +102,11 @@ export function cutCase(
         try {
           checkCut(again, expected)
           const isStill = strict && isStrict(setup, again)
-          const last = new CrashDevice({ ...setup, strict: isStill, state: copyOfState(again.state) })
+          const last = new CrashDevice({
+            ...setup,
+            strict: isStill,
+            state: copyOfState(again.state),
+          })
           perform(last, expected)
           checkDone(last, expected, false)
         } catch (error) {
@@ -151,9 +164,15 @@ function checkDone(device: CrashDevice, expected: Expected, isFirst: boolean): v
     const beyond = fs.blockUseSync().filter(({ block }) => block >= blockCount)
     if (beyond.length > 0) throw new Broken(`${beyond.length} blocks in use beyond the end`)
   } else if (isFirst) {
+    const { freeAtEnd, freeBlocks, fragmentedCount } = fs.fragmentationSync()
+    // Around what is too large to be moved, once more may find other places.
+    const isPacked = freeAtEnd === freeBlocks && fragmentedCount === 0
+    if (!isPacked && freeBlocks >= usedBlocks) throw new Broken('not packed, with room for all')
     device.startRecording()
-    const { writtenBlocks } = fs.defragSync()
-    if (writtenBlocks > 0 || device.recordedCount > 0) throw new Broken('once more wrote again')
+    const { writtenBlocks, after } = fs.defragSync()
+    if (isPacked && (writtenBlocks > 0 || device.recordedCount > 0))
+      throw new Broken('once more wrote again')
+    if (isPacked && after.freeAtEnd !== freeBlocks) throw new Broken('packed no more')
     device.stopRecording()
   }
   // Ordinary use goes on, as far as there is room, and nothing else changes.

@@ -100,8 +100,38 @@ export interface ImageFormat {
     options: ImageOptions,
     blocks: readonly number[] | undefined,
   ): AsyncIterable<DumpedBlock>
+  /**
+   * Makes another of everything in it, of the geometry that the options say; what they do not say is as
+   * it was.
+   */
+  readonly cloning?: Cloning
   /** How one is made; a string says how else, where `format` and `create` cannot. */
   readonly making: Making | string
+}
+
+/** How images of a format are cloned. */
+export interface Cloning {
+  /** Options of the new image. */
+  readonly options: readonly Option[]
+  /**
+   * @param options those of the command, of the new image.
+   * @throws as mounting; FormatError where something cannot be read.
+   */
+  plan(source: BlockDevice, options: ImageOptions): Promise<PlannedClone>
+}
+
+/** An image that is to be. */
+export interface PlannedClone extends NewImagePlan {
+  readonly blockSize: number
+  readonly blockCount: number
+  readonly progSize?: number | undefined
+  readonly eraseValue?: number | undefined
+  /** Files and directories, the root not counted. */
+  readonly entryCount: number
+  /** What `--json` prints of it besides. */
+  readonly json: Readonly<Record<string, unknown>>
+  /** Makes it, and compares it with its source. */
+  makeOn(device: BlockDevice): Promise<void>
 }
 
 export interface CheckReport {
@@ -219,9 +249,46 @@ export interface MountedImage {
   readonly diskVersionCalls?: DiskVersionCalls
   /** Takes up to so many blocks into use. */
   grow?(blockCount: number): Promise<void>
-  /** Gives up all blocks from that many on, which must be free. */
-  shrink?(blockCount: number): Promise<void>
+  /** What {@link shrink} would move; to the fewest blocks there can be, where no number is given. */
+  planShrink?(blockCount?: number): Promise<ShrinkPlan>
+  /**
+   * Gives up all blocks from that many on, and moves what is in use there.
+   *
+   * @param onMoved told of every file that has moved, `undefined` for metadata, and the blocks written.
+   */
+  shrink?(blockCount: number, onMoved: OnMoved): Promise<void>
+  /** Puts files in one piece, and what is free behind them. */
+  defrag?(onMoved: OnMoved): Promise<DefragReport>
   unmount(): Promise<void>
+}
+
+export type OnMoved = (path: string | undefined, blockCount: number) => void
+
+export interface ShrinkPlan {
+  readonly blockCount: number
+  readonly smallestBlockCount: number
+  readonly usedBlocks: number
+  /** 0 where it can be done. */
+  readonly missingBlocks: number
+  readonly files: readonly { readonly path: string; readonly blocks: number }[]
+  readonly pairCount: number
+}
+
+/** How files and metadata lie. */
+interface Fragmentation {
+  readonly fileCount: number
+  readonly fragmentedCount: number
+  readonly fragmentCount: number
+  readonly pairCount: number
+  readonly usedBlocks: number
+  readonly freeBlocks: number
+  readonly freeAtEnd: number
+}
+
+export interface DefragReport {
+  readonly before: Fragmentation
+  readonly after: Fragmentation
+  readonly writtenBlocks: number
 }
 
 export type EntryType = 'file' | 'directory' | 'symlink' | 'submodule' | 'other'

@@ -25,13 +25,17 @@ import type {
   BlockMapCalls,
   BlockUse,
   CheckReport,
+  DefragReport,
   DiskVersionCalls,
   ImageFormat,
   ImageOptions,
   MountedImage,
   NewEntry,
+  OnMoved,
   OpenStore,
+  ShrinkPlan,
 } from './format.js'
+import { littlefsCloning } from './littlefs-cloning.js'
 import { describeLittlefs } from './littlefs-description.js'
 import { dumpLittlefs, logLittlefs } from './littlefs-inspection.js'
 import { judgeImage } from './littlefs-judgement.js'
@@ -77,6 +81,7 @@ export const littlefs: ImageFormat = {
   locate: locateLittlefs,
   repairOptions: [DANGLING_OPTION],
   making: littlefsMaking,
+  cloning: littlefsCloning,
 
   async recognise(device) {
     const head = await readBytes(device, 0, MAGIC_OFFSET + MAGIC.length)
@@ -231,8 +236,16 @@ class LittlefsImage implements MountedImage {
     return this.fs.grow(blockCount)
   }
 
-  shrink(blockCount: number): Promise<void> {
-    return this.fs.shrink(blockCount)
+  planShrink(blockCount?: number): Promise<ShrinkPlan> {
+    return this.fs.planShrink(blockCount)
+  }
+
+  async shrink(blockCount: number, onMoved: OnMoved): Promise<void> {
+    await this.fs.shrink(blockCount, { onMoved })
+  }
+
+  defrag(onMoved: OnMoved): Promise<DefragReport> {
+    return this.fs.defrag({ onMoved })
   }
 
   unmount(): Promise<void> {

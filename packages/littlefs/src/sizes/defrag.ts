@@ -145,7 +145,8 @@ class Placement {
       const target = { begin: at + kept, end: at + item.blocks.length }
       const isThere = (block: number) => block >= at && block < target.end
       if (item.kind === 'pair' ? !item.blocks.every(isThere) : kept < item.blocks.length) {
-        const obstacle = (yield* this.clear(item, target)) ?? (yield* this.moveTo(item, kept, target))
+        const obstacle =
+          (yield* this.clear(item, target)) ?? (yield* this.moveTo(item, kept, target))
         if (obstacle !== undefined) {
           obstacle.isFixed = true
           continue
@@ -174,22 +175,41 @@ class Placement {
 
   /** Moves what stands in a range out of it. @returns what cannot be moved. */
   private *clear(item: Item, target: BlockRange): Op<Item | undefined> {
+    const inTheWay = this.itemsIn(item, target)
+    const obstacle = this.firstTooLarge(inTheWay, target)
+    if (obstacle !== undefined) return obstacle
+    const { moves } = this
+    for (const each of inTheWay) {
+      const range = this.rangeAtEnd(target.end, leavingOf(each, target).length)
+      if (range === undefined) return each
+      const isDone = yield* succeeds(
+        each.kind === 'file'
+          ? moves.moveFile(each, firstIn(each, target), range)
+          : moves.movePair(each, (block) => !isIn(block, target), range),
+      )
+      if (!isDone) return each
+    }
+    return undefined
+  }
+
+  /** A pair that is to stand there may have a block there already. */
+  private itemsIn(item: Item, target: BlockRange): Set<Item> {
+    const found = new Set<Item>()
     for (let block = target.begin; block < target.end; block++) {
       const owner = this.occupancy.ownerOf(block)
-      if (owner === undefined || (owner === item && item.kind === 'pair')) continue
-      const isIn = (at: number) => at >= target.begin && at < target.end
-      const from = owner.kind === 'file' ? owner.blocks.findIndex(isIn) : 0
-      const count =
-        owner.kind === 'file' ? owner.blocks.length - from : owner.blocks.filter(isIn).length
-      const range = this.rangeAtEnd(target.end, count)
-      if (range === undefined) return owner
-      const { moves } = this
-      const isDone = yield* succeeds(
-        owner.kind === 'file'
-          ? moves.moveFile(owner, from, range)
-          : moves.movePair(owner, (at) => !isIn(at), range),
-      )
-      if (!isDone) return owner
+      if (owner !== undefined && (owner !== item || item.kind === 'file')) found.add(owner)
+    }
+    return found
+  }
+
+  /** Of what is to go elsewhere, one after the other: the first that finds too few free blocks behind. */
+  private firstTooLarge(items: Iterable<Item>, target: BlockRange): Item | undefined {
+    let free = this.blockCount - target.end - this.occupancy.usedIn(target.end, this.blockCount)
+    for (const each of items) {
+      const leaving = leavingOf(each, target)
+      if (leaving.length > free) return each
+      const freed = leaving.filter((block) => block >= target.end)
+      free += freed.length - leaving.length
     }
     return undefined
   }
@@ -207,14 +227,29 @@ class Placement {
 
   private *moveTo(item: Item, kept: number, target: BlockRange): Op<Item | undefined> {
     const { moves } = this
-    const isIn = (block: number) => block >= target.begin && block < target.end
     const isDone = yield* succeeds(
       item.kind === 'file'
         ? moves.moveFile(item, kept, target)
-        : moves.movePair(item, isIn, target),
+        : moves.movePair(item, (block) => isIn(block, target), target),
     )
     return isDone ? undefined : item
   }
+}
+
+function isIn(block: number, { begin, end }: BlockRange): boolean {
+  return block >= begin && block < end
+}
+
+/** The index of a file's first block in a range. */
+function firstIn({ blocks }: FileItem, range: BlockRange): number {
+  return blocks.findIndex((block) => isIn(block, range))
+}
+
+/** The blocks that an item gives up, to leave a range. */
+function leavingOf(item: Item, range: BlockRange): readonly number[] {
+  return item.kind === 'file'
+    ? item.blocks.slice(firstIn(item, range))
+    : item.blocks.filter((block) => isIn(block, range))
 }
 
 /** How many of a file's blocks are where they shall be: those of a pair may be in either order. */

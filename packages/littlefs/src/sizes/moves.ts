@@ -28,7 +28,13 @@ import { commit, makeRoomBefore } from '../thread.js'
 import { findParentEntry, findPredecessor } from '../thread-search.js'
 import { giveBackBlocks, setContent } from '../tree-change.js'
 import type { Volume } from '../volume.js'
-import { type FileItem, type Item, type Occupancy, type PairItem, readOccupancy } from './occupancy.js'
+import {
+  type FileItem,
+  type Item,
+  type Occupancy,
+  type PairItem,
+  readOccupancy,
+} from './occupancy.js'
 
 /** Blocks from `begin` up to `end`. */
 export interface BlockRange {

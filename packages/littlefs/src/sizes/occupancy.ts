@@ -131,7 +131,8 @@ export interface DefragOptions {
 export function onMovedItem(
   onMoved: DefragOptions['onMoved'],
 ): (item: Item, blockCount: number) => void {
-  return (item, blockCount) => onMoved?.(item.kind === 'file' ? pathOf(item) : undefined, blockCount)
+  return (item, blockCount) =>
+    onMoved?.(item.kind === 'file' ? pathOf(item) : undefined, blockCount)
 }
 
 /** As sentences name it. */
@@ -170,12 +171,31 @@ function* addTree(volume: Volume, occupancy: Occupancy): Op<void> {
       occupancy.add(pairItem(volume, pair))
       for (const { content } of shownContents(volume, pair)) found.push({ content, pair })
     }
+    checkNames(found)
     yield* addFiles(volume, occupancy, names, found)
     for (const { content, pair } of found.reverse()) {
       if (contentType(content) !== 'directory') continue
       pending.push({ head: headOf(volume, content, pair), names: [...names, content.name] })
     }
     visit.release()
+  }
+}
+
+/** What is moved is found by its name. */
+function checkNames(
+  found: readonly { readonly content: EntryContent; readonly pair: MetadataPair }[],
+): void {
+  const seen = new Set<string>()
+  for (const { content, pair } of found) {
+    const { name } = content
+    if (seen.has(name)) {
+      throw new FormatError(
+        'DUPLICATE_NAME',
+        `The name '${byteStringToText(name)}' stands twice in a directory, with one entry in the metadata pair {${pair.blocks.join(', ')}}: the image is damaged, and nothing in it can be moved. Remove or rename one of them.`,
+        { structure: 'directory', block: pair.blocks[0] },
+      )
+    }
+    seen.add(name)
   }
 }
 
