@@ -14,6 +14,7 @@ import {
   differences,
   drawOperation,
   type LittlefsCheckOptions,
+  type Profile,
   type Random,
   type Recording,
   type TreeModel,
@@ -58,7 +59,9 @@ export function drawCase(
   const profile = { ...run.profile, slots: 1, remounts: false }
   for (let i = 0; i < operationCount; i++) run.step(drawOperation(random, run.model, profile))
   run.step({ do: 'remount' })
-  const { device, model: tree } = run
+  const { device, tree } = random.oneIn(2)
+    ? leftByCut(run, random)
+    : { device: run.device, tree: run.model }
   const { smallestBlockCount } = mount(device, setup).planShrinkSync()
   const room = setup.blockCount - smallestBlockCount
   const least = Math.max(2, smallestBlockCount)
@@ -66,6 +69,26 @@ export function drawCase(
     ? least
     : Math.min(setup.blockCount, least + random.int(room + 1))
   return { setup, device, tree, what, blockCount }
+}
+
+/** What moves, and what is on its way onto the list of pairs or off it. */
+const UNSETTLING: Partial<Profile> = {
+  slots: 1,
+  remounts: false,
+  weights: { rename: 40, mkdir: 16, remove: 14, removeTree: 0 },
+}
+
+/** One more operation, cut somewhere: what it has left undone is there. */
+function leftByCut(run: ModelRun, random: Random): { device: CrashDevice; tree: TreeModel } {
+  const { setup } = run
+  const before = run.model.clone()
+  run.device.startRecording()
+  run.step(drawOperation(random, run.model, { ...run.profile, ...UNSETTLING }))
+  const options = { geometry: setup, eraseValue: setup.eraseValue, random }
+  const { state } = random.pick([...cutsInOrder(run.device.stopRecording(), options)])
+  const device = new CrashDevice({ ...setup, state })
+  const seen = treeOf(mount(device, setup, true))
+  return { device, tree: differences(seen, before).length === 0 ? before : run.model }
 }
 
 /** Does it, and cuts it everywhere. @returns what is wrong with the first bad state. */
