@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
+import { checkInterrupted } from '../errors.js'
 import type { DefragReport, ImageOptions, MountedImage } from '../formats/format.js'
 import { blocksInWords } from '../geometry.js'
 import { type ChangeOptions, isAddress, openPart, refuseAddress } from '../open-image.js'
@@ -59,7 +60,13 @@ async function defrag(context: Context, name: string, options: DefragOptions): P
   await withChangedImage(context, name, options, async (image) => {
     const { mounted, format } = image
     if (mounted.defrag === undefined) return lacks({ name, format }, NO_PIECES)
-    await tell(context, name, mounted, await mounted.defrag(() => {}), options)
+    await tell(
+      context,
+      name,
+      mounted,
+      await mounted.defrag(() => checkInterrupted(context.signal)),
+      options,
+    )
   })
 }
 
@@ -75,7 +82,13 @@ async function rehearse(context: Context, name: string, options: DefragOptions):
       const copy = new RehearsalDevice(part, { progSize, eraseValue })
       const mounted = await format.open(copy, options, true)
       if (mounted.defrag === undefined) return lacks({ name, format }, NO_PIECES)
-      await tell(context, name, mounted, await mounted.defrag(() => {}), options)
+      await tell(
+        context,
+        name,
+        mounted,
+        await mounted.defrag(() => checkInterrupted(context.signal)),
+        options,
+      )
       await mounted.unmount()
       await context.out.flush()
     } finally {

@@ -4,7 +4,7 @@ import { stat, truncate } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { asSize } from '../arguments.js'
 import type { Context } from '../context.js'
-import { UsageError } from '../errors.js'
+import { checkInterrupted, HostError, UsageError } from '../errors.js'
 import type { ImageOptions, ShrinkPlan } from '../formats/format.js'
 import { blocksIn, blocksInWords } from '../geometry.js'
 import { harmlessName } from '../names.js'
@@ -79,8 +79,11 @@ async function shrink(
     }
     const plan = await mounted.planShrink(newCount)
     if (dryRun) return tellPlan(context, image, plan)
+    checkRoom(plan, blockSize)
     let movedBlocks = 0
     await mounted.shrink(plan.blockCount, (_, count) => {
+      // Between two moves: each of them is whole.
+      checkInterrupted(context.signal)
       movedBlocks += count
     })
     // What lies between is part of no filesystem any more; what follows is somebody else's.
@@ -102,6 +105,20 @@ async function shrink(
 const NO_SIZES =
   'does not shrink. Make a smaller one with `caravan format`, and copy all of it with `caravan cp -r --to NEW IMAGE / /`'
 
+/** @throws HostError `ENOSPC` with the size that would do. */
+function checkRoom(plan: ShrinkPlan, blockSize: number): void {
+  const { usedBlocks, blockCount, smallestBlockCount, missingBlocks } = plan
+  if (missingBlocks === 0) return
+  const reason =
+    usedBlocks > blockCount
+      ? `${formatCount(usedBlocks, 'block')} of ${blockSize} bytes are in use, and ${blockCount} would be left`
+      : 'a file is so large that too few blocks are free to write anew what of it lies beyond the new end'
+  throw new HostError(
+    'ENOSPC',
+    `${reason}. Nothing was moved. Give ${smallestBlockCount * blockSize} (${formatSize(smallestBlockCount * blockSize)}) or more, or --minimum; or remove something.`,
+  )
+}
+
 async function tellPlan(
   { out, report, style }: Context,
   { name, mounted }: Image,
@@ -110,7 +127,7 @@ async function tellPlan(
   const { blockSize, blockCount: oldCount } = mounted
   const { blockCount, smallestBlockCount, missingBlocks, usedBlocks, files, pairCount } = plan
   const row = (title: string, words: string) =>
-    out.line(`${style('dim', title.padEnd(10))}${words}`)
+    out.line(`${style('dim', title.padEnd(13))}${words}`)
   const fits = missingBlocks === 0
   await out.line(
     `${name} would have ${blocksInWords(blockCount, blockSize)} instead of ${oldCount}${fits ? '' : `, which does not fit: ${formatCount(missingBlocks, 'block')} too few`}. Nothing was written`,
