@@ -94,7 +94,7 @@ export interface MovedPair {
 }
 
 /** While blocks are rearranged pairs move where that is asked for alone, and logs stay as few as they are. */
-export interface Rearranging {
+interface Rearranging {
   /** The pair whose half that is not in force shall have another block. */
   moving: MetadataPair | undefined
 }

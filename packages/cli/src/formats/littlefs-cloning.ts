@@ -5,13 +5,14 @@ import { type CloneOptions, clone, LittleFS, planClone } from '@caravan/littlefs
 import { UsageError } from '../errors.js'
 import { blocksIn, given } from '../geometry.js'
 import { profileOf } from '../profiles.js'
-import type { Cloning, ImageOptions, PlannedClone } from './format.js'
+import type { ImageOptions } from './format.js'
 import {
   type LayoutOptions,
   LITTLEFS_LAYOUT_OPTIONS,
   layoutOf,
   NAME_MAX,
 } from './littlefs-options.js'
+import type { Cloning, PlannedClone } from './sizes-calls.js'
 
 export const littlefsCloning: Cloning = {
   options: LITTLEFS_LAYOUT_OPTIONS,

@@ -25,15 +25,12 @@ import type {
   BlockMapCalls,
   BlockUse,
   CheckReport,
-  DefragReport,
   DiskVersionCalls,
   ImageFormat,
   ImageOptions,
   MountedImage,
   NewEntry,
-  OnMoved,
   OpenStore,
-  ShrinkPlan,
 } from './format.js'
 import { littlefsCloning } from './littlefs-cloning.js'
 import { describeLittlefs } from './littlefs-description.js'
@@ -56,6 +53,7 @@ import {
 } from './littlefs-repair.js'
 import { LittlefsTree } from './littlefs-tree.js'
 import { readBytes } from './read-bytes.js'
+import type { DefragReport, OnMoved, ShrinkPlan } from './sizes-calls.js'
 
 /** Where the magic of the first superblock stands, in bytes. SPEC.md, "Metadata blocks". */
 const MAGIC_OFFSET = 8
