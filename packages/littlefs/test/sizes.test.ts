@@ -316,6 +316,29 @@ describe('shrink', () => {
   })
 })
 
+describe('with a map of the free blocks that is a window', () => {
+  it('shrinks and defragments all the same', () => {
+    const device = freshDevice(700)
+    const fs = LittleFS.mountSync(device, { memoryBudget: 0 })
+    for (let i = 0; i < 12; i++) {
+      fs.mkdirSync(`/${i}`)
+      fs.writeFileSync(`/${i}/f`, bytesOf(5000 + 900 * i, i))
+    }
+    for (let i = 0; i < 12; i += 3) fs.rmSync(`/${i}/f`)
+    const before = treeOf(device.bytes.slice(), 512)
+    const { smallestBlockCount, usedBlocks } = fs.planShrinkSync()
+    // More than the 128 blocks that a window has at least.
+    expect(smallestBlockCount).toBeGreaterThan(140)
+    fs.shrinkSync(smallestBlockCount)
+    expectSound(device, usedBlocks)
+    fs.growSync(700)
+    const { after } = fs.defragSync()
+    expect(after).toMatchObject({ fragmentedCount: 0, freeAtEnd: after.freeBlocks })
+    expect(treeOf(device.bytes.slice(), 512)).toEqual(before)
+    expectSound(device, 700)
+  })
+})
+
 describe('defrag', () => {
   it('puts files in one piece, directories first, and what is free at the end', async () => {
     const device = freshDevice(128)
