@@ -172,6 +172,8 @@ describe('what a device would make of an image', () => {
     expect(findings.map((each) => each.code)).toEqual(codes)
     expect(checked.code).toBe(code)
     const mounts = codes.every((each) => !each.startsWith('DEVICE_REFUSES'))
+    const inWords = await caravan(['check', '--profile', profile, image])
+    expect(inWords.out).toMatch(mounts ? /^sound: /m : /^sound, but not for that device: /m)
     expect((await factsOf(image, '--profile', profile)).device.mounts).toBe(mounts)
     const { out } = await caravan(['info', '--profile', profile, image])
     expect(out).toMatch(mounts ? / mounts it/ : / does not mount it\. The /)
