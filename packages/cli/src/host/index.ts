@@ -1,0 +1,5 @@
+/** What other programs for this computer need of the command: files written whole, names as bytes. */
+
+export { HostError, Interrupted, isErrno, UsageError } from '../errors.js'
+export { makeHostFile, writeHostFile } from '../host-files.js'
+export { compareBytes, decodeUtf8 } from '../names.js'

@@ -1,0 +1,1 @@
+export type { Program, Sink, Surroundings } from './program.js'
