@@ -11,7 +11,9 @@ import type { Call } from './call.js'
 import { Failure } from './failure.js'
 
 const BLOCK_SIZE_MIN = 128n
-const NAME_MAX_MAX = 1022n
+/** Bytes of a name, at most. */
+export const NAME_MAX_MAX = 1022
+
 const ATTR_MAX_MAX = 1022n
 const FILE_MAX_MAX = 2147483647n
 const UINT32_MAX = 2n ** 32n - 1n
@@ -57,7 +59,7 @@ function inHex(value: bigint): string {
 /** The options as the engine takes them. @throws Failure for what cannot be. */
 export function engineOptions({ blockSize, limits }: Call): MountOptions & { blockSize: number } {
   checkRange('--block-size', blockSize, BLOCK_SIZE_MIN, UINT32_MAX)
-  checkRange('--name-max', limits.nameMax, 0n, NAME_MAX_MAX)
+  checkRange('--name-max', limits.nameMax, 0n, BigInt(NAME_MAX_MAX))
   checkRange('--attr-max', limits.attrMax, 0n, ATTR_MAX_MAX)
   checkRange('--file-max', limits.fileMax, 0n, FILE_MAX_MAX)
   const attrMax = limits.attrMax || ATTR_MAX_MAX
@@ -67,7 +69,7 @@ export function engineOptions({ blockSize, limits }: Call): MountOptions & { blo
   return {
     blockSize: Number(blockSize),
     cacheSize: Number(blockSize),
-    nameMax: Number(limits.nameMax || NAME_MAX_MAX),
+    nameMax: Number(limits.nameMax) || NAME_MAX_MAX,
     attrMax: Number(attrMax),
     ...(fileMax === 0n ? {} : { fileMax: Number(fileMax) }),
     ...(inlineMax === 0n ? {} : { inlineMax: Number(inlineMax) }),
@@ -82,8 +84,8 @@ export function engineOptions({ blockSize, limits }: Call): MountOptions & { blo
 export function checkBlockCount(blockSize: number, blockCount: bigint): number {
   if (blockCount < 2n) {
     throw new Failure(
-      'LFS_ERR_INVAL',
-      `the image would have ${blockCount} blocks of ${blockSize} bytes, and littlefs needs two. Give a --fs-size of ${2 * blockSize} or more.`,
+      blockCount === 1n ? 'LFS_ERR_NOSPC' : 'LFS_ERR_INVAL',
+      `littlefs needs at least two blocks of ${blockSize} bytes, and the image would have ${blockCount}. Give a --fs-size of ${2 * blockSize} or more.`,
     )
   }
   const sizeBytes = BigInt(blockSize) * blockCount

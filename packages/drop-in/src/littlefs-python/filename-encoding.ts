@@ -34,7 +34,7 @@ export class FilenameEncoding {
     const bytes = iconv.encode(text, this.name, NO_BOM)
     if (iconv.decode(bytes, this.name, NO_BOM) === text) return bytes
     throw new Failure(
-      'LFS_ERR_INVAL',
+      'USAGE',
       `the name '${text}' has characters that ${this.shown} lacks. Rename it, or give another --filename-encoding.`,
     )
   }
@@ -44,7 +44,7 @@ export class FilenameEncoding {
     const text = iconv.decode(bytes, this.name, NO_BOM)
     if (Buffer.compare(iconv.encode(text, this.name, NO_BOM), bytes) === 0) return text
     throw new Failure(
-      'LFS_ERR_INVAL',
+      'USAGE',
       `the name '${text}' in the image is not ${this.shown}. Give the --filename-encoding that it was made with.`,
     )
   }

@@ -9,13 +9,12 @@ import { createInterface } from 'node:readline'
 import { checkInterrupted } from '@caravan/cli/host'
 import type { BlockDevice } from '@caravan/core'
 import { FileDevice } from '@caravan/device/node'
-import { LittleFS } from '@caravan/littlefs'
 import { resolveFrom, type Surroundings } from '../../program.js'
 import type { Call } from '../call.js'
 import { engineOptions } from '../configuration.js'
 import { sentenceOf } from '../failure.js'
 import { FilenameEncoding } from '../filename-encoding.js'
-import { mountImage } from '../image.js'
+import { mountAsGiven, mountImage } from '../image.js'
 import { statsAt } from '../replace-file.js'
 import { runCommand } from './commands.js'
 import { Session } from './session.js'
@@ -29,7 +28,7 @@ export async function repl(call: Call, around: Surroundings): Promise<number> {
   const inputSize = (await statsAt(path))?.size ?? 0
   const device = await openImage(path, call)
   try {
-    const mount = () => LittleFS.mount(device, { ...engineOptions(call), times: 'none' })
+    const mount = () => mountAsGiven(call, device)
     const fs = await mountImage(call, device, inputSize, around)
     const session = new Session(fs, mount, encoding, around)
     await runCommands(session, around)
@@ -42,12 +41,11 @@ export async function repl(call: Call, around: Surroundings): Promise<number> {
 
 /** A file that was made compact grows as its filesystem is written to. */
 async function openImage(path: string, call: Call): Promise<BlockDevice> {
-  const options = engineOptions(call)
-  const { blockSize } = options
-  const sizes = { blockSize, readSize: blockSize, progSize: blockSize }
-  const held = await FileDevice.open(path, { ...sizes, readOnly: true })
+  const { blockSize } = engineOptions(call)
+  const held = await FileDevice.open(path, { blockSize, readOnly: true })
   try {
-    const { blockCount } = (await LittleFS.mount(held, options)).info()
+    const { blockCount } = (await mountAsGiven(call, held)).info()
+    const sizes = { blockSize, readSize: blockSize, progSize: blockSize }
     const isShort = blockCount > held.geometry.blockCount
     return await FileDevice.open(path, isShort ? { ...sizes, blockCount } : sizes)
   } finally {
