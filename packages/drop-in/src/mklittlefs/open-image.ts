@@ -7,7 +7,7 @@ import { LittleFS } from '@caravan/littlefs'
 import { ImageDevice } from '../image-device.js'
 import { resolveFrom } from '../program.js'
 import { C_LIMITS, detectBlockSize, mountFailure, mountRemarks } from './c-library.js'
-import { geometryProblem } from './geometry.js'
+import { cacheProblem, geometryProblem } from './geometry.js'
 import type { Session } from './session.js'
 
 /** @returns the mounted image; `undefined` where that failed, which is told by then. */
@@ -24,8 +24,8 @@ export async function openImage(session: Session): Promise<LittleFS | undefined>
   } else if (!given.isBlockGiven) {
     stderr.write(`warning: could not detect block size from image, using ${blockSize}\n`)
   }
-  // A size that the image says itself it may have, whatever the caches of this tool.
-  const problem = detected === undefined ? geometryProblem(given) : undefined
+  // A size that the image says itself it may have, were it no multiple of the caches of this tool.
+  const problem = detected === undefined ? geometryProblem(given) : cacheProblem(given)
   if (problem !== undefined) {
     stderr.write(`error: ${problem}\n`)
     return undefined
