@@ -1,1 +1,2 @@
+export { mklittlefs } from './mklittlefs/main.js'
 export type { Program, Sink, Surroundings } from './program.js'

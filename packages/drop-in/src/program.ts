@@ -43,6 +43,12 @@ export function resolveFrom(cwd: string, path: string): string {
   return path === '' ? path : isAbsolutePath(path) ? path : `${resolve(cwd)}/${path}`
 }
 
+/** The same for a path of bytes: not every name is text. */
+export function bytesFrom(cwd: string, path: Buffer): Buffer {
+  const isAbsolute = isAbsolutePath(path.toString('latin1'))
+  return isAbsolute ? path : Buffer.concat([Buffer.from(`${resolve(cwd)}/`), path])
+}
+
 function isAbsolutePath(path: string): boolean {
   return path.startsWith('/') || (process.platform === 'win32' && /^([a-z]:)?[\\/]/i.test(path))
 }

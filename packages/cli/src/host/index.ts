@@ -3,9 +3,10 @@
  * entries of an image.
  */
 
-export { UNREACHABLE_NAME, type WalkedEntry, walkEntries } from '../entries.js'
+export { type WalkedEntry, walkEntries } from '../entries.js'
 export { checkInterrupted, HostError, Interrupted, isErrno, UsageError } from '../errors.js'
 export { LittlefsTree } from '../formats/littlefs-tree.js'
 export { makeHostFile, writeHostFile } from '../host-files.js'
 export { hostNameProblem } from '../host-names.js'
 export { compareBytes, decodeUtf8 } from '../names.js'
+export { describe } from '../report.js'
