@@ -305,14 +305,8 @@ class FileBuilder {
     const { volume, inline } = this
     const size = this.size + data.length
     if (!volume.isReadyToChange || size > volume.limits.fileMax) return false
+    if (this.putInline(data)) return true
     if (this.writer === undefined) {
-      if (size <= volume.inlineMax) {
-        const bytes = new Uint8Array(size)
-        if (inline.length > 0) bytes.set(inline)
-        bytes.set(data, inline.length)
-        this.inline = bytes
-        return true
-      }
       const writer = CtzWriter.fresh(volume, this.own)
       // Less than a block, so that it only fills a buffer.
       writer.writeNow(inline)
@@ -328,10 +322,23 @@ class FileBuilder {
       const hint = `a file may have ${fileMax} bytes`
       throw new FsError('EFBIG', { syscall: 'write', path: this.path.text, hint })
     }
+    if (this.putInline(data)) return
     const writer = this.writer ?? CtzWriter.fresh(this.volume, this.own)
     if (this.writer === undefined) yield* writer.write(this.inline)
     this.writer = writer
     yield* writer.write(data)
+  }
+
+  /** Takes data of a file that stays in the metadata with it. */
+  private putInline(data: Uint8Array): boolean {
+    const { inline } = this
+    const size = inline.length + data.length
+    if (this.writer !== undefined || size > this.volume.inlineMax) return false
+    const bytes = new Uint8Array(size)
+    if (inline.length > 0) bytes.set(inline)
+    bytes.set(data, inline.length)
+    this.inline = bytes
+    return true
   }
 
   /** Gives a file without blocks its place. False where {@link finish} has to write some. */
