@@ -210,7 +210,7 @@ describe('directories of more than two levels of branches', () => {
   }
 
   test('keys hold while names come, go and change: the original reads by them', () => {
-    const { seed, runs } = seedFromEnvironment(2)
+    const { seed, runs } = seedFromEnvironment(1)
     for (let run = 0; run < runs; run++) {
       const random = new Random(seed + run)
       let { device, fs } = written()
