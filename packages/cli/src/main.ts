@@ -138,8 +138,7 @@ export async function main(argv: readonly string[], options: MainOptions): Promi
   }
   const program = createProgram(context)
   try {
-    checkHelpArgument(program, argv)
-    await program.parseAsync(argv, { from: 'user' })
+    await program.parseAsync(helpOf(program, argv), { from: 'user' })
     await out.flush()
     return report.failed ? report.failureCode : EXIT.done
   } catch (error) {
@@ -175,11 +174,41 @@ function verbOf(program: Command, argv: readonly string[]): string | undefined {
   return program.commands.map((command) => command.name()).find((name) => name === argv[0])
 }
 
-/** Commander prints the help of everything where it is asked for a verb that it does not know. */
-function checkHelpArgument(program: Command, [first, verb]: readonly string[]): void {
-  const verbs = program.commands.map((command) => command.name())
-  if (first !== 'help' || verb === undefined || [...verbs, 'help'].includes(verb)) return
-  throw new UsageError(`there is no verb '${verb}'. The verbs are: ${verbs.join(', ')}.`)
+/**
+ * `help VERB...` as `VERB... --help`: of several words commander looks at the first alone, and it
+ * prints the help of everything where it does not know that.
+ *
+ * @throws UsageError for a verb that there is not.
+ */
+function helpOf(program: Command, argv: readonly string[]): readonly string[] {
+  const [first, ...path] = argv
+  if (first !== 'help' || path.length === 0 || path[0] === 'help') return argv
+  let command = program
+  for (const word of path) {
+    if (word.startsWith('-')) return argv
+    const verbs = verbsOf(command)
+    const next = verbs.find((verb) => verb.name() === word)
+    if (next === undefined) throw unknownVerb(command, word, verbs)
+    command = next
+  }
+  return [...path, '--help']
+}
+
+/** Those that the help shows. */
+function verbsOf(command: Command): readonly Command[] {
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((verb) => verb.name() !== 'help')
+}
+
+function unknownVerb(command: Command, word: string, verbs: readonly Command[]): UsageError {
+  const names = verbs.map((verb) => verb.name()).join(', ')
+  if (command.parent === null) {
+    return new UsageError(`there is no verb '${word}'. The verbs are: ${names}.`)
+  }
+  const advice = names === '' ? 'It has none.' : `Those that it has are: ${names}.`
+  return new UsageError(`${command.name()} has no verb '${word}'. ${advice}`)
 }
 
 function helpWidth({ out }: Context): number {

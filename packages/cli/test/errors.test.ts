@@ -138,6 +138,23 @@ describe('help', () => {
     for (const verb of verbs) expect(out).toContain(`  ${verb} `)
   })
 
+  test('of a verb within a verb', async () => {
+    const asked = await caravan(['help', 'git', 'make'])
+    expect(asked).toMatchObject({ code: 0, err: '' })
+    expect(asked.out).toMatch(/^Usage: caravan git make /)
+    expect(asked.out).toBe((await caravan(['git', 'make', '--help'])).out)
+    expect((await caravan(['help', 'git'])).out).toBe((await caravan(['git', '--help'])).out)
+  })
+
+  test('of a verb within a verb that is not there', async () => {
+    const { code, err } = await caravan(['help', 'git', 'mkae'])
+    expect([code, err]).toEqual([
+      2,
+      expect.stringContaining("git has no verb 'mkae'. Those that it has are: make, verify."),
+    ])
+    expect((await caravan(['help', 'ls', 'make'])).err).toContain("ls has no verb 'make'.")
+  })
+
   test('the version is that of the package', async () => {
     const { code, out } = await caravan(['--version'])
     expect(code).toBe(0)
