@@ -5,7 +5,7 @@
  * program, can run a command without one.
  */
 
-import type { Readable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import { Command, CommanderError } from 'commander'
 import type { Context } from './context.js'
 import { Interrupted, OutputClosed, UsageError } from './errors.js'
@@ -18,6 +18,7 @@ import { addAttr } from './verbs/attr.js'
 import { addBuild } from './verbs/build.js'
 import { addCat } from './verbs/cat.js'
 import { addCheck } from './verbs/check.js'
+import { addCompletion } from './verbs/completion.js'
 import { addConvert } from './verbs/convert.js'
 import { addCp } from './verbs/cp.js'
 import { addCreate } from './verbs/create.js'
@@ -146,6 +147,21 @@ export async function main(argv: readonly string[], options: MainOptions): Promi
   }
 }
 
+/** All verbs as commander has them, to be looked at: what they would write goes nowhere. */
+export function describedProgram(formats: readonly ImageFormat[] = FORMATS): Command {
+  const nowhere = new Writable({ write: (_piece, _encoding, done) => done() })
+  const { signal } = new AbortController()
+  return createProgram({
+    formats,
+    stdin: Readable.from([]),
+    out: new Output(nowhere, signal),
+    report: new Report(nowhere),
+    env: {},
+    signal,
+    style: styleFor(nowhere, {}),
+  })
+}
+
 function createProgram(context: Context): Command {
   const titles = context.formats.map(({ title }) => title).join(', ')
   const program = new Command('caravan')
@@ -166,6 +182,7 @@ function createProgram(context: Context): Command {
   for (const [call, add] of FORMAT_VERBS) {
     if (context.formats.some((format) => format[call] !== undefined)) add(program, context)
   }
+  addCompletion(program, context)
   return program
 }
 
