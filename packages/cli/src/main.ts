@@ -166,7 +166,7 @@ function createProgram(context: Context): Command {
   const titles = context.formats.map(({ title }) => title).join(', ')
   const program = new Command('caravan')
     .description(`Makes, changes and reads the images of fail-safe filesystems (${titles}).`)
-    .version(VERSION, '-V, --version', 'print the version')
+    .version(versionText(context), '-V, --version', 'print the version, and those of the formats')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [verb]', 'print the help of a verb, with examples')
     .usage('<verb> [options] IMAGE ...')
@@ -189,6 +189,13 @@ function createProgram(context: Context): Command {
 /** The verb that the arguments begin with, where there is one of that name. */
 function verbOf(program: Command, argv: readonly string[]): string | undefined {
   return program.commands.map((command) => command.name()).find((name) => name === argv[0])
+}
+
+/** The version of the command, and of each format those on disk. */
+function versionText({ formats }: Context): string {
+  const width = Math.max(...formats.map(({ name }) => name.length))
+  const lines = formats.map(({ name, versions }) => `${name.padEnd(width)}  ${versions}`)
+  return [`caravan ${VERSION}`, ...lines].join('\n')
 }
 
 /**

@@ -155,9 +155,16 @@ describe('help', () => {
     expect((await caravan(['help', 'ls', 'make'])).err).toContain("ls has no verb 'make'.")
   })
 
-  test('the version is that of the package', async () => {
+  test('the version is that of the package, with those of the formats', async () => {
     const { code, out } = await caravan(['--version'])
     expect(code).toBe(0)
-    expect(out).toMatch(/^\d+\.\d+\.\d+\n$/)
+    const [own, ...formats] = out.split('\n').slice(0, -1)
+    expect(own).toMatch(/^caravan \d+\.\d+\.\d+$/)
+    expect(formats.map((line) => line.split(/ {2,}/))).toEqual([
+      ['littlefs', '2.0, 2.1: read, written'],
+      ['littlefs1', expect.stringMatching(/^1\.1: read/)],
+      ['docteur', expect.stringContaining('PACK 2')],
+      ['notafs', expect.stringContaining('read, written')],
+    ])
   })
 })

@@ -38,6 +38,8 @@ import {
   type Setup,
 } from './model-run.js'
 import { repairDamage } from './repair-run.js'
+import { drawVersion1 } from './version1-made.js'
+import { cutMigration, damageVersion1 } from './version1-run.js'
 import { type WearResult, type WearSetup, type WearWrite, wearOut } from './wear-run.js'
 
 const PREPARED = 15
@@ -133,6 +135,18 @@ export function campaigns(root: string): Campaign[] {
       weight: 1,
       run: (seed) => repairDamaged(seed, golden),
     },
+    {
+      name: 'littlefs1-migration-cuts',
+      what: 'made-up images of littlefs 1, migrated in place, cut at every request, and finished',
+      weight: 1,
+      run: migrationCuts,
+    },
+    {
+      name: 'littlefs1-hostile',
+      what: 'damaged images of littlefs 1: read, checked, migrated',
+      weight: 1,
+      run: damagedVersion1,
+    },
   ]
 }
 
@@ -148,6 +162,30 @@ async function repairDamaged(seed: number, golden: URL): Promise<CaseReport> {
   const { images, mended, states } = counts
   return {
     counts: { 'damaged images repaired': images, 'of them whole': mended, 'repairs cut': states },
+    failure,
+  }
+}
+
+function migrationCuts(seed: number): CaseReport {
+  const random = new Random(seed)
+  const image = drawVersion1(random)
+  const counts = { version1: 0, version2: 0, refused: 0 }
+  const failure = cutMigration(image, random, counts)
+  return {
+    counts: {
+      'littlefs 1 after a cut': counts.version1,
+      'littlefs 2 after a cut': counts.version2,
+      'no room': counts.refused,
+    },
+    failure: failure && `${failure}\n  ${JSON.stringify(image.geometry)}`,
+  }
+}
+
+async function damagedVersion1(seed: number): Promise<CaseReport> {
+  const counts = { images: 0, migrated: 0 }
+  const failure = await damageVersion1(new Random(seed), counts)
+  return {
+    counts: { 'damaged images': counts.images, 'of them migrated': counts.migrated },
     failure,
   }
 }
