@@ -54,8 +54,9 @@ export interface Difference {
   }
 }
 
-// Seen from the source and from what it is compiled to.
-const folder = fileURLToPath(new URL('../../../scripts/tools/differences/', import.meta.url))
+// Data stays with the source, also where this is compiled.
+const home = import.meta.url.replace('/scripts/dist/', '/scripts/')
+const folder = fileURLToPath(new URL('./differences/', home))
 
 export function readDifferences(tool: ToolName): readonly Difference[] {
   return JSON.parse(readFileSync(join(folder, `${tool}.json`), 'utf8')) as readonly Difference[]

@@ -29,6 +29,7 @@ export interface Around {
   readonly cwd?: string
   /** SOURCE_DATE_EPOCH. Default 1700000000. */
   readonly clock?: string
+  readonly env?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
   /** Called with every piece of output. */
   readonly onOutput?: (piece: string) => void
@@ -37,7 +38,7 @@ export interface Around {
 export async function call(
   program: Program,
   argv: readonly string[],
-  { cwd = scratch, clock = '1700000000', signal, onOutput }: Around = {},
+  { cwd = scratch, clock = '1700000000', env, signal, onOutput }: Around = {},
 ): Promise<Outcome> {
   const outcome = { out: '', err: '' }
   const sink = (name: 'out' | 'err') => ({
@@ -49,7 +50,7 @@ export async function call(
   })
   const code = await program(argv, {
     cwd,
-    env: { SOURCE_DATE_EPOCH: clock },
+    env: { SOURCE_DATE_EPOCH: clock, ...env },
     stdin: Readable.from([]),
     stdout: sink('out'),
     stderr: sink('err'),

@@ -93,6 +93,30 @@ describe('an image that is made', () => {
     expect(statSync(join(cwd, 'real.img')).size).toBe(65536)
   })
 
+  it('is made for the device that CARAVAN_PROFILE names', async () => {
+    const cwd = place({ a: 'a', ['n'.repeat(32)]: 'long enough' })
+    const argv = ['-c', 'dir', '-b', '8192', '-s', '65536', 'fs.img']
+    const env = { CARAVAN_PROFILE: 'esp8266' }
+    expect(await call(mklittlefs, argv, { cwd, env })).toMatchObject({ code: 0 })
+    const fs = LittleFS.mountSync(
+      new MemoryDevice(new Uint8Array(readFileSync(join(cwd, 'fs.img')))),
+    )
+    expect(fs.info()).toMatchObject({ diskVersion: '2.0', nameMax: 32, blockSize: 8192 })
+
+    writeFileSync(join(cwd, 'dir', 'n'.repeat(33)), 'too long')
+    const refused = await call(mklittlefs, argv, { cwd, env })
+    expect(refused).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^unable to open '\/n{33}\./),
+    })
+
+    const unknown = await call(mklittlefs, argv, { cwd, env: { CARAVAN_PROFILE: 'esp' } })
+    expect(unknown).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^error: CARAVAN_PROFILE is 'esp', and must be one of esp-idf, /),
+    })
+  })
+
   it('is not in itself', async () => {
     const cwd = place({ a: 'a' })
     for (const _ of ['new', 'there already']) {
