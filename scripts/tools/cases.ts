@@ -49,6 +49,8 @@ export interface FileAfter {
 
 export interface ImageEntryRecord {
   readonly path: string
+  /** Where the path is not UTF-8. */
+  readonly pathHex?: string
   readonly type: string
   readonly size: number
   readonly sha256: string | null

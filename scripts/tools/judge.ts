@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { mklittlefs, type Program } from '@caravan/drop-in'
+import { littlefsPython, mklittlefs, type Program } from '@caravan/drop-in'
 import type { CaseResult } from '../golden/report.js'
 import type { Case, Recording, ToolName } from './cases.js'
 import { applied, type Difference, differencesOf } from './differences.js'
@@ -11,7 +11,10 @@ import { type Answer, differenceOf, type Expectation, expectationOf } from './ex
 import { LateTimes } from './late-times.js'
 import { type Place, preparePlace } from './place.js'
 
-export const PROGRAMS: Readonly<Partial<Record<ToolName, Program>>> = { mklittlefs }
+export const PROGRAMS: Readonly<Partial<Record<ToolName, Program>>> = {
+  mklittlefs,
+  'littlefs-python': littlefsPython,
+}
 
 /** How a case was judged. */
 export interface Verdict extends CaseResult {
