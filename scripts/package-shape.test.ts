@@ -26,9 +26,14 @@ const published = readdirSync(join(root, 'packages'))
   .filter((manifest) => manifest.private !== true)
 
 /** Packages that need nothing of others: they can be installed without a registry. */
-const libraries = published.filter((manifest) =>
-  Object.keys(manifest.dependencies ?? {}).every((name) => name.startsWith('@caravan/')),
-)
+const libraries = published.filter(standsAlone)
+
+function standsAlone({ dependencies = {} }: Manifest): boolean {
+  return Object.keys(dependencies).every((name) => {
+    const own = published.find((manifest) => manifest.name === name)
+    return own !== undefined && standsAlone(own)
+  })
+}
 
 let folder = ''
 const tarballs = new Map<string, string>()

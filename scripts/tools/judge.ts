@@ -25,7 +25,7 @@ export interface Verdict extends CaseResult {
 /** Runs a tool: in this process, or as one of its own. */
 export type Runner = (argv: readonly string[], place: Place, recorded: Case) => Promise<Ended>
 
-export interface Ended {
+interface Ended {
   readonly exitCode: number
   readonly stdout: Buffer
   readonly stderr: Buffer

@@ -18,6 +18,7 @@ import type { HostEntry, HostProblem, HostTree } from './host-tree.js'
 import { decodeLenient, harmlessName } from './names.js'
 import { isAddress, openFile } from './open-image.js'
 import { formatCount, formatSize } from './sizes.js'
+import { wrapperInName } from './wrapped.js'
 
 interface NewImageOptions {
   readonly force: boolean
@@ -131,7 +132,15 @@ export function checkFits(
   )
 }
 
-/** @throws HostError where something stands there that may not be replaced. */
+/** @throws UsageError for the name of a UF2, Intel HEX or gzip file: what is made is a raw image. */
+export function checkRawName(name: string): void {
+  if (wrapperInName(name) === undefined) return
+  throw new UsageError(
+    `${name}: what is made is a raw image, not what that name says. Make flash.img, and then: caravan pack flash.img ${name}`,
+  )
+}
+
+/** @throws HostError where something stands there that may not be replaced; UsageError. */
 export async function checkNewImage(name: string, { force }: NewImageOptions): Promise<void> {
   if (isAddress(name)) {
     throw new UsageError(`${name} is on a web server: images are made as files. Give a file.`)

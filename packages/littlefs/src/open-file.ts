@@ -126,22 +126,25 @@ export class OpenFile {
     return this.failed
   }
 
-  /** A read from memory (a count of bytes), or a plan that fills the target; else `undefined`. */
+  /** A read from memory (a count of bytes), or a plan of it; else `undefined`. */
   readNow(position: number, target: Uint8Array): number | ReadPlan | undefined {
     if (!this.isOpen || this.isUnsettled || this.isBusy) return undefined
     const { view } = this
     if (view.kind === 'inline') return copyInline(view.bytes, position, target)
-    if (position >= view.size) return 0
+    const { blocks, size } = view
+    if (position >= size || target.length === 0) return 0
     const { layout } = this.volume
-    const { keptBlocks } = this
-    const copied = keptBlocks.readNow(view.blocks, view.size, position, target)
+    const length = Math.min(target.length, size - position)
+    const copied = this.kept?.readNow(blocks, size, position, target)
     if (copied !== undefined) return copied
+    // Who takes all of a file wants nothing to be kept of it.
+    if (length === size) return planKnown(layout, blocks, position, target, length)
+    const { keptBlocks } = this
     // Reads that follow each other, and small ones, leave in memory what the next one wants.
-    const isLong = target.length * 4 >= layout.blockSize && !keptBlocks.follows(position)
+    const isLong = length * 4 >= layout.blockSize && !keptBlocks.follows(position)
     if (!isLong && keptBlocks.takes(target.length)) return undefined
-    if (position + target.length > view.size) return undefined
-    keptBlocks.passed(position + target.length)
-    return planKnown(layout, view.blocks, position, target)
+    keptBlocks.passed(position + length)
+    return planKnown(layout, blocks, position, target, length)
   }
 
   /** True where closing changes nothing at all. */
@@ -169,7 +172,8 @@ export class OpenFile {
     const { blocks, size } = this.view
     const { layout } = this.volume
     // Small reads one after the other take their bytes from the blocks that the last one read.
-    if (this.keptBlocks.takes(target.length)) {
+    const isWhole = position === 0 && target.length >= size
+    if (!isWhole && this.keptBlocks.takes(target.length)) {
       return yield* this.keptBlocks.read(blocks, size, position, target)
     }
     return yield* readBlocksAt(layout, blocks, size, position, target)
@@ -267,6 +271,16 @@ export class OpenFile {
       this.abandon()
       throw error
     }
+    this.end()
+  }
+
+  /** {@link close} without an operation, where it {@link closesQuietly}. */
+  closeNow(): void {
+    this.check(true, 'close', '')
+    this.end()
+  }
+
+  private end(): void {
     this.isOpen = false
     this.volume.openFiles.delete(this)
     this.entry.openHandles--
@@ -362,7 +376,7 @@ export class OpenFile {
     const { bytes } = this.view as Extract<View, { kind: 'inline' }>
     const writer = CtzWriter.fresh(this.volume, this.own.blocks)
     yield* writer.write(bytes)
-    yield* writer.finish()
+    yield* writer.finish(true)
     this.tail = writer.tail
     this.view = { kind: 'ctz', blocks: writer.blocks, size: bytes.length }
     this.divergedFrom = 0
@@ -402,7 +416,7 @@ export class OpenFile {
     const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
     if (writer.position < size) yield* copyRest(this.volume, writer, blocks, size)
     const newSize = writer.position
-    yield* writer.finish()
+    yield* writer.finish(true)
     this.tail = writer.tail
     this.own.giveBackFrom(blocks, writer.firstIndex)
     this.view = { kind: 'ctz', blocks: writer.blocks, size: newSize }

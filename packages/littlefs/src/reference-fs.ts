@@ -38,6 +38,7 @@ import {
   makeDirectory,
   type OpenOptions,
   openFile,
+  openNow,
   remove,
   removeTree,
   rename,
@@ -104,6 +105,11 @@ export class ReferenceFS extends ReadFace {
   }
 
   openSync(path: AnyPath, options: OpenOptions = { read: true }): FileHandle {
+    if (onlyReads(options)) {
+      this.enter()
+      const file = openNow(this.volume, path)
+      if (file !== undefined) return new FileHandle(this.runner, file)
+    }
     const op = () => openFile(this.volume, path, options)
     return new FileHandle(
       this.runner,
@@ -215,8 +221,12 @@ export class ReferenceFS extends ReadFace {
             continue
           }
           const file = builder.addFile(path, attributes)
-          for await (const piece of pieces) await step(() => file.write(piece))
-          await step(() => file.finish())
+          if (Symbol.iterator in pieces) {
+            for (const piece of pieces) {
+              if (!file.writeNow(piece)) await step(() => file.write(piece))
+            }
+          } else for await (const piece of pieces) await step(() => file.write(piece))
+          if (!file.finishNow()) await step(() => file.finish())
         }
         await step(() => builder.commit())
       } catch (error) {
@@ -243,8 +253,10 @@ export class ReferenceFS extends ReadFace {
             `The content of '${path.text}' comes with promises: add it with addTree().`,
           )
         }
-        for (const piece of pieces) this.runner.changeSync('open', () => file.write(piece))
-        this.runner.changeSync('open', () => file.finish())
+        for (const piece of pieces) {
+          if (!file.writeNow(piece)) this.runner.changeSync('open', () => file.write(piece))
+        }
+        if (!file.finishNow()) this.runner.changeSync('open', () => file.finish())
       }
       this.runner.changeSync('open', () => builder.commit())
     } catch (error) {
@@ -351,6 +363,10 @@ export class ReferenceFS extends ReadFace {
     changeSync: <T>(syscall: string, op: () => Op<T>): T =>
       this.changeSync(() => this.volume.change(syscall, op)),
   }
+}
+
+function onlyReads(options: OpenOptions): boolean {
+  return !mayChange(options) && options.exclusive !== true && options.read !== false
 }
 
 function mayChange(options: OpenOptions): boolean {

@@ -175,6 +175,11 @@ export class Volume implements WriterSettings {
     )
   }
 
+  /** False on a device that holds what it takes: nothing that is written is read back to be compared. */
+  get readsBack(): boolean {
+    return this.verifiedProg.readsBack
+  }
+
   get diskVersion(): DiskVersion {
     return this.superblock.minorVersion >= 1 ? '2.1' : '2.0'
   }

@@ -178,6 +178,11 @@ describe('an image built from entries', () => {
     const options = { blockSize: 512, blockCount: 2048, progSize: 16 }
     const image = await buildImage(entries, options)
     expect(Buffer.compare(await buildImage(entries, options), image)).toBe(0)
+    const into = new Uint8Array(image.length).fill(0x5a)
+    expect(await buildImage(entries, { ...options, into })).toBe(into)
+    expect(Buffer.compare(into, image)).toBe(0)
+    const short = buildImage(entries, { ...options, into: into.subarray(1) })
+    await expect(short).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     const again = await buildImage(reentered(image), options)
     expect(sorted(await treeOf(again, 512))).toEqual(sorted(wanted))
     expect(checkLittlefs(again, { blockSize: 512, progSize: 16 })).toEqual([])

@@ -193,6 +193,37 @@ test('a name of the original that no page holds: read, kept while others change,
   expect(checkNotafs(device.bytes).findings).toEqual([])
 })
 
+describe('directories of more than two levels of branches', () => {
+  /** A disk with so many names that branches lie above branches, and what the top one's keys are. */
+  function written() {
+    const device = new MemoryDevice({ blockSize: PAGE, blockCount: 4000 })
+    NotaFS.formatSync(device, { pageSize: PAGE })
+    const fs = NotaFS.mountSync(device)
+    fs.transactionSync((tx) => {
+      for (let i = 0; i < 1500; i++) tx.setSync(`d${i % 7}/name-${i}`, `value ${i}`)
+    })
+    return { device, fs }
+  }
+
+  test('keys hold while names come, go and change: the original reads by them', () => {
+    const { seed, runs } = seedFromEnvironment(2)
+    for (let run = 0; run < runs; run++) {
+      const random = new Random(seed + run)
+      let { device, fs } = written()
+      for (let i = 0; i < 60; i++) {
+        const kv = fs.keyValue()
+        const key = `d${random.int(7)}/${random.oneIn(2) ? `more-${i}` : `name-${random.int(1500)}`}`
+        if (random.oneIn(3)) kv.removeSync(key)
+        else kv.setSync(key, contentOf(i, 20))
+        if (random.oneIn(10)) fs = NotaFS.mountSync(device)
+        if (i % 6 > 0) continue
+        const { findings } = checkNotafs(device.bytes)
+        expect(findings, `seed ${seed + run}, change ${i}`).toEqual([])
+      }
+    }
+  })
+})
+
 describe('rot in the roots', () => {
   function written(changes: number) {
     const device = new MemoryDevice({ blockSize: PAGE, blockCount: 400 })

@@ -53,6 +53,8 @@ export interface ImageFormat {
   readonly judgingOptions?: readonly Option[]
   /** The same for the verbs that change it in place. */
   readonly writerOptions?: readonly Option[]
+  /** Values of {@link writerOptions} that follow from those that were given. @throws UsageError. */
+  writerDefaults?(given: object): object
 
   /** Looks at the first few kilobytes. Never writes; damage elsewhere is no reason to say no. */
   recognise(device: BlockDevice): Promise<boolean>

@@ -7,6 +7,7 @@ import {
   type BlockUse as BlockUseFound,
   ChamelonVolume,
   check,
+  type DeviceProfile,
   LittleFS,
   LittleFS1,
   timedEntry,
@@ -15,7 +16,7 @@ import { UsageError } from '../errors.js'
 import { given } from '../geometry.js'
 import { modificationTime } from '../modification-time.js'
 import { enginePath } from '../paths.js'
-import { CONFIG_OPTION, PROFILE_OPTION } from '../profiles.js'
+import { CONFIG_OPTION, PROFILE_OPTION, profileOf } from '../profiles.js'
 import { formatCount } from '../sizes.js'
 import { typeAt } from '../targets.js'
 import { AT_OPTION } from './at-option.js'
@@ -34,9 +35,10 @@ import type {
 } from './format.js'
 import { describeLittlefs } from './littlefs-description.js'
 import { dumpLittlefs, logLittlefs } from './littlefs-inspection.js'
-import { judgeImage } from './littlefs-judgement.js'
-import { LITTLEFS_HOLDS, littlefsEntry, littlefsMaking } from './littlefs-making.js'
+import { judgeImage, refuseUnmountable } from './littlefs-judgement.js'
+import { keepsNoTimes, LITTLEFS_HOLDS, littlefsEntry, littlefsMaking } from './littlefs-making.js'
 import {
+  deviceWriter,
   LITTLEFS_WRITER_OPTIONS,
   NAME_MAX,
   type WriterOptions,
@@ -67,6 +69,7 @@ export const littlefs: ImageFormat = {
   openOptions: [AT_OPTION],
   judgingOptions: [PROFILE_OPTION, CONFIG_OPTION],
   writerOptions: LITTLEFS_WRITER_OPTIONS,
+  writerDefaults: deviceWriter,
   logsPaths: true,
   log: logLittlefs,
   dump: dumpLittlefs,
@@ -102,11 +105,12 @@ export const littlefs: ImageFormat = {
     return { findings: bySeverity([...judged, ...findings]), summary: summary.join(', ') }
   },
 
-  async open(device, options, writable) {
-    return new LittlefsImage(await mount(device, options, writable))
+  async open(part, options: LittlefsOptions, writable) {
+    const device = writable ? profileOf(options) : undefined
+    return new LittlefsImage(await mount(part, options, writable), device)
   },
 
-  async openStore(device, options, writable): Promise<OpenStore> {
+  async openStore(device, options: LittlefsOptions, writable): Promise<OpenStore> {
     const sizes = given({ blockSize: options.blockSize })
     if (await ChamelonVolume.recognises(device, sizes)) {
       const store = await ChamelonVolume.mount(device, { ...sizes, hash })
@@ -117,11 +121,11 @@ export const littlefs: ImageFormat = {
   },
 }
 
-interface LittlefsOptions extends ImageOptions {
+interface LittlefsOptions extends ImageOptions, WriterOptions {
   readonly at?: string
 }
 
-function mount(
+async function mount(
   device: BlockDevice,
   options: LittlefsOptions,
   writable: boolean,
@@ -130,12 +134,15 @@ function mount(
   if (at !== undefined && writable) {
     throw new UsageError('--at shows an older state, which stays as it is. Leave it out to write.')
   }
-  return LittleFS.mount(device, {
+  const fs = await LittleFS.mount(device, {
     readOnly: !writable,
     nameMax: NAME_MAX,
-    ...(writable ? writerOf(options as WriterOptions) : {}),
+    ...(writable ? writerOf(options) : {}),
     ...given({ blockSize, blockCount, at: at === undefined ? undefined : asState(at) }),
+    ...(writable ? given({ times: profileOf(options)?.times }) : {}),
   })
+  if (writable) refuseUnmountable(fs.info(), options)
+  return fs
 }
 
 /** @throws UsageError. */
@@ -166,7 +173,11 @@ class LittlefsImage implements MountedImage {
   readonly blockMap: BlockMapCalls
   readonly diskVersionCalls: DiskVersionCalls
 
-  constructor(readonly fs: LittleFS) {
+  constructor(
+    readonly fs: LittleFS,
+    /** That the image is changed for. */
+    private readonly device: DeviceProfile | undefined,
+  ) {
     const { blockSize, blockCount } = fs.info()
     this.tree = new LittlefsTree(fs)
     this.blockSize = blockSize
@@ -208,6 +219,7 @@ class LittlefsImage implements MountedImage {
     for await (const entry of entries) {
       const image = littlefsEntry(entry)
       const { mtime, attributes, path } = image
+      if (mtime !== undefined) this.checkTimes()
       const isChange = mtime !== undefined && attributes === undefined
       if (!isChange || (await typeAt(this.fs, entry.path)) === undefined) yield image
       else yield { ...image, attributes: await this.fs.getAttributes(path) }
@@ -216,6 +228,7 @@ class LittlefsImage implements MountedImage {
 
   /** In the dialect of the image; where it has none in that which ESP-IDF and Arduino read. */
   async setModified(path: Uint8Array, seconds: number): Promise<void> {
+    this.checkTimes()
     const { fs } = this
     const at = enginePath(path)
     await fs.utimes(at, seconds, seconds)
@@ -225,6 +238,11 @@ class LittlefsImage implements MountedImage {
     for (const [type, value] of timed.attributes ?? []) {
       if (attributes.get(type) !== value) await fs.setAttribute(at, type, value)
     }
+  }
+
+  /** @throws UsageError for a device that would read no times. */
+  private checkTimes(): void {
+    if (this.device?.times === 'none') throw keepsNoTimes(this.device.title)
   }
 
   grow(blockCount: number): Promise<void> {

@@ -24,7 +24,7 @@ import { bytesFrom, type Sink } from '../program.js'
 import { errorText } from './error-text.js'
 import { directoriesOf, type TargetTree } from './target-tree.js'
 
-export interface PackingOptions {
+interface PackingOptions {
   readonly cwd: string
   readonly stdout: Sink
   readonly stderr: Sink
