@@ -81,7 +81,7 @@ describe.each(TOOLS)('$tool', ({ tool, recorded, differing, shownElsewhere, asPr
 function asProcess(tool: string): Runner {
   const bin = join(root, 'packages', 'drop-in', 'bin', `${tool}.js`)
   return async (argv, { cwd }, { env: { clock } }) => {
-    const { SOURCE_DATE_EPOCH: _, ...env } = process.env
+    const { SOURCE_DATE_EPOCH: _, COLUMNS: __, ...env } = process.env
     const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...argv], {
       cwd,
       env: clock === null ? env : { ...env, SOURCE_DATE_EPOCH: String(clock) },
