@@ -24,7 +24,7 @@ const TOOLS = [
     tool: 'littlefs-python',
     recorded: 173,
     differing: 54,
-    shownElsewhere: ['destination-behind-options'],
+    shownElsewhere: ['repl-mount', 'destination-behind-options'],
     asProcesses: ['create-verbose', 'create-too-small', 'extract-small', 'repl-eof', 'cli-help'],
   },
 ] as const

@@ -104,5 +104,5 @@ it('come back as they went in, from images that are sound', async () => {
       expect(contents(join(cwd, 'out'))).toEqual(contents(join(cwd, 'dir')))
     },
   )
-  await fc.assert(property, propertyParameters(15))
-}, 60_000)
+  await fc.assert(property, propertyParameters(10))
+}, 600_000)

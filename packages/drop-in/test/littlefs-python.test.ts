@@ -326,6 +326,8 @@ describe('list and extract', () => {
     expect(code).toBe(0)
     expect(out).toContain(`/sub/b.bin ${join(inside, 'sub', 'b.bin')}\n`)
     expect(readdirSync(inside).sort()).toEqual(['a.txt', 'empty', 'sub'])
+    const above = await run(inside, [...argv.slice(0, 2), './/../up/', ...argv.slice(2)])
+    expect(above.out).toContain(`/a.txt ${inside}/../up/a.txt\n`)
     expect(readFileSync(join(inside, 'sub', 'b.bin'))).toEqual(Buffer.alloc(900, 7))
   })
 
