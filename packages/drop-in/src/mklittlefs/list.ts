@@ -10,10 +10,11 @@ const SLASH = 0x2f
 export async function list(session: Session): Promise<number> {
   const fs = await openImage(session)
   if (fs === undefined) return EXIT.failed
-  const { stdout, arguments: given } = session
+  const { stdout, stderr, arguments: given } = session
   let made: Date | undefined
   let directoryCount = 0
-  for await (const { pathBytes, type, size, attributes } of fs.walk()) {
+  let hasFailed = false
+  for await (const { pathBytes, type, size, attributes, error } of fs.walk()) {
     const time = changeTime(attributes)
     if (pathBytes.length === 1) {
       made = time
@@ -23,10 +24,13 @@ export async function list(session: Session): Promise<number> {
     stdout.write(type === 'directory' ? '<dir>\t' : `${size}\t`)
     stdout.write(shownPath(pathBytes))
     stdout.write(time === undefined ? '\n' : `\t${formatTime(time)}\n`)
+    if (error === undefined) continue
+    hasFailed = true
+    stderr.write(`unable to open directory '/${Buffer.from(pathBytes).toString()}'\n`)
   }
   if (made !== undefined) stdout.write(`Creation time:\t${formatTime(made)}\n`)
   if (given.debug > SPACE_LEVEL) stdout.write(spaceReport(await fs.df(), directoryCount))
-  return EXIT.done
+  return hasFailed ? EXIT.failed : EXIT.done
 }
 
 /** As the original prints paths, for those who read them: `/a`, but `//subb` for `/sub/b`. */

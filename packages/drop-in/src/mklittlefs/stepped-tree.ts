@@ -58,7 +58,7 @@ export class SteppedTree implements TargetTree {
     }
   }
 
-  write(content: Uint8Array): number {
+  write(content: Uint8Array, sizeBytes: number): number {
     const { freeBlocks, blockSize } = this.fs.dfSync()
     try {
       this.current?.writeSync(content)
@@ -67,7 +67,7 @@ export class SteppedTree implements TargetTree {
       return 0
     } catch (error) {
       if (!(error instanceof CaravanError)) throw error
-      return Math.max(1, content.length - fileBytesIn(freeBlocks, blockSize))
+      return Math.max(1, sizeBytes - fileBytesIn(freeBlocks, blockSize))
     }
   }
 
