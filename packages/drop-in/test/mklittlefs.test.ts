@@ -7,6 +7,7 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -153,6 +154,26 @@ describe('a run that fails', () => {
     expect(outcome).toMatchObject({ code: 1, err: expect.stringMatching(err) })
     expect(readFileSync(join(cwd, 'fs.img'))).toEqual(before)
     expect(readdirSync(cwd).sort()).toEqual(['dir', 'fs.img'])
+  })
+
+  it('does not read what cannot fit', async () => {
+    const cwd = place({ huge: '' })
+    truncateSync(join(cwd, 'dir', 'huge'), 2 ** 40)
+    const argv = ['-c', 'dir', '-d', '1', '-s', '32768', 'fs.img']
+    const { code, out } = await call(mklittlefs, argv, { cwd })
+    // Six blocks are free, and hold 24544 bytes of it.
+    const said = `/huge\nfile size: ${2 ** 40}\ndata left: ${2 ** 40 - 24544}\n`
+    expect({ code, out }).toEqual({ code: 1, out: `Debug output enabled\n${said}\n` })
+  })
+
+  it('does not take a name that is not there for all of the computer', async () => {
+    const cwd = place({})
+    const outcome = await call(mklittlefs, ['-c', '', '-s', '65536', 'fs.img'], { cwd })
+    expect(outcome).toEqual({
+      code: 1,
+      out: '',
+      err: "warning: can't read source directory\nerror: the image was not written\n",
+    })
   })
 
   it('leaves nothing when it is interrupted', async () => {

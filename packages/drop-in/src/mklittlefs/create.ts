@@ -116,7 +116,12 @@ function deviceLimits({ env }: Session): BuildOptions {
 /** @returns whether all of it was packed. */
 async function pack(tree: TargetTree, session: Session, isImage: IsImage): Promise<boolean> {
   const { arguments: given } = session
-  const packing = new Packing(tree, { ...session, ...given, isImage })
+  const packing = new Packing(tree, {
+    ...session,
+    ...given,
+    limitBytes: given.size,
+    isImage,
+  })
   const directory = Buffer.from(given.directory)
   if (given.fromFile === '') await packing.addDirectory(directory)
   else await packing.addListed(directory, Buffer.from(given.fromFile))
