@@ -18,11 +18,8 @@ import { addAttr } from './verbs/attr.js'
 import { addBuild } from './verbs/build.js'
 import { addCat } from './verbs/cat.js'
 import { addCheck } from './verbs/check.js'
-<<<<<<< HEAD
 import { addClone } from './verbs/clone.js'
-=======
 import { addCompletion } from './verbs/completion.js'
->>>>>>> manual
 import { addConvert } from './verbs/convert.js'
 import { addCp } from './verbs/cp.js'
 import { addCreate } from './verbs/create.js'
