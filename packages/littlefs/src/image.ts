@@ -70,7 +70,10 @@ async function* timedLater(entries: AsyncIterable<ImageEntry>, times: EntryTimes
   for await (const entry of entries) yield timedEntry(entry, times)
 }
 
-/** What {@link buildImage} would use. Only the size of streams is asked for, nothing is read. */
+/**
+ * What {@link buildImage} would use. Only the size of streams is asked for, nothing is read. A file that is
+ * given twice counts twice: while it is built, there are both.
+ */
 export async function planImage(entries: ImageEntries, options: BuildOptions): Promise<ImagePlan> {
   const planner = new ImagePlanner(options)
   for await (const entry of entries) planner.add(entry)

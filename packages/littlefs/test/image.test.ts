@@ -206,6 +206,23 @@ describe('an image built from entries', () => {
     }
   }
 
+  it('keeps small files in the metadata also where they come with promises', async () => {
+    async function* pieces() {
+      yield Uint8Array.of(1, 2, 3)
+      yield Uint8Array.of(4)
+    }
+    const entries = [
+      { path: '/a', stream: pieces(), size: 4 },
+      { path: '/b', stream: [Uint8Array.of(1, 2, 3), Uint8Array.of(4)], size: 4 },
+    ]
+    const layout = { blockSize: 512, blockCount: 8 }
+    const { blocksNeeded } = await planImage(entries, layout)
+    const image = await buildImage(entries, layout)
+    const fs = ReferenceFS.mountSync(new MemoryDevice(image, { blockSize: 512 }))
+    expect(fs.dfSync().usedBlocks).toBe(blocksNeeded)
+    for (const each of ['/a', '/b']) expect([...fs.readFileSync(each)]).toEqual([1, 2, 3, 4])
+  })
+
   it('takes no half of what does not fit', async () => {
     const entries = [
       { path: '/big', data: new Uint8Array(100_000) },
