@@ -376,26 +376,22 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> {
   ): number {
     const handle = this.handle(fd, 'read')
     const args = readArguments(buffer, offset, length, position)
-    if (args.target.length === 0) return 0
-    const file = handle.forReading()
+    const wanted = args.target.length
+    if (wanted === 0) return 0
     const at = args.position ?? handle.position
-    const found = file.readNow(at, args.target)
+    const found = handle.forReading().readNow(at, args.target)
     if (found === undefined) return this.callSync(readCall(handle, args.target, args.position))
     this.mount.scheduler.checkMounted()
-    const count = typeof found === 'number' ? found : this.readPlannedSync(found, args.target)
+    const count = typeof found === 'number' ? found : this.readPlannedSync(found, wanted)
     if (args.position === null) handle.position = at + count
     return count
   }
 
-  private readPlannedSync(planned: readonly Span[] | PlannedRead, target: Uint8Array): number {
-    const { device } = this.mount.scheduler
-    if (!('finish' in planned)) {
-      askSync({ kind: 'read', spans: planned }, device)
-      return target.length
-    }
-    askSync({ kind: 'read', spans: planned.spans }, device)
-    planned.finish()
-    return planned.length
+  private readPlannedSync(planned: readonly Span[] | PlannedRead, length: number): number {
+    const plan = 'finish' in planned ? planned : { spans: planned, length, finish() {} }
+    askSync({ kind: 'read', spans: plan.spans }, this.mount.scheduler.device)
+    plan.finish()
+    return plan.length
   }
 
   readvSync(fd: number, buffers: readonly ArrayBufferView[], position?: PositionLike): number {

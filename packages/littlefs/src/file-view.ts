@@ -2,6 +2,7 @@
 
 import type { FileBlocks } from './file-blocks.js'
 import { fileBlocksOf } from './file-read.js'
+import type { Struct } from './format/metadata-log.js'
 import type { Entry } from './metadata-pair.js'
 import type { Volume } from './volume.js'
 
@@ -24,4 +25,19 @@ export function viewOf(volume: Volume, entry: Entry): View {
     return { kind: 'inline', bytes: new Uint8Array(0) }
   const blocks = fileBlocksOf(volume.layout, entry)
   return { kind: 'ctz', blocks, size: (struct as { size: number }).size }
+}
+
+/** What the directory entry of that content says. */
+export function structOf(view: View): Struct {
+  if (view.kind === 'inline') return view
+  const { blocks, size } = view
+  return { kind: 'ctz', head: blocks.get(blocks.lastIndex) as number, size }
+}
+
+/** Inline content with a part of it replaced; a gap before that reads as zeros. */
+export function inlineWith(before: Uint8Array, position: number, data: Uint8Array): View {
+  const bytes = new Uint8Array(Math.max(position + data.length, before.length))
+  bytes.set(before)
+  bytes.set(data, position)
+  return { kind: 'inline', bytes }
 }

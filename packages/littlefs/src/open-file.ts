@@ -13,7 +13,7 @@ import type { BlockSet } from './block-set.js'
 import { CtzWriter, type Tail } from './ctz-writer.js'
 import { findBlock } from './file-blocks.js'
 import { copyInline, planKnown, readBlocksAt } from './file-read.js'
-import { type OpenFlags, type View, viewOf } from './file-view.js'
+import { inlineWith, type OpenFlags, structOf, type View, viewOf } from './file-view.js'
 import { blocksToGiveBack } from './file-write.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
@@ -207,11 +207,7 @@ export class OpenFile {
   *write(data: Uint8Array): Op<number> {
     this.check(this.flags.write, 'write', 'it was not opened for writing')
     if (this.flags.append && this.position < this.size) this.position = this.size
-    const { fileMax } = this.volume.limits
-    if (this.position + data.length > fileMax) {
-      const hint = `a file may have ${fileMax} bytes`
-      throw new FsError('EFBIG', { syscall: 'write', path: this.path, hint })
-    }
+    if (this.position + data.length > this.volume.limits.fileMax) throw this.tooLarge('write')
     yield* this.guarded(this.put(this.position, data))
     this.position += data.length
     this.failed = this.lostWrites
@@ -234,13 +230,15 @@ export class OpenFile {
       const { fileMax } = this.volume.limits
       const most = Math.min(size, fileMax)
       if (most > this.size) yield* this.guarded(this.put(most, new Uint8Array(0)))
-      if (size > fileMax) {
-        const hint = `a file may have ${fileMax} bytes`
-        throw new FsError('EFBIG', { syscall: 'ftruncate', path: this.path, hint })
-      }
+      if (size > fileMax) throw this.tooLarge('ftruncate')
     } else if (size < this.size) {
       yield* this.guarded(this.cut(size))
     }
+  }
+
+  private tooLarge(syscall: string): FsError {
+    const hint = `a file may have ${this.volume.limits.fileMax} bytes`
+    return new FsError('EFBIG', { syscall, path: this.path, hint })
   }
 
   /** Commits what was written: durable when done. */
@@ -281,16 +279,12 @@ export class OpenFile {
       this.abandon()
       throw error
     }
-    this.end()
+    this.closeNow()
   }
 
   /** {@link close} without an operation, where it {@link closesQuietly}. */
   closeNow(): void {
     this.check(true, 'close', '')
-    this.end()
-  }
-
-  private end(): void {
     this.isOpen = false
     this.volume.openFiles.delete(this)
     this.entry.openHandles--
@@ -347,12 +341,8 @@ export class OpenFile {
   }
 
   private putInline(before: Uint8Array, position: number, data: Uint8Array): boolean {
-    const length = Math.max(position + data.length, before.length)
-    if (length > this.volume.inlineMax) return false
-    const bytes = new Uint8Array(length)
-    bytes.set(before)
-    bytes.set(data, position)
-    this.view = { kind: 'inline', bytes }
+    if (Math.max(position + data.length, before.length) > this.volume.inlineMax) return false
+    this.view = inlineWith(before, position, data)
     this.dirty = true
     return true
   }
@@ -396,9 +386,7 @@ export class OpenFile {
   private *cut(size: number): Op<void> {
     yield* this.flush()
     if (this.view.kind === 'inline') {
-      const bytes = new Uint8Array(size)
-      copyInline(this.view.bytes, 0, bytes)
-      this.view = { kind: 'inline', bytes }
+      this.view = { kind: 'inline', bytes: this.view.bytes.slice(0, size) }
       this.divergedFrom = 0
       // Another writer's settings may have kept more inline than these do.
       if (size > this.volume.inlineMax) yield* this.outline()
@@ -439,10 +427,7 @@ export class OpenFile {
     const before = entry.content.struct
     const beforeBlocks = blocksToGiveBack(volume, entry)
     const after = view.kind === 'ctz' ? view.blocks : undefined
-    const struct: Struct =
-      view.kind === 'inline'
-        ? view
-        : { kind: 'ctz', head: view.blocks.get(view.blocks.lastIndex) as number, size: view.size }
+    const struct = structOf(view)
     const attributes = volume.times.stamped(entry.content.attributes, 'old')
     const { nameType, name, others } = entry.content
     yield* setContent(volume, entry, { nameType, name, struct, attributes, others })
