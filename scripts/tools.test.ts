@@ -17,7 +17,7 @@ const TOOLS = [
     tool: 'mklittlefs',
     recorded: 185,
     differing: 37,
-    shownElsewhere: ['any-block-size', 'endless-link'],
+    shownElsewhere: ['lost-times', 'any-block-size', 'endless-link', 'damaged-data'],
     asProcesses: ['create-small', 'create-too-small-nested', 'unpack-small'],
   },
   {

@@ -3,6 +3,7 @@
 import { type LittlefsTree, type WalkedEntry, walkEntries } from '@caravan/cli/host'
 import { type BlockDevice, CaravanError, FormatError } from '@caravan/core'
 import { type FilesystemInfo, LittleFS, type MountOptions } from '@caravan/littlefs'
+import { compareInDirectory } from '../image-tree.js'
 import type { Surroundings } from '../program.js'
 import type { Call } from './call.js'
 import { describeConfiguration, engineOptions, NAME_MAX_MAX } from './configuration.js'
@@ -150,7 +151,8 @@ function* directoriesIn(
 ): Generator<ListedDirectory, void, void> {
   const { error } = node.entry
   if (error !== undefined) throw error
-  const named = node.children.map((child) => {
+  const inOrder = node.children.sort((a, b) => compareInDirectory(a.entry.name, b.entry.name))
+  const named = inOrder.map((child) => {
     const name = encoding.decode(child.entry.name)
     return { node: child, path: path + name, name, entry: child.entry }
   })
