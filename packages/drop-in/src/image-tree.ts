@@ -10,13 +10,13 @@ export interface Folder {
   readonly children: (NamedFile | NamedFolder)[]
 }
 
-export interface NamedFile {
+interface NamedFile {
   readonly name: Uint8Array
   readonly entry: WalkEntry
   readonly folder?: undefined
 }
 
-export interface NamedFolder {
+interface NamedFolder {
   readonly name: Uint8Array
   readonly entry: WalkEntry
   readonly folder: Folder
