@@ -12,9 +12,9 @@ import { FsError, type Op } from '@caravan/core'
 import type { BlockSet } from './block-set.js'
 import { CtzWriter, type Tail } from './ctz-writer.js'
 import { findBlock } from './file-blocks.js'
-import { copyInline, fileBlocksOf, planKnown, readBlocksAt } from './file-read.js'
+import { copyInline, planKnown, readBlocksAt } from './file-read.js'
 import { type OpenFlags, type View, viewOf } from './file-view.js'
-import { copyRest } from './file-write.js'
+import { blocksToGiveBack, copyRest } from './file-write.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
 import { FILE_MAX_DEFAULT } from './format/superblock.js'
@@ -22,7 +22,7 @@ import { KeptBlocks } from './kept-blocks.js'
 import type { Entry } from './metadata-pair.js'
 import { OwnBlocks } from './own-blocks.js'
 import type { ReadPlan } from './read-plan.js'
-import { giveBackBlocks, setContent, takeBackRetained } from './tree-change.js'
+import { giveBackReplaced, setContent, takeBackRetained } from './tree-change.js'
 import type { Volume } from './volume.js'
 
 export class OpenFile {
@@ -112,13 +112,23 @@ export class OpenFile {
    * @returns false where it sees that already, or has.
    */
   refresh(): boolean {
-    const { struct } = this.entry.content
-    if (this.isUnsettled || this.isBusy || this.failed || this.keepsVersion) return false
-    if (struct === this.base || this.entry.removed) return false
-    this.base = struct
+    const isNewer = this.entry.content.struct !== this.base
+    if (!isNewer || this.keepsVersion || !this.seesOnly(this.base)) return false
+    this.follow()
+    return true
+  }
+
+  /** True where it sees that content of its file, as it is committed, and nothing else. */
+  seesOnly(content: Struct | undefined): boolean {
+    return !this.isUnsettled && !this.isBusy && !this.entry.removed && this.base === content
+  }
+
+  /** Goes over to the file's content as it is committed: newer, or moved to other blocks. */
+  follow(): void {
+    this.base = this.entry.content.struct
     this.view = viewOf(this.volume, this.entry)
     this.divergedFrom = Number.POSITIVE_INFINITY
-    return true
+    this.tail = undefined
   }
 
   /** True where a write failed, and what was written is not saved. */
@@ -427,8 +437,7 @@ export class OpenFile {
   private *commitView(): Op<void> {
     const { entry, volume, view } = this
     const before = entry.content.struct
-    const beforeBlocks =
-      before?.kind === 'ctz' && before.size > 0 ? fileBlocksOf(volume.layout, entry) : undefined
+    const beforeBlocks = blocksToGiveBack(volume, entry)
     const after = view.kind === 'ctz' ? view.blocks : undefined
     const struct: Struct =
       view.kind === 'inline'
@@ -445,15 +454,8 @@ export class OpenFile {
       entry.blocksOf = struct
     }
     if (beforeBlocks !== undefined) {
-      // Another handle may have committed since: then the two versions are compared block by block.
-      const isBase = before === this.base
-      const from = isBase ? this.divergedFrom : 0
-      if (!isBase && after !== undefined) {
-        for (let i = 0; i <= after.lastIndex; i++) yield* findBlock(volume.layout, after, i)
-      }
-      if (from <= beforeBlocks.lastIndex) {
-        yield* giveBackBlocks(volume, entry, beforeBlocks, isBase ? undefined : after, from, 1)
-      }
+      const from = before === this.base ? this.divergedFrom : undefined
+      yield* giveBackReplaced(volume, entry, beforeBlocks, after, from)
     }
     this.base = struct
     this.divergedFrom = Number.POSITIVE_INFINITY

@@ -302,9 +302,13 @@ class FileBuilder {
 
   /** Takes data that asks nothing of the device. False where {@link write} has to: then none is taken. */
   writeNow(data: Uint8Array): boolean {
+    const { isReadyToChange, limits } = this.volume
+    return isReadyToChange && this.size + data.length <= limits.fileMax && this.putNow(data)
+  }
+
+  private putNow(data: Uint8Array): boolean {
     const { volume, inline } = this
     const size = this.size + data.length
-    if (!volume.isReadyToChange || size > volume.limits.fileMax) return false
     if (this.writer === undefined) {
       if (size <= volume.inlineMax) {
         const bytes = new Uint8Array(size)
@@ -328,10 +332,7 @@ class FileBuilder {
       const hint = `a file may have ${fileMax} bytes`
       throw new FsError('EFBIG', { syscall: 'write', path: this.path.text, hint })
     }
-    const writer = this.writer ?? CtzWriter.fresh(this.volume, this.own)
-    if (this.writer === undefined) yield* writer.write(this.inline)
-    this.writer = writer
-    yield* writer.write(data)
+    if (!this.putNow(data)) yield* (this.writer as CtzWriter).write(data)
   }
 
   /** Gives a file without blocks its place. False where {@link finish} has to write some. */

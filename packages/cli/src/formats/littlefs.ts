@@ -33,6 +33,7 @@ import type {
   NewEntry,
   OpenStore,
 } from './format.js'
+import { littlefsCloning } from './littlefs-cloning.js'
 import { describeLittlefs } from './littlefs-description.js'
 import { dumpLittlefs, logLittlefs } from './littlefs-inspection.js'
 import { judgeImage, refuseUnmountable } from './littlefs-judgement.js'
@@ -54,6 +55,7 @@ import {
 } from './littlefs-repair.js'
 import { LittlefsTree } from './littlefs-tree.js'
 import { readBytes } from './read-bytes.js'
+import type { DefragReport, OnMoved, ShrinkPlan } from './sizes-calls.js'
 
 /** Where the magic of the first superblock stands, in bytes. SPEC.md, "Metadata blocks". */
 const MAGIC_OFFSET = 8
@@ -64,6 +66,7 @@ const hash = () => createHash('sha256')
 export const littlefs: ImageFormat = {
   name: 'littlefs',
   title: 'littlefs 2.0 and 2.1',
+  versions: '2.0, 2.1: read, written',
   mark: 'littlefs superblock',
   advice: '--block-size sets the size of its blocks',
   openOptions: [AT_OPTION],
@@ -80,6 +83,7 @@ export const littlefs: ImageFormat = {
   locate: locateLittlefs,
   repairOptions: [DANGLING_OPTION],
   making: littlefsMaking,
+  cloning: littlefsCloning,
 
   async recognise(device) {
     const head = await readBytes(device, 0, MAGIC_OFFSET + MAGIC.length)
@@ -249,8 +253,16 @@ class LittlefsImage implements MountedImage {
     return this.fs.grow(blockCount)
   }
 
-  shrink(blockCount: number): Promise<void> {
-    return this.fs.shrink(blockCount)
+  planShrink(blockCount?: number): Promise<ShrinkPlan> {
+    return this.fs.planShrink(blockCount)
+  }
+
+  async shrink(blockCount: number, onMoved: OnMoved): Promise<void> {
+    await this.fs.shrink(blockCount, { onMoved })
+  }
+
+  defrag(onMoved: OnMoved): Promise<DefragReport> {
+    return this.fs.defrag({ onMoved })
   }
 
   unmount(): Promise<void> {

@@ -31,6 +31,7 @@ const hash = () => createHash('sha256')
 export const notafs: ImageFormat = {
   name: 'notafs',
   title: 'notafs',
+  versions: 'its one layout: read, written',
   mark: 'notafs header',
   openOptions: [AT_OPTION],
   making: notafsMaking,
