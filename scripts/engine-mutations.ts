@@ -14,7 +14,15 @@ import { MUTANTS } from './engine-mutations/mutants.js'
 import { mutatedSource } from './engine-mutations/patch.js'
 
 /** In this order: those that find most come first. */
-const SUITES = ['crash', 'model', 'faces-crash', 'device-errors', 'concurrency', 'disk-full']
+const SUITES = [
+  'crash',
+  'model',
+  'faces-crash',
+  'device-errors',
+  'concurrency',
+  'disk-full',
+  'sizes',
+]
 const TIME_MAX_MS = 20 * 60_000
 
 const root = join(fileURLToPath(import.meta.url), '../../..')
