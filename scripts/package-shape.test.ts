@@ -1,95 +1,180 @@
-/** The packages as they are published: what a tarball holds, how it resolves, that it loads alone. */
+/**
+ * The packages as they are published: what a tarball holds, how it resolves; that all of them install
+ * from the tarballs alone, with no registry at hand, load, and run.
+ */
 
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  neededOfRegistry,
+  npm,
+  type Packed,
+  pack,
+  packPublished,
+  publishedPackages,
+} from './packages/packed.js'
+import { sizesOf, staleSizes, withSizes } from './packages/sizes.js'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-interface Manifest {
-  readonly name: string
-  readonly private?: boolean
-  readonly exports: Readonly<Record<string, unknown>>
-  readonly dependencies?: Readonly<Record<string, string>>
-}
+const published = publishedPackages(root)
 
-const published = readdirSync(join(root, 'packages'))
-  .map((name) => {
-    const text = readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')
-    return JSON.parse(text) as Manifest
-  })
-  .filter((manifest) => manifest.private !== true)
+/** Every command that a package brings. */
+const commands = published.flatMap(({ bin = {} }) => Object.keys(bin))
 
-/** Packages that need nothing of others: they can be installed without a registry. */
-const libraries = published.filter((manifest) =>
-  Object.keys(manifest.dependencies ?? {}).every((name) => name.startsWith('@caravan/')),
-)
+/** Fails with what the program said, where it fails. */
+const start = promisify(execFile)
 
 let folder = ''
-const tarballs = new Map<string, string>()
+let packed: readonly Packed[] = []
+let installed: readonly Packed[] = []
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'caravan-shape-'))
-  const workspaces = published.flatMap((manifest) => ['--workspace', manifest.name])
-  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder, ...workspaces]
-  const packed = JSON.parse(npm(args, root)) as readonly { name: string; filename: string }[]
-  for (const { name, filename } of packed) tarballs.set(name, join(folder, filename))
-})
+  packed = await packPublished(root, folder)
+  installed = await pack(root, folder, neededOfRegistry(root))
+}, 120_000)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const tarballOf = (name: string) => packed.find((each) => each.name === name)?.path ?? ''
 
 describe.each(published.map((manifest) => ({ name: manifest.name })))(
   'the tarball of $name',
   ({ name }) => {
     it('has nothing that publint objects to', async () => {
-      const bytes = readFileSync(tarballs.get(name) as string)
+      const bytes = readFileSync(tarballOf(name))
       const tarball = new Uint8Array(bytes).buffer
       const { messages, pkg } = await publint({ pack: { tarball }, strict: true })
       expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
     })
 
-    it('has types that resolve everywhere', () => {
+    it('has types that resolve everywhere', async () => {
       const attw = join(root, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js')
-      const args = [attw, tarballs.get(name) as string, '--profile', 'esm-only', '--no-color']
-      const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
-      expect(status, stdout + stderr).toBe(0)
-    })
+      const args = [attw, tarballOf(name), '--profile', 'esm-only', '--no-color']
+      await start(process.execPath, args)
+    }, 120_000)
 
-    it('holds the build and the sources, and no tests', () => {
-      const files = execFileSync('tar', ['-tzf', tarballs.get(name) as string], {
-        encoding: 'utf8',
-      })
-      expect(files).toContain('package/dist/index.js')
-      expect(files).toContain('package/src/index.ts')
-      expect(files).not.toMatch(/\.(test|bench)\.|tsbuildinfo/)
+    it('holds the build and the sources, and no tests', async () => {
+      const { stdout } = await start('tar', ['-tzf', tarballOf(name)])
+      expect(stdout).toContain('package/dist/index.js')
+      expect(stdout).toContain('package/src/index.ts')
+      expect(stdout).not.toMatch(/\.(test|bench)\.|tsbuildinfo/)
     })
   },
 )
 
-describe('the libraries installed alone', () => {
-  it('load through every one of their entries', () => {
-    const alone = join(folder, 'alone')
-    execFileSync('mkdir', [alone])
-    writeFileSync(join(alone, 'package.json'), '{"private":true,"type":"module"}')
-    const files = libraries.map((manifest) => tarballs.get(manifest.name) as string)
-    npm(['install', '--offline', '--no-audit', '--no-fund', ...files], alone)
-    const entries = libraries.flatMap((manifest) =>
+/** An empty folder, with a cache of its own: what npm had before is not there. */
+function emptyFolder(name: string): string {
+  const path = join(folder, name)
+  mkdirSync(path)
+  writeFileSync(join(path, 'package.json'), '{"private":true,"type":"module"}')
+  mkdirSync(join(path, 'tree'))
+  writeFileSync(join(path, 'tree', 'hello.txt'), 'hello')
+  return path
+}
+
+const alone = (place: string) => [
+  ...['--offline', '--cache', join(place, '.cache'), '--no-audit', '--no-fund', '--ignore-scripts'],
+]
+
+const tarballs = () => [...packed, ...installed].map(({ path }) => path)
+
+/** A command as it was installed. @returns what it printed. */
+async function call(bin: string, command: string, args: readonly string[], cwd: string) {
+  const path = join(bin, process.platform === 'win32' ? `${command}.cmd` : command)
+  const { stdout, stderr } = await start(path, args, { cwd, shell: process.platform === 'win32' })
+  expect(stderr, `${command} ${args.join(' ')}`).toBe('')
+  return stdout
+}
+
+describe('the packages installed from the tarballs alone', () => {
+  let place = ''
+
+  beforeAll(async () => {
+    place = emptyFolder('local')
+    await npm(['install', ...alone(place), ...tarballs()], place)
+  }, 240_000)
+
+  it('load through every one of their entries', async () => {
+    const entries = published.flatMap((manifest) =>
       Object.keys(manifest.exports).map((entry) => manifest.name + entry.slice(1)),
     )
     expect(entries).toContain('@caravan/core')
     const code = `for (const entry of ${JSON.stringify(entries)}) {
       if (Object.keys(await import(entry)).length === 0) throw new TypeError(entry + ' is empty')
     }`
-    writeFileSync(join(alone, 'load.mjs'), code)
-    execFileSync(process.execPath, ['load.mjs'], { cwd: alone, stdio: 'pipe' })
+    writeFileSync(join(place, 'load.mjs'), code)
+    await start(process.execPath, ['load.mjs'], { cwd: place })
   }, 60_000)
+
+  it.each(commands)('bring a %s that runs', async (command) => {
+    const bin = join(place, 'node_modules', '.bin')
+    expect(await call(bin, command, ['--help'], place)).toMatch(/usage/i)
+  })
+
+  it('make an image, and read it', async () => {
+    const bin = join(place, 'node_modules', '.bin')
+    const run = (...args: string[]) => call(bin, 'caravan', args, place)
+    await run('create', '--quiet', '--size', '64K', 'tree', 'flash.img')
+    expect(await run('cat', 'flash.img', '/hello.txt')).toBe('hello')
+  })
 })
 
-function npm(args: readonly string[], cwd: string): string {
-  return execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-}
+describe.skipIf(process.platform === 'win32')('installed for all of a computer', () => {
+  it('the commands run, and the pages of the manual are where man looks', async () => {
+    const place = emptyFolder('global')
+    const prefix = join(place, 'prefix')
+    await npm(['install', '--global', '--prefix', prefix, ...alone(place), ...tarballs()], place)
+    for (const command of commands) {
+      expect(await call(join(prefix, 'bin'), command, ['--help'], place)).toMatch(/usage/i)
+    }
+    const pages = published.flatMap(({ man = [] }) => man)
+    expect(pages.length).toBeGreaterThan(40)
+    for (const page of pages) {
+      const path = join(prefix, 'share', 'man', 'man1', page.replace('./man/', ''))
+      expect(existsSync(path), path).toBe(true)
+    }
+  }, 240_000)
+})
+
+describe('npx', () => {
+  it('runs the command without installing it', async () => {
+    const place = emptyFolder('npx')
+    const packages = tarballs().flatMap((path) => ['--package', path])
+    const npx = (...args: string[]) =>
+      npm(['--yes', ...alone(place), ...packages, '--', ...args], place, 'npx')
+    expect(await npx('caravan', '--version')).toMatch(/^caravan \d+\.\d+\.\d+\nlittlefs /)
+    await npx('caravan', 'create', '--quiet', '--size', '64K', 'tree', 'flash.img')
+    expect(await npx('caravan', 'ls', 'flash.img')).toBe('hello.txt\n')
+    expect(existsSync(join(place, 'node_modules'))).toBe(false)
+  }, 240_000)
+})
+
+describe('the sizes in docs/dependencies.md', () => {
+  const page = readFileSync(join(root, 'docs', 'dependencies.md'), 'utf8')
+
+  it('are those of the packages', () => {
+    const sizes = sizesOf(root, [...packed, ...installed])
+    expect(staleSizes(page, sizes), '`npm run package-sizes` lists them anew').toEqual([])
+  })
+
+  it('are told where they are stale', () => {
+    const sizes = [{ name: '@caravan/x', own: 100_000, whole: 300_000 }]
+    const listed = withSizes(page, sizes)
+    expect(listed).toContain('| `@caravan/x` | 100 | 300 |')
+    expect(staleSizes(listed, sizes)).toEqual([])
+    expect(staleSizes(listed, [{ name: '@caravan/x', own: 109_000, whole: 280_000 }])).toEqual([])
+    expect(staleSizes(listed, [{ name: '@caravan/x', own: 120_000, whole: 300_000 }])).toEqual([
+      '@caravan/x: listed 100 and 300 KB, it is 120 and 300',
+    ])
+    expect(staleSizes(listed, [{ name: '@caravan/y', own: 5000, whole: 5000 }])).toHaveLength(2)
+  })
+})

@@ -8,7 +8,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { canInstall, missingPrograms } from './system-programs.mjs'
@@ -89,6 +89,22 @@ function installPrograms() {
 function build() {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   if (!quietly(process.execPath, [tsc, '-b'])) give('The build failed: see the messages above.')
+  if (
+    !isManualNew() &&
+    !quietly(process.execPath, [join(root, 'scripts/dist/man.js'), '--pages'])
+  ) {
+    give('The pages of the manual were not made: see the messages above.')
+  }
+}
+
+/** Made since the command was built last. */
+function isManualNew() {
+  const madeAt = modifiedAt('man/caravan.1')
+  return ['tsconfig.tsbuildinfo', 'package.json'].every((source) => modifiedAt(source) < madeAt)
+}
+
+function modifiedAt(path) {
+  return statSync(join(root, 'packages/cli', path), { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
 /** What the installed packages depend on. Native ones are made for one version of Node. */

@@ -20,6 +20,11 @@ export const systemPrograms = [
   program('chromium', 'chromium', 'chromium'),
   program('openssl', 'openssl', 'openssl'),
   program('sshd', 'openssh-server', 'sshd'),
+  program('bash', 'bash', 'bash'),
+  program('zsh', 'zsh', 'zsh'),
+  program('fish', 'fish', 'fish'),
+  program('mandoc', 'mandoc', 'mandoc'),
+  program('groff', 'groff-base', 'groff'),
 ]
 
 /** @returns {SystemProgram} */

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Case, ToolName } from './cases.js'
 import type { Expectation, ExpectedText } from './expectation.js'
-import type { LateTimes } from './late-times.js'
+import type { ImageFacts } from './image-facts.js'
 
 export interface Difference {
   readonly id: string
@@ -35,6 +35,8 @@ export interface Difference {
     readonly isCutBlock?: boolean
     /** A file has a time that no 32 bits hold. */
     readonly hasLateTime?: boolean
+    /** The blocks of a file cannot be read. */
+    readonly hasUnreadableFile?: boolean
   }
   readonly instead?: {
     readonly exitCodes?: readonly number[]
@@ -54,8 +56,9 @@ export interface Difference {
   }
 }
 
-// Seen from the source and from what it is compiled to.
-const folder = fileURLToPath(new URL('../../../scripts/tools/differences/', import.meta.url))
+// Data stays with the source, also where this is compiled.
+const home = import.meta.url.replace('/scripts/dist/', '/scripts/')
+const folder = fileURLToPath(new URL('./differences/', home))
 
 export function readDifferences(tool: ToolName): readonly Difference[] {
   return JSON.parse(readFileSync(join(folder, `${tool}.json`), 'utf8')) as readonly Difference[]
@@ -65,17 +68,17 @@ export function readDifferences(tool: ToolName): readonly Difference[] {
 export function differencesOf(
   recorded: Case,
   expected: Expectation,
-  late: LateTimes,
+  facts: ImageFacts,
   listed: readonly Difference[],
 ): Difference[] {
-  return listed.filter(({ when }) => when !== undefined && isAbout(when, recorded, expected, late))
+  return listed.filter(({ when }) => when !== undefined && isAbout(when, recorded, expected, facts))
 }
 
 function isAbout(
   when: NonNullable<Difference['when']>,
   recorded: Case,
   expected: Expectation,
-  late: LateTimes,
+  facts: ImageFacts,
 ): boolean {
   const matches = (pattern: string | undefined, text: string) =>
     pattern === undefined || new RegExp(pattern, 'm').test(text)
@@ -95,7 +98,8 @@ function isAbout(
       when.isCutBlock,
       image !== undefined && requestedSize(recorded) % image.record.blockSize !== 0,
     ) &&
-    is(when.hasLateTime, late.size > 0)
+    is(when.hasLateTime, facts.hasLateTime) &&
+    is(when.hasUnreadableFile, facts.hasUnreadableFile)
   )
 }
 
@@ -114,7 +118,7 @@ function wholeBlocks({ record, sizeBytes }: NonNullable<Expectation['image']>): 
 export function applied(
   expected: Expectation,
   differences: readonly Difference[],
-  late: LateTimes,
+  facts: ImageFacts,
 ): Expectation {
   return differences.reduce((before, { instead = {} }) => {
     const { stdout, stdoutBehind, stderr, stderrBefore, stderrBehind } = instead
@@ -128,7 +132,7 @@ export function applied(
           : instead.files === 'none' && before.files !== undefined
             ? new Map()
             : instead.lateTimes === true
-              ? late.inFiles(before.files)
+              ? facts.inFiles(before.files)
               : before.files,
       image:
         instead.files !== undefined || before.image === undefined

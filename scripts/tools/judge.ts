@@ -8,7 +8,7 @@ import type { CaseResult } from '../golden/report.js'
 import type { Case, Recording, ToolName } from './cases.js'
 import { applied, type Difference, differencesOf } from './differences.js'
 import { type Answer, differenceOf, type Expectation, expectationOf } from './expectation.js'
-import { LateTimes } from './late-times.js'
+import { ImageFacts } from './image-facts.js'
 import { type Place, preparePlace } from './place.js'
 
 export const PROGRAMS: Readonly<Partial<Record<ToolName, Program>>> = {
@@ -25,7 +25,7 @@ export interface Verdict extends CaseResult {
 /** Runs a tool: in this process, or as one of its own. */
 export type Runner = (argv: readonly string[], place: Place, recorded: Case) => Promise<Ended>
 
-export interface Ended {
+interface Ended {
   readonly exitCode: number
   readonly stdout: Buffer
   readonly stderr: Buffer
@@ -59,7 +59,7 @@ export async function judge(
   const place = preparePlace(recorded, recording)
   try {
     const input = recorded.input.image == null ? undefined : readFileSync(join(place.cwd, 'fs.img'))
-    const late = await LateTimes.of(input)
+    const facts = await ImageFacts.of(input)
     const argv = recorded.argv.map((argument) => place.fill(argument))
     const ended = await run(argv, place, recorded)
     const answer: Answer = {
@@ -68,11 +68,11 @@ export async function judge(
       read: (path) => readFileSync(join(place.cwd, path)),
     }
     const expected = expectationOf(recorded, recording, place)
-    const shown = differencesOf(recorded, expected, late, listed)
+    const shown = differencesOf(recorded, expected, facts, listed)
     const difference =
-      (await differenceOf(applied(expected, shown, late), answer)) ??
+      (await differenceOf(applied(expected, shown, facts), answer)) ??
       (recorded.unstable === undefined
-        ? await superfluous(expected, shown, late, answer)
+        ? await superfluous(expected, shown, facts, answer)
         : undefined)
     return { name: recorded.name, difference, differences: shown.map(({ id }) => id) }
   } finally {
@@ -84,12 +84,12 @@ export async function judge(
 async function superfluous(
   expected: Expectation,
   shown: readonly Difference[],
-  late: LateTimes,
+  facts: ImageFacts,
   answer: Answer,
 ): Promise<string | undefined> {
   for (const each of shown) {
     const others = shown.filter((other) => other !== each)
-    if ((await differenceOf(applied(expected, others, late), answer)) === undefined) {
+    if ((await differenceOf(applied(expected, others, facts), answer)) === undefined) {
       return `the listed difference '${each.id}' is none any more: take it off the list`
     }
   }

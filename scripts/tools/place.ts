@@ -94,7 +94,7 @@ function mutate(bytes: Buffer, mutation: Mutation): Buffer {
   const { op, off = 0, len = 0, byte = 0, size = 0, text = '' } = mutation
   switch (op) {
     case 'fill':
-      bytes.fill(byte, off, off + len)
+      bytes.fill(byte, off, Math.min(off + len, bytes.length))
       return bytes
     case 'xor':
       bytes[off] = (bytes[off] ?? 0) ^ byte

@@ -5,7 +5,7 @@
  * program, can run a command without one.
  */
 
-import type { Readable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import { Command, CommanderError } from 'commander'
 import type { Context } from './context.js'
 import { Interrupted, OutputClosed, UsageError } from './errors.js'
@@ -19,6 +19,7 @@ import { addBuild } from './verbs/build.js'
 import { addCat } from './verbs/cat.js'
 import { addCheck } from './verbs/check.js'
 import { addClone } from './verbs/clone.js'
+import { addCompletion } from './verbs/completion.js'
 import { addConvert } from './verbs/convert.js'
 import { addCp } from './verbs/cp.js'
 import { addCreate } from './verbs/create.js'
@@ -142,8 +143,7 @@ export async function main(argv: readonly string[], options: MainOptions): Promi
   }
   const program = createProgram(context)
   try {
-    checkHelpArgument(program, argv)
-    await program.parseAsync(argv, { from: 'user' })
+    await program.parseAsync(helpOf(program, argv), { from: 'user' })
     await out.flush()
     return report.failed ? report.failureCode : EXIT.done
   } catch (error) {
@@ -151,11 +151,26 @@ export async function main(argv: readonly string[], options: MainOptions): Promi
   }
 }
 
+/** All verbs as commander has them, to be looked at: what they would write goes nowhere. */
+export function describedProgram(formats: readonly ImageFormat[] = FORMATS): Command {
+  const nowhere = new Writable({ write: (_piece, _encoding, done) => done() })
+  const { signal } = new AbortController()
+  return createProgram({
+    formats,
+    stdin: Readable.from([]),
+    out: new Output(nowhere, signal),
+    report: new Report(nowhere),
+    env: {},
+    signal,
+    style: styleFor(nowhere, {}),
+  })
+}
+
 function createProgram(context: Context): Command {
   const titles = context.formats.map(({ title }) => title).join(', ')
   const program = new Command('caravan')
     .description(`Makes, changes and reads the images of fail-safe filesystems (${titles}).`)
-    .version(VERSION, '-V, --version', 'print the version')
+    .version(versionText(context), '-V, --version', 'print the version, and those of the formats')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [verb]', 'print the help of a verb, with examples')
     .usage('<verb> [options] IMAGE ...')
@@ -171,6 +186,7 @@ function createProgram(context: Context): Command {
   for (const [call, add] of FORMAT_VERBS) {
     if (context.formats.some((format) => format[call] !== undefined)) add(program, context)
   }
+  addCompletion(program, context)
   return program
 }
 
@@ -179,11 +195,48 @@ function verbOf(program: Command, argv: readonly string[]): string | undefined {
   return program.commands.map((command) => command.name()).find((name) => name === argv[0])
 }
 
-/** Commander prints the help of everything where it is asked for a verb that it does not know. */
-function checkHelpArgument(program: Command, [first, verb]: readonly string[]): void {
-  const verbs = program.commands.map((command) => command.name())
-  if (first !== 'help' || verb === undefined || [...verbs, 'help'].includes(verb)) return
-  throw new UsageError(`there is no verb '${verb}'. The verbs are: ${verbs.join(', ')}.`)
+/** The version of the command, and of each format those on disk. */
+function versionText({ formats }: Context): string {
+  const width = Math.max(...formats.map(({ name }) => name.length))
+  const lines = formats.map(({ name, versions }) => `${name.padEnd(width)}  ${versions}`)
+  return [`caravan ${VERSION}`, ...lines].join('\n')
+}
+
+/**
+ * `help VERB...` as `VERB... --help`: of several words commander looks at the first alone, and it
+ * prints the help of everything where it does not know that.
+ *
+ * @throws UsageError for a verb that there is not.
+ */
+function helpOf(program: Command, argv: readonly string[]): readonly string[] {
+  const [first, ...path] = argv
+  if (first !== 'help' || path.length === 0 || path[0] === 'help') return argv
+  let command = program
+  for (const word of path) {
+    if (word.startsWith('-')) return argv
+    const verbs = verbsOf(command)
+    const next = verbs.find((verb) => verb.name() === word)
+    if (next === undefined) throw unknownVerb(command, word, verbs)
+    command = next
+  }
+  return [...path, '--help']
+}
+
+/** Those that the help shows. */
+function verbsOf(command: Command): readonly Command[] {
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((verb) => verb.name() !== 'help')
+}
+
+function unknownVerb(command: Command, word: string, verbs: readonly Command[]): UsageError {
+  const names = verbs.map((verb) => verb.name()).join(', ')
+  if (command.parent === null) {
+    return new UsageError(`there is no verb '${word}'. The verbs are: ${names}.`)
+  }
+  const advice = names === '' ? 'It has none.' : `Those that it has are: ${names}.`
+  return new UsageError(`${command.name()} has no verb '${word}'. ${advice}`)
 }
 
 function helpWidth({ out }: Context): number {

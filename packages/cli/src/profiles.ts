@@ -37,15 +37,24 @@ export function profileOf({ profile: name, config }: ProfileOptions): DeviceProf
     if (config === undefined) return undefined
     throw new UsageError('--config is where profiles are. Say with --profile which one to take.')
   }
-  const path = config ?? CONFIG_NAME
-  const text = readConfig(path, config !== undefined)
-  const profiles = [...DEVICE_PROFILES, ...(text === undefined ? [] : profilesIn(text, path))]
+  const profiles = profilesFor(config)
   const found = profiles.find((each) => each.name === name)
   if (found !== undefined) return found
   const names = profiles.map((each) => each.name).join(', ')
   throw new UsageError(
     `There is no profile '${name}'. The profiles are: ${names}. Your own go into ${CONFIG_NAME} (docs/profiles.md).`,
   )
+}
+
+/** The names of all profiles that there are. @throws UsageError as {@link profileOf}. */
+export function profileNames({ config }: ProfileOptions): string[] {
+  return profilesFor(config).map(({ name }) => name)
+}
+
+function profilesFor(config: string | undefined): DeviceProfile[] {
+  const path = config ?? CONFIG_NAME
+  const text = readConfig(path, config !== undefined)
+  return [...DEVICE_PROFILES, ...(text === undefined ? [] : profilesIn(text, path))]
 }
 
 function readConfig(path: string, mustExist: boolean): string | undefined {

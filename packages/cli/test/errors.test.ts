@@ -138,9 +138,33 @@ describe('help', () => {
     for (const verb of verbs) expect(out).toContain(`  ${verb} `)
   })
 
-  test('the version is that of the package', async () => {
+  test('of a verb within a verb', async () => {
+    const asked = await caravan(['help', 'git', 'make'])
+    expect(asked).toMatchObject({ code: 0, err: '' })
+    expect(asked.out).toMatch(/^Usage: caravan git make /)
+    expect(asked.out).toBe((await caravan(['git', 'make', '--help'])).out)
+    expect((await caravan(['help', 'git'])).out).toBe((await caravan(['git', '--help'])).out)
+  })
+
+  test('of a verb within a verb that is not there', async () => {
+    const { code, err } = await caravan(['help', 'git', 'mkae'])
+    expect([code, err]).toEqual([
+      2,
+      expect.stringContaining("git has no verb 'mkae'. Those that it has are: make, verify."),
+    ])
+    expect((await caravan(['help', 'ls', 'make'])).err).toContain("ls has no verb 'make'.")
+  })
+
+  test('the version is that of the package, with those of the formats', async () => {
     const { code, out } = await caravan(['--version'])
     expect(code).toBe(0)
-    expect(out).toMatch(/^\d+\.\d+\.\d+\n$/)
+    const [own, ...formats] = out.split('\n').slice(0, -1)
+    expect(own).toMatch(/^caravan \d+\.\d+\.\d+$/)
+    expect(formats.map((line) => line.split(/ {2,}/))).toEqual([
+      ['littlefs', '2.0, 2.1: read, written'],
+      ['littlefs1', expect.stringMatching(/^1\.1: read/)],
+      ['docteur', expect.stringContaining('PACK 2')],
+      ['notafs', expect.stringContaining('read, written')],
+    ])
   })
 })

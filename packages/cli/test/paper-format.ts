@@ -45,6 +45,7 @@ const HOLDS = { symlinks: true, modes: true, attributes: false } as const
 export const paper: ImageFormat = {
   name: 'paper',
   title: 'paper 1',
+  versions: '1: read, written',
   mark: 'word PAPER',
   openOptions: [new Option('--loud', 'names in capitals')],
   making: {

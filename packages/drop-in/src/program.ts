@@ -23,7 +23,7 @@ export type Program = (argv: readonly string[], around: Surroundings) => Promise
 export interface Surroundings {
   /** The directory that relative paths of the arguments are in: an absolute path. */
   readonly cwd: string
-  /** `SOURCE_DATE_EPOCH` is looked at. */
+  /** `SOURCE_DATE_EPOCH` is looked at, and by `mklittlefs` `CARAVAN_PROFILE`. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdin: Readable
   readonly stdout: Sink

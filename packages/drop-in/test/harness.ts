@@ -29,6 +29,9 @@ export interface Around {
   readonly cwd?: string
   /** SOURCE_DATE_EPOCH. Default 1700000000. */
   readonly clock?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** What standard input holds. Default: nothing. */
+  readonly stdin?: string
   readonly signal?: AbortSignal
   /** Called with every piece of output. */
   readonly onOutput?: (piece: string) => void
@@ -37,7 +40,7 @@ export interface Around {
 export async function call(
   program: Program,
   argv: readonly string[],
-  { cwd = scratch, clock = '1700000000', signal, onOutput }: Around = {},
+  { cwd = scratch, clock = '1700000000', env, stdin, signal, onOutput }: Around = {},
 ): Promise<Outcome> {
   const outcome = { out: '', err: '' }
   const sink = (name: 'out' | 'err') => ({
@@ -49,8 +52,8 @@ export async function call(
   })
   const code = await program(argv, {
     cwd,
-    env: { SOURCE_DATE_EPOCH: clock },
-    stdin: Readable.from([]),
+    env: { SOURCE_DATE_EPOCH: clock, ...env },
+    stdin: Readable.from(stdin === undefined ? [] : [Buffer.from(stdin)]),
     stdout: sink('out'),
     stderr: sink('err'),
     signal: signal ?? new AbortController().signal,

@@ -7,6 +7,7 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -93,6 +94,30 @@ describe('an image that is made', () => {
     expect(statSync(join(cwd, 'real.img')).size).toBe(65536)
   })
 
+  it('is made for the device that CARAVAN_PROFILE names', async () => {
+    const cwd = place({ a: 'a', ['n'.repeat(32)]: 'long enough' })
+    const argv = ['-c', 'dir', '-b', '8192', '-s', '65536', 'fs.img']
+    const env = { CARAVAN_PROFILE: 'esp8266' }
+    expect(await call(mklittlefs, argv, { cwd, env })).toMatchObject({ code: 0 })
+    const fs = LittleFS.mountSync(
+      new MemoryDevice(new Uint8Array(readFileSync(join(cwd, 'fs.img')))),
+    )
+    expect(fs.info()).toMatchObject({ diskVersion: '2.0', nameMax: 32, blockSize: 8192 })
+
+    writeFileSync(join(cwd, 'dir', 'n'.repeat(33)), 'too long')
+    const refused = await call(mklittlefs, argv, { cwd, env })
+    expect(refused).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^unable to open '\/n{33}\./),
+    })
+
+    const unknown = await call(mklittlefs, argv, { cwd, env: { CARAVAN_PROFILE: 'esp' } })
+    expect(unknown).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^error: CARAVAN_PROFILE is 'esp', and must be one of esp-idf, /),
+    })
+  })
+
   it('is not in itself', async () => {
     const cwd = place({ a: 'a' })
     for (const _ of ['new', 'there already']) {
@@ -129,6 +154,26 @@ describe('a run that fails', () => {
     expect(outcome).toMatchObject({ code: 1, err: expect.stringMatching(err) })
     expect(readFileSync(join(cwd, 'fs.img'))).toEqual(before)
     expect(readdirSync(cwd).sort()).toEqual(['dir', 'fs.img'])
+  })
+
+  it('does not read what cannot fit', async () => {
+    const cwd = place({ huge: '' })
+    truncateSync(join(cwd, 'dir', 'huge'), 2 ** 40)
+    const argv = ['-c', 'dir', '-d', '1', '-s', '32768', 'fs.img']
+    const { code, out } = await call(mklittlefs, argv, { cwd })
+    // Six blocks are free, and hold 24544 bytes of it.
+    const said = `/huge\nfile size: ${2 ** 40}\ndata left: ${2 ** 40 - 24544}\n`
+    expect({ code, out }).toEqual({ code: 1, out: `Debug output enabled\n${said}\n` })
+  })
+
+  it('does not take a name that is not there for all of the computer', async () => {
+    const cwd = place({})
+    const outcome = await call(mklittlefs, ['-c', '', '-s', '65536', 'fs.img'], { cwd })
+    expect(outcome).toEqual({
+      code: 1,
+      out: '',
+      err: "warning: can't read source directory\nerror: the image was not written\n",
+    })
   })
 
   it('leaves nothing when it is interrupted', async () => {

@@ -7,6 +7,7 @@ export { check, checkSync } from './check/face.js'
 export { FINDING_MEANINGS, type FindingCode, type LittlefsFinding } from './check/findings.js'
 export { FileHandle, type SeekOrigin } from './file-handle.js'
 export type { Crc32 } from './format/crc32.js'
+export { compareNames } from './format/name.js'
 export {
   decodeTimeAttribute,
   type HeldTimes,

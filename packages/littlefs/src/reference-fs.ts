@@ -229,11 +229,12 @@ export class ReferenceFS extends ReadFace {
             continue
           }
           const file = builder.addFile(path, attributes)
+          const write = (piece: Uint8Array) => step(() => file.write(piece))
           if (Symbol.iterator in pieces) {
-            for (const piece of pieces) {
-              if (!file.writeNow(piece)) await step(() => file.write(piece))
-            }
-          } else for await (const piece of pieces) await step(() => file.write(piece))
+            for (const piece of pieces) if (!file.writeNow(piece)) await write(piece)
+          } else {
+            for await (const piece of pieces) if (!file.writeNow(piece)) await write(piece)
+          }
           if (!file.finishNow()) await step(() => file.finish())
         }
         await step(() => builder.commit())

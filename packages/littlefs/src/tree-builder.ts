@@ -302,11 +302,21 @@ class FileBuilder {
 
   /** Takes data that asks nothing of the device. False where {@link write} has to: then none is taken. */
   writeNow(data: Uint8Array): boolean {
+    const { isReadyToChange, limits } = this.volume
+    return isReadyToChange && this.size + data.length <= limits.fileMax && this.putNow(data)
+  }
+
+  private putNow(data: Uint8Array): boolean {
     const { volume, inline } = this
     const size = this.size + data.length
-    if (!volume.isReadyToChange || size > volume.limits.fileMax) return false
-    if (this.putInline(data)) return true
     if (this.writer === undefined) {
+      if (size <= volume.inlineMax) {
+        const bytes = new Uint8Array(size)
+        if (inline.length > 0) bytes.set(inline)
+        bytes.set(data, inline.length)
+        this.inline = bytes
+        return true
+      }
       const writer = CtzWriter.fresh(volume, this.own)
       // Less than a block, so that it only fills a buffer.
       writer.writeNow(inline)
@@ -322,23 +332,7 @@ class FileBuilder {
       const hint = `a file may have ${fileMax} bytes`
       throw new FsError('EFBIG', { syscall: 'write', path: this.path.text, hint })
     }
-    if (this.putInline(data)) return
-    const writer = this.writer ?? CtzWriter.fresh(this.volume, this.own)
-    if (this.writer === undefined) yield* writer.write(this.inline)
-    this.writer = writer
-    yield* writer.write(data)
-  }
-
-  /** Takes data of a file that stays in the metadata with it. */
-  private putInline(data: Uint8Array): boolean {
-    const { inline } = this
-    const size = inline.length + data.length
-    if (this.writer !== undefined || size > this.volume.inlineMax) return false
-    const bytes = new Uint8Array(size)
-    if (inline.length > 0) bytes.set(inline)
-    bytes.set(data, inline.length)
-    this.inline = bytes
-    return true
+    if (!this.putNow(data)) yield* (this.writer as CtzWriter).write(data)
   }
 
   /** Gives a file without blocks its place. False where {@link finish} has to write some. */

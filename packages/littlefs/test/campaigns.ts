@@ -39,6 +39,8 @@ import {
 } from './model-run.js'
 import { repairDamage } from './repair-run.js'
 import { cutCase, drawCase } from './sizes-run.js'
+import { drawVersion1 } from './version1-made.js'
+import { cutMigration, damageVersion1 } from './version1-run.js'
 import { type WearResult, type WearSetup, type WearWrite, wearOut } from './wear-run.js'
 
 const PREPARED = 15
@@ -140,6 +142,18 @@ export function campaigns(root: string): Campaign[] {
       weight: 1,
       run: (seed) => repairDamaged(seed, golden),
     },
+    {
+      name: 'littlefs1-migration-cuts',
+      what: 'made-up images of littlefs 1, migrated in place, cut at every request, and finished',
+      weight: 1,
+      run: migrationCuts,
+    },
+    {
+      name: 'littlefs1-hostile',
+      what: 'damaged images of littlefs 1: read, checked, migrated',
+      weight: 1,
+      run: damagedVersion1,
+    },
   ]
 }
 
@@ -168,6 +182,30 @@ async function repairDamaged(seed: number, golden: URL): Promise<CaseReport> {
   const { images, mended, states } = counts
   return {
     counts: { 'damaged images repaired': images, 'of them whole': mended, 'repairs cut': states },
+    failure,
+  }
+}
+
+function migrationCuts(seed: number): CaseReport {
+  const random = new Random(seed)
+  const image = drawVersion1(random)
+  const counts = { version1: 0, version2: 0, refused: 0 }
+  const failure = cutMigration(image, random, counts)
+  return {
+    counts: {
+      'littlefs 1 after a cut': counts.version1,
+      'littlefs 2 after a cut': counts.version2,
+      'no room': counts.refused,
+    },
+    failure: failure && `${failure}\n  ${JSON.stringify(image.geometry)}`,
+  }
+}
+
+async function damagedVersion1(seed: number): Promise<CaseReport> {
+  const counts = { images: 0, migrated: 0 }
+  const failure = await damageVersion1(new Random(seed), counts)
+  return {
+    counts: { 'damaged images': counts.images, 'of them migrated': counts.migrated },
     failure,
   }
 }

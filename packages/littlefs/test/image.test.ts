@@ -178,6 +178,7 @@ describe('an image built from entries', () => {
     const options = { blockSize: 512, blockCount: 2048, progSize: 16 }
     const image = await buildImage(entries, options)
     expect(Buffer.compare(await buildImage(entries, options), image)).toBe(0)
+    expect(Buffer.compare(await buildImage(entries.map(inPieces), options), image)).toBe(0)
     const into = new Uint8Array(image.length).fill(0x5a)
     expect(await buildImage(entries, { ...options, into })).toBe(into)
     expect(Buffer.compare(into, image)).toBe(0)
@@ -187,6 +188,15 @@ describe('an image built from entries', () => {
     expect(sorted(await treeOf(again, 512))).toEqual(sorted(wanted))
     expect(checkLittlefs(again, { blockSize: 512, progSize: 16 })).toEqual([])
   })
+
+  /** The same entry, with its content as a stream. */
+  function inPieces({ data, ...entry }: ImageEntry): ImageEntry {
+    if (!(data instanceof Uint8Array)) return entry
+    async function* pieces(bytes: Uint8Array) {
+      for (let at = 0; at < bytes.length; at += 700) yield bytes.subarray(at, at + 700)
+    }
+    return { ...entry, stream: pieces(data) }
+  }
 
   async function* reentered(image: Uint8Array): AsyncGenerator<ImageEntry> {
     for await (const entry of extractEntries(new MemoryDevice(image, { blockSize: 512 }))) {

@@ -3,96 +3,39 @@
  * finishes.
  */
 
-import { createHash } from 'node:crypto'
-import { FormatError } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
-import {
-  checkSync,
-  LittleFS,
-  LittleFS1,
-  migrateInPlaceSync,
-  migrateToImage,
-} from '@caravan/littlefs'
-import {
-  CrashDevice,
-  checkLittlefs,
-  cutsInOrder,
-  cutsOutOfOrder,
-  Random,
-  seedFromEnvironment,
-} from '@caravan/testkit'
+import { LittleFS, LittleFS1, migrateInPlaceSync, migrateToImage } from '@caravan/littlefs'
+import { checkLittlefs, Random, seedFromEnvironment } from '@caravan/testkit'
 import { describe, expect, it } from 'vitest'
 import { DIRECTORY, FILE, Version1Image, version1Case, version1Image } from './version1-images.js'
-
-type Tree = readonly string[]
-
-function linesOf(fs: LittleFS | LittleFS1): Tree {
-  const lines: string[] = []
-  for (const { path, type } of fs.walkSync('/')) {
-    const content =
-      type === 'file' ? createHash('sha256').update(fs.readFileSync(path)).digest('hex') : ''
-    lines.push(`${path} ${type} ${content}`)
-  }
-  return lines
-}
-
-function version1Tree(image: Uint8Array, blockSize: number): Tree {
-  const fs = LittleFS1.mountSync(new MemoryDevice(image.slice(), { readOnly: true }), { blockSize })
-  return linesOf(fs)
-}
-
-/** The tree of what a device is now, which must be sound; and which version that is. */
-function treeNow(image: Uint8Array, blockSize: number): { version: 1 | 2; tree: Tree } {
-  const device = new MemoryDevice(image.slice(), { readOnly: true })
-  if (LittleFS1.recognisesSync(device)) return { version: 1, tree: version1Tree(image, blockSize) }
-  const errors = checkSync(device, { blockSize }).findings.filter(
-    ({ severity }) => severity === 'error',
-  )
-  expect(errors).toEqual([])
-  return { version: 2, tree: linesOf(LittleFS.mountSync(device, { blockSize })) }
-}
+import { drawVersion1 } from './version1-made.js'
+import { cutMigration, now, version1Tree } from './version1-run.js'
 
 const NAMES = ['churn-dirs', 'rename-failed', 'field-adafruit-rmdir-r', 'fresh-512', 'dir-20-128']
 
 describe('cut at every request', () => {
   it.each(NAMES)('%s', (name) => {
     const { blockSize, blockCount, readSize, progSize } = version1Case(name)
-    const image = version1Image(name)
-    const before = version1Tree(image, blockSize)
+    const bytes = version1Image(name)
+    const tree = version1Tree(bytes, blockSize)
+    const image = { bytes, tree, geometry: { blockSize, blockCount, readSize, progSize } }
+    const counts = { version1: 0, version2: 0, refused: 0 }
     const random = new Random(seedFromEnvironment().seed)
-    const geometry = { blockSize, blockCount, readSize, progSize }
-    const state = () => ({
-      bytes: image.slice(),
-      erased: new Uint8Array((blockSize * blockCount) / progSize),
-    })
-    const device = new CrashDevice({ ...geometry, strict: false, state: state() })
-    device.startRecording()
-    migrateInPlaceSync(device)
-    const recording = device.stopRecording()
-    const versions = { 1: 0, 2: 0 }
-    for (const cuts of [cutsInOrder, cutsOutOfOrder]) {
-      for (const cut of cuts(recording, { geometry, eraseValue: 0xff, random })) {
-        const { version, tree } = treeNow(cut.state.bytes, blockSize)
-        expect(tree, cut.label).toEqual(before)
-        versions[version]++
-        // A second run finishes, also where there is only the second superblock left to write.
-        const reborn = new CrashDevice({ ...geometry, strict: false, state: cut.state })
-        const isDone = cut.answered === recording.requests.length
-        if (isDone) continue
-        try {
-          migrateInPlaceSync(reborn)
-          expect(checkLittlefs(cut.state.bytes, { blockSize, blockCount }), cut.label).toEqual([])
-        } catch (error) {
-          if (!(error instanceof FormatError)) throw error
-          // The second superblock was begun: then it is a littlefs 2 and nothing else.
-          expect(error.code, cut.label).toBe('ALREADY_MIGRATED')
-        }
-        const again = treeNow(reborn.state.bytes, blockSize)
-        expect(again, cut.label).toEqual({ version: 2, tree: before })
-      }
+    expect(cutMigration(image, random, counts)).toBeUndefined()
+    expect(counts.refused).toBe(0)
+    expect(counts.version1).toBeGreaterThan(3)
+    expect(counts.version2).toBeGreaterThan(3)
+  })
+
+  it('images that are made at random', () => {
+    const { seed, runs } = seedFromEnvironment(3)
+    const counts = { version1: 0, version2: 0, refused: 0 }
+    for (let run = 0; run < runs; run++) {
+      const own = (seed + run) >>> 0
+      const random = new Random(own)
+      expect(cutMigration(drawVersion1(random), random, counts), `seed ${own}`).toBeUndefined()
     }
-    expect(versions[1]).toBeGreaterThan(3)
-    expect(versions[2]).toBeGreaterThan(3)
+    expect(counts.version1).toBeGreaterThan(3 * runs)
   })
 })
 
@@ -120,12 +63,13 @@ describe('a superblock half erased by a cut', () => {
   it('is not asked for the block size: the sound one beside it is', () => {
     const before = version1Tree(version1Image(NAME), blockSize)
     const versions = halfErased().map((image) => {
-      const { version, tree } = treeNow(image, blockSize)
+      const { version, tree, errors } = now(image, blockSize)
+      expect(errors).toEqual([])
       expect(tree).toEqual(before)
       const device = new MemoryDevice(image)
       if (version === 1) migrateInPlaceSync(device)
       else expect(() => migrateInPlaceSync(device)).toThrow(/This is a littlefs 2/)
-      expect(treeNow(image, blockSize)).toEqual({ version: 2, tree: before })
+      expect(now(image, blockSize)).toEqual({ version: 2, tree: before, errors: [] })
       return version
     })
     expect(versions).toEqual([1, 2])

@@ -125,7 +125,8 @@ function* writeGeneration(volume: Volume): Op<void> {
     isAligned: payload.isAligned,
   }
   const made: Generation = { rootSector, root, slot, leaf }
-  if (batch.left < FIXED_PAGES) yield* batch.write()
+  // The leaf has its place already.
+  if (batch.left < FIXED_PAGES - 1) yield* batch.write()
   if (!layout.isChecked) {
     // A slot must not look like a leaf before it is one.
     if (isRollover) for (const slot of root.slots) batch.add(slot).fill(0)

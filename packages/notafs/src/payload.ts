@@ -66,6 +66,12 @@ export class Payload {
     if (slot.chunk !== undefined) this.touch(slot.chunk)
   }
 
+  /** Has all of it written anew with the next commit. */
+  renew(): void {
+    this.isAligned = false
+    this.changed(this.top)
+  }
+
   private touch(chunk: Chunk): void {
     this.tree.touch(chunk)
     this.unsettled.add(chunk)

@@ -44,6 +44,7 @@ const BLOCK_SIZE = 512
 export const docteur: ImageFormat = {
   name: 'docteur',
   title: 'docteur (Git trees, read-only)',
+  versions: 'PACK 2 and 3, IDX 2: read; PACK 2, IDX 2: made',
   mark: 'docteur image (PACK at byte 28)',
   openOptions: [
     AT_OPTION,

@@ -44,6 +44,8 @@ export interface ImageFormat {
   readonly name: string
   /** With its versions, for the help: `littlefs 2.0 and 2.1`. */
   readonly title: string
+  /** The versions on disk, and what is done with each, for `--version`: `2.0, 2.1: read, written`. */
+  readonly versions: string
   /** What it is known by, for the sentence that says that it was not there: `littlefs superblock`. */
   readonly mark: string
   /** What to try where it was not found, for the same sentence. */

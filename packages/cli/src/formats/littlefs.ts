@@ -66,6 +66,7 @@ const hash = () => createHash('sha256')
 export const littlefs: ImageFormat = {
   name: 'littlefs',
   title: 'littlefs 2.0 and 2.1',
+  versions: '2.0, 2.1: read, written',
   mark: 'littlefs superblock',
   advice: '--block-size sets the size of its blocks',
   openOptions: [AT_OPTION],

@@ -24,6 +24,7 @@ const hash = () => createHash('sha256')
 export const littlefs1: ImageFormat = {
   name: 'littlefs1',
   title: 'littlefs 1 (read-only)',
+  versions: '1.1: read, made into littlefs 2',
   mark: 'littlefs 1 superblock',
   unchanging: 'A littlefs 1 is read, and a littlefs 2 made of it: caravan migrate IMAGE NEW',
   making: 'a littlefs 1 is read, not made: leave --format out for a littlefs 2',

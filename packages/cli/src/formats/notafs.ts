@@ -31,6 +31,7 @@ const hash = () => createHash('sha256')
 export const notafs: ImageFormat = {
   name: 'notafs',
   title: 'notafs',
+  versions: 'its one layout: read, written',
   mark: 'notafs header',
   openOptions: [AT_OPTION],
   making: notafsMaking,
@@ -102,7 +103,7 @@ function mount(device: BlockDevice, options: ImageOptions, writable: boolean): P
   return NotaFS.mount(device, { generation })
 }
 
-const WARNINGS: ReadonlySet<string> = new Set(['LOST', 'DAMAGED_ROOT', 'INTERRUPTED'])
+const WARNINGS: ReadonlySet<string> = new Set(['LOST', 'WRONG_KEY', 'DAMAGED_ROOT', 'INTERRUPTED'])
 
 function reported({ code, page, path, message }: CheckFinding): Finding {
   return {

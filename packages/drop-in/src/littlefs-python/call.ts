@@ -22,7 +22,7 @@ export interface Call {
 }
 
 /** As given, in bytes; 0 is for the default of the library. */
-export interface GivenLimits {
+interface GivenLimits {
   readonly nameMax: bigint
   readonly inlineMax: bigint
   readonly attrMax: bigint

@@ -19,7 +19,7 @@ const FILE_MAX_MAX = 2147483647n
 const UINT32_MAX = 2n ** 32n - 1n
 
 /** Sizes of a filesystem, in bytes and blocks. */
-export interface ShownSizes {
+interface ShownSizes {
   readonly imageSize: bigint
   /** Of the file, where it is not that of the filesystem. */
   readonly inputSize?: bigint

@@ -7,9 +7,9 @@
  */
 
 import { mkdir } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { checkInterrupted, HostError, hostNameProblem, LittlefsTree } from '@caravan/cli/host'
 import { resolveFrom, type Surroundings } from '../program.js'
+import { pythonPath } from './argparse/python-text.js'
 import type { Call } from './call.js'
 import { Failure } from './failure.js'
 import { FilenameEncoding } from './filename-encoding.js'
@@ -28,11 +28,13 @@ export async function extract(call: Call, around: Surroundings): Promise<number>
     stdout.write('Destination must be a directory.\n')
     return 1
   }
+  // Shown as Python's Path has it: `..` stays.
+  const directory = destination.replace(/[/\\]$/, '')
   for await (const { directories, files } of listedDirectories(tree, encoding)) {
     for (const named of [...directories, ...files]) {
       checkInterrupted(signal)
       checkName(named)
-      const target = resolve(destination, named.path.slice(1))
+      const target = pythonPath(directory + named.path)
       if (call.isVerbose) stdout.write(`${named.path} ${target}\n`)
       if (named.entry.type === 'directory') await makeDirectory(target)
       else await replaceFile(target, tree.read(named.entry.walked), signal)

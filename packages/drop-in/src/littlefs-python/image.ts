@@ -106,7 +106,7 @@ export interface NamedEntry {
 }
 
 /** What is in one directory. */
-export interface ListedDirectory {
+interface ListedDirectory {
   readonly directories: readonly NamedEntry[]
   readonly files: readonly NamedEntry[]
 }

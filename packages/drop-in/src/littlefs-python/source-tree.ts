@@ -6,6 +6,7 @@
 
 import type { Stats } from 'node:fs'
 import { readdir } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { checkInterrupted, compareBytes, decodeUtf8 } from '@caravan/cli/host'
 import { Failure } from './failure.js'
 import { statsAt } from './replace-file.js'
@@ -30,7 +31,7 @@ export async function sourceEntries(path: string, signal: AbortSignal): Promise<
   if (stats?.isDirectory() === true)
     return await entriesIn({ host, names: [], above: [stats] }, signal)
   // A missing one is told of when it is read.
-  return [{ host, names: [decoded(host.subarray(host.lastIndexOf('/') + 1))], isDirectory: false }]
+  return [{ host, names: [basename(path)], isDirectory: false }]
 }
 
 interface SourceDirectory {

@@ -30,7 +30,7 @@ export interface Arguments extends Readonly<NumberOptions> {
 }
 
 /** What the arguments come to. */
-export type Parsed =
+type Parsed =
   | { readonly kind: 'run'; readonly arguments: Arguments }
   | { readonly kind: 'help' | 'version' }
   /** `subject` is the argument that it is about; `undefined` where it is about none. */

@@ -39,7 +39,7 @@ export function detectBlockSize(image: Buffer): number | undefined {
 }
 
 /** A mount that failed. */
-export interface MountFailure {
+interface MountFailure {
   /** For standard output, with its line break; empty where the C library says nothing. */
   readonly line: string
   readonly errorNumber: number

@@ -7,7 +7,14 @@
  */
 
 import type { Stats } from 'node:fs'
-import { type BuildOptions, buildImage, LittleFS, planImage } from '@caravan/littlefs'
+import { UsageError } from '@caravan/cli/host'
+import {
+  type BuildOptions,
+  buildImage,
+  DEVICE_PROFILES,
+  LittleFS,
+  planImage,
+} from '@caravan/littlefs'
 import { ImageDevice } from '../image-device.js'
 import { nowSeconds, type Sink } from '../program.js'
 import { geometryProblem } from './geometry.js'
@@ -25,6 +32,9 @@ type SizedOptions = BuildOptions & { readonly blockSize: number; readonly blockC
 type IsImage = (stats: Stats) => boolean
 
 const ROOT = Buffer.from('/')
+
+/** Names a device of `caravan create --profile`. */
+const PROFILE_VARIABLE = 'CARAVAN_PROFILE'
 
 export async function create(session: Session): Promise<number> {
   const { stderr, arguments: given } = session
@@ -72,8 +82,10 @@ async function build(session: Session, isImage: IsImage): Promise<Uint8Array | u
   return undefined
 }
 
-function optionsOf({ arguments: { size, block, read, memory, erase } }: Session): SizedOptions {
+function optionsOf(session: Session): SizedOptions {
+  const { size, block, read, memory, erase } = session.arguments
   return {
+    ...deviceLimits(session),
     blockSize: block,
     blockCount: Math.floor(size / block),
     progSize: read,
@@ -82,10 +94,34 @@ function optionsOf({ arguments: { size, block, read, memory, erase } }: Session)
   }
 }
 
+/**
+ * What a device accepts, where the environment names one: the original is built anew for each.
+ *
+ * @throws UsageError for a device that is not known, or takes no littlefs 2.
+ */
+function deviceLimits({ env }: Session): BuildOptions {
+  const name = env[PROFILE_VARIABLE]
+  if (name === undefined || name === '') return {}
+  const profile = DEVICE_PROFILES.find((each) => each.name === name)
+  if (profile === undefined || profile.diskVersion === '1') {
+    const names = DEVICE_PROFILES.filter(({ diskVersion }) => diskVersion !== '1')
+    throw new UsageError(
+      `${PROFILE_VARIABLE} is '${name}', and must be one of ${names.map((each) => each.name).join(', ')}. Correct it, or unset it.`,
+    )
+  }
+  const { diskVersion, nameMax, fileMax, attrMax } = profile
+  return { diskVersion, nameMax, fileMax, attrMax }
+}
+
 /** @returns whether all of it was packed. */
 async function pack(tree: TargetTree, session: Session, isImage: IsImage): Promise<boolean> {
   const { arguments: given } = session
-  const packing = new Packing(tree, { ...session, ...given, isImage })
+  const packing = new Packing(tree, {
+    ...session,
+    ...given,
+    limitBytes: given.size,
+    isImage,
+  })
   const directory = Buffer.from(given.directory)
   if (given.fromFile === '') await packing.addDirectory(directory)
   else await packing.addListed(directory, Buffer.from(given.fromFile))

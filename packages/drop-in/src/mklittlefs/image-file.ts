@@ -41,7 +41,6 @@ export async function writeImageFile(
       const bytes = await make((stats) => own.some((each) => isSame(each, stats)))
       if (bytes === undefined) throw new NoImage()
       await file.writeFile(bytes)
-      await file.sync()
     })
     return true
   } catch (error) {

@@ -24,7 +24,7 @@ import { bytesFrom, type Sink } from '../program.js'
 import { errorText } from './error-text.js'
 import { directoriesOf, type TargetTree } from './target-tree.js'
 
-export interface PackingOptions {
+interface PackingOptions {
   readonly cwd: string
   readonly stdout: Sink
   readonly stderr: Sink
@@ -32,6 +32,8 @@ export interface PackingOptions {
   readonly debug: number
   /** Take the names that are left out otherwise. */
   readonly allFiles: boolean
+  /** Bytes of the image: a larger file is not read. */
+  readonly limitBytes: number
   /** The image that is being made, under both of its names: never a part of itself. */
   readonly isImage: (stats: Stats) => boolean
 }
@@ -57,7 +59,11 @@ export class Packing {
 
   /** Packs what is in a directory. */
   async addDirectory(directory: Buffer): Promise<void> {
-    if (!(await this.addBelow(directory, SLASH))) this.hasFailed = true
+    if (directory.length === 0) {
+      // With a slash behind it, it would be all of this computer.
+      this.tell("warning: can't read source directory\n")
+      this.hasFailed = true
+    } else if (!(await this.addBelow(directory, SLASH))) this.hasFailed = true
   }
 
   /** Packs what a file lists, one path a line, each put behind the directory as it is written. */
@@ -192,12 +198,12 @@ export class Packing {
       if (this.options.debug > 0) {
         this.options.stdout.write(`file size: ${isDirectory ? DIRECTORY_SIZE : stats.size}\n`)
       }
-      const content = isDirectory ? undefined : await readContent(source)
+      const content = isDirectory ? undefined : await this.contentOf(source, stats.size)
       if (content === undefined) {
         this.tell('fread error!\n')
         return false
       }
-      const left = tree.write(content)
+      const left = tree.write(content, Math.max(stats.size, content.length))
       if (left > 0) {
         this.tell('lfs_write error(-28): File system is full.\n\n')
         if (this.options.debug > 0) this.options.stdout.write(`data left: ${left}\n`)
@@ -208,6 +214,18 @@ export class Packing {
     } finally {
       tree.close()
       await source.close()
+    }
+  }
+
+  /** All of a file, or as much of one that is too large as does not fit either. */
+  private async contentOf(file: FileHandle, size: number): Promise<Uint8Array | undefined> {
+    const { limitBytes } = this.options
+    if (size > limitBytes) return new Uint8Array(limitBytes + 1)
+    try {
+      return await file.readFile()
+    } catch (error) {
+      if (isErrno(error)) return undefined
+      throw error
     }
   }
 
@@ -234,15 +252,6 @@ export class Packing {
 async function lookAt(path: Buffer): Promise<Stats | undefined> {
   try {
     return await stat(path)
-  } catch (error) {
-    if (isErrno(error)) return undefined
-    throw error
-  }
-}
-
-async function readContent(file: FileHandle): Promise<Uint8Array | undefined> {
-  try {
-    return await file.readFile()
   } catch (error) {
     if (isErrno(error)) return undefined
     throw error

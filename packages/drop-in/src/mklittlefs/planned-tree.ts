@@ -57,8 +57,8 @@ export class PlannedTree implements TargetTree {
     return true
   }
 
-  write(content: Uint8Array): number {
-    this.sizeBytes += content.length
+  write(content: Uint8Array, sizeBytes: number): number {
+    this.sizeBytes += sizeBytes
     if (this.current !== undefined && !this.isOverfull) this.current.content = content
     return 0
   }

@@ -9,14 +9,19 @@ import { type BuildOptions, type FileHandle, ReferenceFS } from '@caravan/little
 import { type ImagePath, namesOf, type TargetTree } from './target-tree.js'
 import { timeAttributes } from './times.js'
 
+const INLINE_MAX_BYTES = 1022
+
 export class SteppedTree implements TargetTree {
   readonly device: MemoryDevice
   readonly fs: ReferenceFS
   directoryCount = 0
   private current: FileHandle | undefined
+  /** Bytes. */
+  private readonly inlineMax: number
 
   constructor(options: BuildOptions & { readonly blockSize: number; readonly blockCount: number }) {
-    const { blockSize, blockCount, progSize = 1 } = options
+    const { blockSize, blockCount, progSize = 1, cacheSize = progSize } = options
+    this.inlineMax = Math.min(cacheSize, Math.floor(blockSize / 8), INLINE_MAX_BYTES)
     this.device = new MemoryDevice({ blockSize, blockCount, progSize, readSize: progSize })
     ReferenceFS.formatSync(this.device, options)
     this.fs = ReferenceFS.mountSync(this.device, options)
@@ -58,7 +63,7 @@ export class SteppedTree implements TargetTree {
     }
   }
 
-  write(content: Uint8Array): number {
+  write(content: Uint8Array, sizeBytes: number): number {
     const { freeBlocks, blockSize } = this.fs.dfSync()
     try {
       this.current?.writeSync(content)
@@ -67,7 +72,9 @@ export class SteppedTree implements TargetTree {
       return 0
     } catch (error) {
       if (!(error instanceof CaravanError)) throw error
-      return Math.max(1, content.length - fileBytesIn(freeBlocks, blockSize))
+      // What goes into the metadata fits as long as it stays there.
+      const fitting = freeBlocks === 0 ? this.inlineMax : fileBytesIn(freeBlocks, blockSize)
+      return Math.max(1, sizeBytes - fitting)
     }
   }
 

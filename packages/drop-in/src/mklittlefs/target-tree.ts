@@ -16,9 +16,10 @@ export interface TargetTree {
   /**
    * Writes the whole content of the open file and closes it.
    *
+   * @param sizeBytes of the file: `content` is cut short where it is larger than any image.
    * @returns how many bytes did not fit: 0 where all did.
    */
-  write(content: Uint8Array): number
+  write(content: Uint8Array, sizeBytes: number): number
   /** Closes the open file as it is. */
   close(): void
 }

@@ -3,14 +3,15 @@
  *
  * 1. A file is there whole or as it was, however the run ends.
  * 2. Nothing is written outside the directory: a name that means another place is not unpacked.
- * 3. Where a file or a directory cannot be made, what lies beside it in the directory is given up, what
+ * 3. A file that cannot be read is left out. Where one or a directory cannot be made, what lies beside it in the directory is given up, what
  *    lies above goes on, and the exit code says so.
  */
 
 import { mkdir, stat } from 'node:fs/promises'
-import { hostNameProblem, Interrupted, isErrno, writeHostFile } from '@caravan/cli/host'
-import { CaravanError } from '@caravan/core'
+import { HostError, hostNameProblem, isErrno, writeHostFile } from '@caravan/cli/host'
+import { FormatError } from '@caravan/core'
 import type { LittleFS, WalkEntry } from '@caravan/littlefs'
+import { type Folder, readImageTree } from '../image-tree.js'
 import { bytesFrom } from '../program.js'
 import { openImage } from './open-image.js'
 import { EXIT, type Session } from './session.js'
@@ -29,11 +30,6 @@ export async function unpack(session: Session): Promise<number> {
   return isDone ? EXIT.done : EXIT.failed
 }
 
-/** A directory of the image. */
-interface Folder {
-  readonly entries: { readonly name: Uint8Array; readonly entry: WalkEntry; folder?: Folder }[]
-}
-
 class Unpacking {
   private hasFailed = false
 
@@ -43,7 +39,7 @@ class Unpacking {
   ) {}
 
   async run(target: Buffer): Promise<boolean> {
-    const root = await readFolders(this.fs)
+    const root = await readImageTree(this.fs)
     if (!(await this.isDirectory(target))) {
       this.session.stdout.write(tellMissing(target))
       if (!(await this.makeDirectory(target))) return false
@@ -57,7 +53,7 @@ class Unpacking {
    * @param shown its place in the image, as the original writes it.
    */
   private async unpackFolder(folder: Folder, target: Buffer, shown: Buffer): Promise<void> {
-    for (const { name, entry, folder: below } of folder.entries) {
+    for (const { name, entry, folder: below } of folder.children) {
       const path = Buffer.concat([target, name])
       const isUnpacked =
         below === undefined
@@ -77,15 +73,19 @@ class Unpacking {
     shown: Buffer,
   ): Promise<boolean> {
     const { stdout, signal } = this.session
+    if (hostNameProblem(name) !== undefined) return this.refuse(name)
     try {
-      if (entry.error !== undefined) throw entry.error
-      if (hostNameProblem(name) !== undefined) return this.refuse(name)
       const pieces = this.fs.readEntryInPieces(entry)
       const modified = changeTime(entry.attributes)
       await writeHostFile(this.onHost(path), pieces, { force: true, modified, signal })
     } catch (error) {
-      const isExpected = error instanceof CaravanError || isErrno(error)
-      if (error instanceof Interrupted || !isExpected) throw error
+      // What cannot be read keeps nothing else from being unpacked.
+      if (error instanceof FormatError) {
+        this.refuse(name)
+        this.hasFailed = true
+        return true
+      }
+      if (!(error instanceof HostError) && !isErrno(error)) throw error
       return this.refuse(name)
     }
     stdout.write(Buffer.concat([shown, name]))
@@ -154,31 +154,4 @@ function tellMissing(path: Buffer): Buffer {
     path,
     Buffer.from(' does not exists. Try to create it.\n'),
   ])
-}
-
-const SLASH = 0x2f
-
-async function readFolders(fs: LittleFS): Promise<Folder> {
-  const root: Folder = { entries: [] }
-  const folders = new Map([['/', root]])
-  for await (const entry of fs.walk()) {
-    const { pathBytes, type } = entry
-    if (pathBytes.length === 1) continue
-    const last = pathBytes.lastIndexOf(SLASH)
-    const above = folders.get(keyOf(pathBytes.subarray(0, Math.max(last, 1))))
-    // A slash that belongs to a name: no name for this computer.
-    const name = pathBytes.subarray(above === undefined ? 1 : last + 1)
-    const parent = above ?? root
-    if (type === 'file') parent.entries.push({ name, entry })
-    if (type !== 'directory') continue
-    const folder: Folder = { entries: [] }
-    folders.set(keyOf(pathBytes), folder)
-    parent.entries.push({ name, entry, folder })
-  }
-  return root
-}
-
-/** Bytes as something that a map finds again. */
-function keyOf(path: Uint8Array): string {
-  return Buffer.from(path).toString('latin1')
 }

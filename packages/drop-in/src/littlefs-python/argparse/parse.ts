@@ -27,7 +27,7 @@ import { pythonRepr } from './python-text.js'
 export type Values = ReadonlyMap<string, Value>
 
 /** The program ends here, with this exit code, having said this. */
-export interface ParserExit {
+interface ParserExit {
   readonly exitCode: number
   readonly stdout: string
   readonly stderr: string
