@@ -172,12 +172,4 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'return this.used === undefined || !this.committed',
     replace: 'return true',
   },
-  {
-    name: 'merge-drops-state',
-    story:
-      'a pair that is taken into another takes its share of the state along: a move that never was',
-    file: 'sizes/moves.ts',
-    find: '  volume.state.inherit(next.summary.globalDelta)\n',
-    replace: '',
-  },
 ]
