@@ -388,14 +388,10 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> {
   }
 
   private readPlannedSync(planned: readonly Span[] | PlannedRead, target: Uint8Array): number {
-    const { device } = this.mount.scheduler
-    if (!('finish' in planned)) {
-      askSync({ kind: 'read', spans: planned }, device)
-      return target.length
-    }
-    askSync({ kind: 'read', spans: planned.spans }, device)
-    planned.finish()
-    return planned.length
+    const [spans, plan] = 'finish' in planned ? [planned.spans, planned] : [planned]
+    askSync({ kind: 'read', spans }, this.mount.scheduler.device)
+    plan?.finish()
+    return plan?.length ?? target.length
   }
 
   readvSync(fd: number, buffers: readonly ArrayBufferView[], position?: PositionLike): number {

@@ -13,7 +13,7 @@ import type { BlockSet } from './block-set.js'
 import { CtzWriter, type Tail } from './ctz-writer.js'
 import { findBlock } from './file-blocks.js'
 import { copyInline, planKnown, readBlocksAt } from './file-read.js'
-import { type OpenFlags, type View, viewOf } from './file-view.js'
+import { inlineView, type OpenFlags, structOf, type View, viewOf } from './file-view.js'
 import { blocksToGiveBack } from './file-write.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
@@ -68,7 +68,7 @@ export class OpenFile {
 
   /** Empties the view; the file itself with the next sync. */
   empty(): void {
-    this.view = { kind: 'inline', bytes: new Uint8Array(0) }
+    this.view = inlineView(0)
     this.divergedFrom = 0
     this.dirty = true
   }
@@ -143,18 +143,12 @@ export class OpenFile {
     if (view.kind === 'inline') return copyInline(view.bytes, position, target)
     const { blocks, size } = view
     if (position >= size || target.length === 0) return 0
-    const { layout } = this.volume
     const length = Math.min(target.length, size - position)
     const copied = this.kept?.readNow(blocks, size, position, target)
     if (copied !== undefined) return copied
     // Who takes all of a file wants nothing to be kept of it.
-    if (length === size) return planKnown(layout, blocks, position, target, length)
-    const { keptBlocks } = this
-    // Reads that follow each other, and small ones, leave in memory what the next one wants.
-    const isLong = length * 4 >= layout.blockSize && !keptBlocks.follows(position)
-    if (!isLong && keptBlocks.takes(target.length)) return undefined
-    keptBlocks.passed(position + length)
-    return planKnown(layout, blocks, position, target, length)
+    if (length === size) return planKnown(this.volume.layout, blocks, position, target, length)
+    return this.keptBlocks.planPast(blocks, position, target, length)
   }
 
   /** True where closing changes nothing at all. */
@@ -349,10 +343,7 @@ export class OpenFile {
   private putInline(before: Uint8Array, position: number, data: Uint8Array): boolean {
     const length = Math.max(position + data.length, before.length)
     if (length > this.volume.inlineMax) return false
-    const bytes = new Uint8Array(length)
-    bytes.set(before)
-    bytes.set(data, position)
-    this.view = { kind: 'inline', bytes }
+    this.view = inlineView(length, before, data, position)
     this.dirty = true
     return true
   }
@@ -396,9 +387,7 @@ export class OpenFile {
   private *cut(size: number): Op<void> {
     yield* this.flush()
     if (this.view.kind === 'inline') {
-      const bytes = new Uint8Array(size)
-      copyInline(this.view.bytes, 0, bytes)
-      this.view = { kind: 'inline', bytes }
+      this.view = inlineView(size, this.view.bytes.subarray(0, size))
       this.divergedFrom = 0
       // Another writer's settings may have kept more inline than these do.
       if (size > this.volume.inlineMax) yield* this.outline()
@@ -439,10 +428,7 @@ export class OpenFile {
     const before = entry.content.struct
     const beforeBlocks = blocksToGiveBack(volume, entry)
     const after = view.kind === 'ctz' ? view.blocks : undefined
-    const struct: Struct =
-      view.kind === 'inline'
-        ? view
-        : { kind: 'ctz', head: view.blocks.get(view.blocks.lastIndex) as number, size: view.size }
+    const struct = structOf(view)
     const attributes = volume.times.stamped(entry.content.attributes, 'old')
     const { nameType, name, others } = entry.content
     yield* setContent(volume, entry, { nameType, name, struct, attributes, others })

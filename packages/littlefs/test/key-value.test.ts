@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { type BlockDevice, type KeyValueStore, Timestamp } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
-import { type FormatOptions, type KeyValueOptions, LittleFS } from '@caravan/littlefs'
+import {
+  type FormatOptions,
+  type KeyValueOptions,
+  LittleFS,
+  type MountOptions,
+} from '@caravan/littlefs'
 import {
   CrashDevice,
   checkLittlefs,
