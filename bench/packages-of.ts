@@ -5,4 +5,4 @@ import { pathToFileURL } from 'node:url'
 
 const folder = process.env.CARAVAN_PACKAGES
 if (folder === undefined) throw new RangeError('CARAVAN_PACKAGES names no checkout.')
-register('../packages-hook.mjs', import.meta.url, { data: `${pathToFileURL(folder).href}/` })
+register('./packages-hook.js', import.meta.url, { data: `${pathToFileURL(folder).href}/` })

@@ -19,8 +19,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'commit-without-sync',
     story: 'a commit is told as done before the device has it: a closed file is gone',
     file: 'verified-prog.ts',
-    find: '    return syncsFirst ? [sync, prog, sync, read] : [prog, sync, read]\n',
-    replace: '    return syncsFirst ? [sync, prog, read] : [prog, read]\n',
+    find: '    const steps = syncsFirst ? [sync, prog, sync] : [prog, sync]\n',
+    replace: '    const steps = syncsFirst ? [sync, prog] : [prog]\n',
   },
   {
     name: 'data-without-sync',

@@ -99,6 +99,10 @@ function parse({ path, text }: TidyFile): Module {
     if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       addImport(node.arguments[0], ['*'])
     }
+    // `register` of node:module: Node.js calls what that module exports.
+    if (ts.isCallExpression(node) && node.expression.getText(source) === 'register') {
+      addImport(node.arguments[0], ['*'])
+    }
     if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
       addImport(node.argument.literal, ['*'])
     }

@@ -376,22 +376,22 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> {
   ): number {
     const handle = this.handle(fd, 'read')
     const args = readArguments(buffer, offset, length, position)
-    const wanted = args.target.length
-    if (wanted === 0) return 0
+    if (args.target.length === 0) return 0
+    const file = handle.forReading()
     const at = args.position ?? handle.position
-    const found = handle.forReading().readNow(at, args.target)
+    const found = file.readNow(at, args.target)
     if (found === undefined) return this.callSync(readCall(handle, args.target, args.position))
     this.mount.scheduler.checkMounted()
-    const count = typeof found === 'number' ? found : this.readPlannedSync(found, wanted)
+    const count = typeof found === 'number' ? found : this.readPlannedSync(found, args.target)
     if (args.position === null) handle.position = at + count
     return count
   }
 
-  private readPlannedSync(planned: readonly Span[] | PlannedRead, length: number): number {
-    const plan = 'finish' in planned ? planned : { spans: planned, length, finish() {} }
-    askSync({ kind: 'read', spans: plan.spans }, this.mount.scheduler.device)
-    plan.finish()
-    return plan.length
+  private readPlannedSync(planned: readonly Span[] | PlannedRead, target: Uint8Array): number {
+    const [spans, plan] = 'finish' in planned ? [planned.spans, planned] : [planned]
+    askSync({ kind: 'read', spans }, this.mount.scheduler.device)
+    plan?.finish()
+    return plan?.length ?? target.length
   }
 
   readvSync(fd: number, buffers: readonly ArrayBufferView[], position?: PositionLike): number {

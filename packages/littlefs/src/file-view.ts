@@ -27,16 +27,18 @@ export function viewOf(volume: Volume, entry: Entry): View {
   return { kind: 'ctz', blocks, size: (struct as { size: number }).size }
 }
 
-/** What the directory entry of that content says. */
+/** What is committed of a view. */
 export function structOf(view: View): Struct {
   if (view.kind === 'inline') return view
   const { blocks, size } = view
   return { kind: 'ctz', head: blocks.get(blocks.lastIndex) as number, size }
 }
 
-/** Inline content with a part of it replaced; a gap before that reads as zeros. */
-export function inlineWith(before: Uint8Array, position: number, data: Uint8Array): View {
-  const bytes = new Uint8Array(Math.max(position + data.length, before.length))
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+
+/** A view of so many bytes: those that were there, and over them others from a position on. */
+export function inlineView(length: number, before = NO_BYTES, data = NO_BYTES, position = 0): View {
+  const bytes = new Uint8Array(length)
   bytes.set(before)
   bytes.set(data, position)
   return { kind: 'inline', bytes }

@@ -7,7 +7,9 @@
 
 import type { Op, Span } from '@caravan/core'
 import { type FileBlocks, findBlock } from './file-blocks.js'
+import { planKnown } from './file-read.js'
 import { blockIndexAt, dataOffset, dataStart } from './format/ctz-list.js'
+import type { ReadPlan } from './read-plan.js'
 import type { Volume } from './volume.js'
 
 /** Larger blocks are not read whole for the sake of a few bytes. */
@@ -34,20 +36,27 @@ export class KeptBlocks {
 
   constructor(private readonly volume: Volume) {}
 
+  /**
+   * Where nothing is kept of a read: a plan of it, past what is kept here. `undefined` for one that
+   * leaves in memory what the next one wants: those that follow each other, and small ones.
+   */
+  planPast(
+    blocks: FileBlocks,
+    position: number,
+    target: Uint8Array,
+    length: number,
+  ): ReadPlan | undefined {
+    const { layout } = this.volume
+    const isLong = length * 4 >= layout.blockSize && position !== this.end
+    if (!isLong && this.takes(target.length)) return undefined
+    this.end = position + length
+    return planKnown(layout, blocks, position, target, length)
+  }
+
   /** False for reads that are better made straight into their target. */
   takes(length: number): boolean {
     const { blockSize } = this.volume.layout
     return blockSize <= BLOCK_MAX_BYTES && length < 2 * blockSize
-  }
-
-  /** True for a read that goes on where the last one ended. */
-  follows(position: number): boolean {
-    return position === this.end
-  }
-
-  /** A read past what is kept here ended there. */
-  passed(end: number): void {
-    this.end = end
   }
 
   /** {@link read} where all of it is kept; `undefined` where it is not. */

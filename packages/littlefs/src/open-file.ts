@@ -13,7 +13,7 @@ import type { BlockSet } from './block-set.js'
 import { CtzWriter, type Tail } from './ctz-writer.js'
 import { findBlock } from './file-blocks.js'
 import { copyInline, planKnown, readBlocksAt } from './file-read.js'
-import { inlineWith, type OpenFlags, structOf, type View, viewOf } from './file-view.js'
+import { inlineView, type OpenFlags, structOf, type View, viewOf } from './file-view.js'
 import { blocksToGiveBack } from './file-write.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
@@ -68,7 +68,7 @@ export class OpenFile {
 
   /** Empties the view; the file itself with the next sync. */
   empty(): void {
-    this.view = { kind: 'inline', bytes: new Uint8Array(0) }
+    this.view = inlineView(0)
     this.divergedFrom = 0
     this.dirty = true
   }
@@ -143,18 +143,12 @@ export class OpenFile {
     if (view.kind === 'inline') return copyInline(view.bytes, position, target)
     const { blocks, size } = view
     if (position >= size || target.length === 0) return 0
-    const { layout } = this.volume
     const length = Math.min(target.length, size - position)
     const copied = this.kept?.readNow(blocks, size, position, target)
     if (copied !== undefined) return copied
     // Who takes all of a file wants nothing to be kept of it.
-    if (length === size) return planKnown(layout, blocks, position, target, length)
-    const { keptBlocks } = this
-    // Reads that follow each other, and small ones, leave in memory what the next one wants.
-    const isLong = length * 4 >= layout.blockSize && !keptBlocks.follows(position)
-    if (!isLong && keptBlocks.takes(target.length)) return undefined
-    keptBlocks.passed(position + length)
-    return planKnown(layout, blocks, position, target, length)
+    if (length === size) return planKnown(this.volume.layout, blocks, position, target, length)
+    return this.keptBlocks.planPast(blocks, position, target, length)
   }
 
   /** True where closing changes nothing at all. */
@@ -207,7 +201,11 @@ export class OpenFile {
   *write(data: Uint8Array): Op<number> {
     this.check(this.flags.write, 'write', 'it was not opened for writing')
     if (this.flags.append && this.position < this.size) this.position = this.size
-    if (this.position + data.length > this.volume.limits.fileMax) throw this.tooLarge('write')
+    const { fileMax } = this.volume.limits
+    if (this.position + data.length > fileMax) {
+      const hint = `a file may have ${fileMax} bytes`
+      throw new FsError('EFBIG', { syscall: 'write', path: this.path, hint })
+    }
     yield* this.guarded(this.put(this.position, data))
     this.position += data.length
     this.failed = this.lostWrites
@@ -230,15 +228,13 @@ export class OpenFile {
       const { fileMax } = this.volume.limits
       const most = Math.min(size, fileMax)
       if (most > this.size) yield* this.guarded(this.put(most, new Uint8Array(0)))
-      if (size > fileMax) throw this.tooLarge('ftruncate')
+      if (size > fileMax) {
+        const hint = `a file may have ${fileMax} bytes`
+        throw new FsError('EFBIG', { syscall: 'ftruncate', path: this.path, hint })
+      }
     } else if (size < this.size) {
       yield* this.guarded(this.cut(size))
     }
-  }
-
-  private tooLarge(syscall: string): FsError {
-    const hint = `a file may have ${this.volume.limits.fileMax} bytes`
-    return new FsError('EFBIG', { syscall, path: this.path, hint })
   }
 
   /** Commits what was written: durable when done. */
@@ -279,12 +275,16 @@ export class OpenFile {
       this.abandon()
       throw error
     }
-    this.closeNow()
+    this.end()
   }
 
   /** {@link close} without an operation, where it {@link closesQuietly}. */
   closeNow(): void {
     this.check(true, 'close', '')
+    this.end()
+  }
+
+  private end(): void {
     this.isOpen = false
     this.volume.openFiles.delete(this)
     this.entry.openHandles--
@@ -341,8 +341,9 @@ export class OpenFile {
   }
 
   private putInline(before: Uint8Array, position: number, data: Uint8Array): boolean {
-    if (Math.max(position + data.length, before.length) > this.volume.inlineMax) return false
-    this.view = inlineWith(before, position, data)
+    const length = Math.max(position + data.length, before.length)
+    if (length > this.volume.inlineMax) return false
+    this.view = inlineView(length, before, data, position)
     this.dirty = true
     return true
   }
@@ -386,7 +387,7 @@ export class OpenFile {
   private *cut(size: number): Op<void> {
     yield* this.flush()
     if (this.view.kind === 'inline') {
-      this.view = { kind: 'inline', bytes: this.view.bytes.slice(0, size) }
+      this.view = inlineView(size, this.view.bytes.subarray(0, size))
       this.divergedFrom = 0
       // Another writer's settings may have kept more inline than these do.
       if (size > this.volume.inlineMax) yield* this.outline()
