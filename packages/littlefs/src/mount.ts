@@ -24,7 +24,7 @@ import {
 import { TAG_LENGTH_MAX, TagType } from './format/tag.js'
 import { TIME_DIALECTS, type TimeDialect } from './format/time-attribute.js'
 import { MemoryLedger } from './memory-ledger.js'
-import { isSamePair, type MetadataPair, readMetadataPair } from './metadata-pair.js'
+import { isSamePair, type MetadataPair, newBuffers, readMetadataPair } from './metadata-pair.js'
 import { TimeKeeper } from './time-keeper.js'
 import {
   type DiskVersion,
@@ -159,6 +159,7 @@ function* mountBy(
       `memoryBudget is ${memoryBudget}: give a number of bytes, 0 for the least.`,
     )
   }
+  const buffers = newBuffers(blockSize)
   const walked: MetadataPair[] = []
   let walkedBytes = 0
   const times = new SeenTimes()
@@ -168,7 +169,7 @@ function* mountBy(
   while (next !== undefined) {
     let pair: MetadataPair
     try {
-      pair = yield* readMetadataPair(next, { blockSize, blockCount, isSalvage }, rules)
+      pair = yield* readMetadataPair(next, { blockSize, blockCount, isSalvage }, rules, buffers)
     } catch (error) {
       if (!isSalvage || superblock === undefined || !(error instanceof FormatError)) throw error
       globalState = ZERO_STATE
