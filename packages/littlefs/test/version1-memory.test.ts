@@ -98,7 +98,7 @@ describe('memoryBudget', () => {
   })
 
   it('changes no answer', () => {
-    for (const { name, blockSize } of version1Cases.filter((each) => each.expect === 'ok')) {
+    for (const { name, blockSize } of version1Cases().filter((each) => each.expect === 'ok')) {
       const device = new MemoryDevice(version1Image(name), { readOnly: true })
       const [ample, least] = [undefined, 0].map((memoryBudget) => {
         const options = memoryBudget === undefined ? {} : { memoryBudget }
