@@ -10,8 +10,8 @@ export default defineConfig({
   resolve: {
     // Tests run on the sources: what fails is shown where it is written.
     alias: [
-      { find: /^@caravan\/([a-z]+)\/([a-z]+)$/, replacement: `${packages}$1/src/$2/index.ts` },
-      { find: /^@caravan\/([a-z]+)$/, replacement: `${packages}$1/src/index.ts` },
+      { find: /^@caravan\/([a-z-]+)\/([a-z]+)$/, replacement: `${packages}$1/src/$2/index.ts` },
+      { find: /^@caravan\/([a-z-]+)$/, replacement: `${packages}$1/src/index.ts` },
     ],
   },
   test: {

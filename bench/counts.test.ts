@@ -27,7 +27,11 @@ class TraceDevice implements BlockDevice {
   private commits = 0
   private compactions = 0
 
-  constructor(device: BlockDevice) {
+  /** @param isFaithful as the device that is traced would say itself. */
+  constructor(
+    device: BlockDevice,
+    readonly isFaithful = false,
+  ) {
     this.counting = new CountingDevice(device)
     this.geometry = device.geometry
   }
@@ -291,15 +295,30 @@ const WORKS: Readonly<Record<string, Work>> = {
   },
 }
 
+/** @returns what it asked for, and what it left behind. */
+function trace({ prepare, work }: Work, isFaithful: boolean) {
+  const memory = new MemoryDevice(GEOMETRY)
+  const device = new TraceDevice(memory, isFaithful)
+  LittleFS.formatSync(device, OPTIONS)
+  const fs = LittleFS.mountSync(device, OPTIONS)
+  prepare?.(fs)
+  device.reset()
+  work(fs, device)
+  return { counts: device.counts, image: memory.bytes }
+}
+
 describe('what is asked of the device', () => {
-  it.each(Object.entries(WORKS))('%s', (_, { prepare, work, expected }) => {
-    const device = new TraceDevice(new MemoryDevice(GEOMETRY))
-    LittleFS.formatSync(device, OPTIONS)
-    const fs = LittleFS.mountSync(device, OPTIONS)
-    prepare?.(fs)
-    device.reset()
-    work(fs, device)
-    expect(device.counts).toEqual(expected)
+  it.each(Object.entries(WORKS))('%s', (_, work) => {
+    expect(trace(work, false).counts).toEqual(work.expected)
+  })
+
+  it.each(Object.entries(WORKS))('%s: memory is written alike, and not read back', (_, work) => {
+    const { counts, image } = trace(work, true)
+    expect(Buffer.compare(image, trace(work, false).image)).toBe(0)
+    const { bytesProgrammed, blocksErased, progs, erases, syncs } = work.expected
+    expect(counts).toMatchObject({ bytesProgrammed, blocksErased, progs, erases, syncs })
+    expect(counts.bytesRead).toBeLessThanOrEqual(work.expected.bytesRead)
+    if (work.prepare === undefined) expect(counts.bytesRead).toBeLessThan(bytesProgrammed / 50)
   })
 
   it('a file that is appended to where units are single bytes goes on in its last block', () => {

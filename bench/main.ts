@@ -1,15 +1,17 @@
 /**
  * `npm run bench -- [--filter TEXT] [--group NAME] [--subject NAME] [--configuration A|B] [--quick]
- * [--json FILE] [--compare OLD.json] [--directory DIR] [--profile DIR]`: speed, memory and device
- * traffic, beside the C library's and that of other stores. Each row in a process of its own;
- * `--profile` leaves a CPU profile of each.
+ * [--json FILE] [--compare OLD.json] [--directory DIR] [--profile DIR] [--packages DIR]`: speed, memory
+ * and device traffic, beside the C library's and that of other stores. Each row in a process of its own;
+ * `--profile` leaves a CPU profile of each; `--packages` measures, with these workloads, the packages of
+ * another checkout that is built: what did not exist there yet is said, and missing.
  *
  * Exits 1 where a row failed, 2 on wrong use.
  */
 
-import { fork } from 'node:child_process'
+import { fork, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Traffic } from './devices.js'
 import { gitTreeTable, measureGitTrees } from './git-trees.js'
@@ -21,6 +23,7 @@ import { type Reference, standing } from './reference.js'
 import {
   calibrationTable,
   comparison,
+  type MissingRow,
   type Results,
   type SpeedRow,
   speedTable,
@@ -31,7 +34,7 @@ import type { Row } from './row.js'
 import { median } from './table.js'
 
 const USAGE =
-  'usage: npm run bench -- [--filter TEXT] [--group NAME] [--subject NAME] [--configuration A|B] [--quick] [--json FILE] [--compare OLD.json] [--directory DIR] [--profile DIR]'
+  'usage: npm run bench -- [--filter TEXT] [--group NAME] [--subject NAME] [--configuration A|B] [--quick] [--json FILE] [--compare OLD.json] [--directory DIR] [--profile DIR] [--packages DIR]'
 
 const options = readArguments()
 const reference = JSON.parse(
@@ -41,7 +44,7 @@ const old = options.compare === undefined ? undefined : readResults(options.comp
 
 const speed: SpeedRow[] = []
 const traffic: TrafficRow[] = []
-let failures = 0
+const missing: MissingRow[] = []
 await measureAll()
 const gitTrees = await measureTrees()
 const stores = await measureStores()
@@ -60,6 +63,7 @@ function readArguments() {
         compare: { type: 'string' },
         directory: { type: 'string', default: tmpdir() },
         profile: { type: 'string' },
+        packages: { type: 'string' },
       },
     })
     const { group, subject } = values
@@ -114,7 +118,7 @@ function isPartWanted(part: string): boolean {
 
 /** notafs beside other stores. */
 async function measureStores(): Promise<string> {
-  if (!isPartWanted('notafs')) return ''
+  if (options.packages !== undefined || !isPartWanted('notafs')) return ''
   progress('notafs, beside other stores')
   const { quick, directory } = options
   return notafsTable(await measureNotafs(quick ? QUICK_SIZES : FULL_SIZES, directory))
@@ -122,7 +126,7 @@ async function measureStores(): Promise<string> {
 
 /** Images of docteur beside git. */
 async function measureTrees(): Promise<string> {
-  if (!isPartWanted('docteur')) return ''
+  if (options.packages !== undefined || !isPartWanted('docteur')) return ''
   const { quick } = options
   progress('docteur, beside git and isomorphic-git')
   const { rows, memory } = await measureGitTrees(quick ? 1000 : 10_000, quick ? 1 : 3)
@@ -154,21 +158,32 @@ async function measureRow(group: string, row: Row): Promise<void> {
       traffic.push({ ...key, traffic: await inWorker<Traffic>({ ...job, what: 'traffic' }) })
     }
   } catch (error) {
-    failures++
     progress('')
-    console.error(`${name}, ${subject}, ${configuration}: ${(error as Error).message}`)
+    const reason = (error as Error).message
+    console.error(`${name}, ${subject}, ${configuration}: ${reason}`)
+    missing.push({ ...key, reason: reason.split('\n')[0] as string })
   }
+}
+
+function commitOf(folder: string): string {
+  const { stdout } = spawnSync('git', ['-C', folder, 'rev-parse', '--short', 'HEAD'])
+  return String(stdout).trim() || 'unknown'
 }
 
 /** @throws what the worker says, or that it ended without an answer. */
 function inWorker<T>(job: Job): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const { profile } = options
+  return new Promise((answered, reject) => {
+    const { profile, packages } = options
     const execArgv = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
-    const worker = fork(new URL('./worker.js', import.meta.url), { execArgv })
+    const env = { ...process.env }
+    if (packages !== undefined) {
+      execArgv.push('--import', new URL('./packages-of.js', import.meta.url).href)
+      env.CARAVAN_PACKAGES = resolve(packages)
+    }
+    const worker = fork(new URL('./worker.js', import.meta.url), { execArgv, env })
     worker.on('message', (answer: { result: T } | { error: string }) => {
       if ('error' in answer) reject(new Error(answer.error))
-      else resolve(answer.result)
+      else answered(answer.result)
     })
     worker.on('exit', (code, signal) => {
       reject(new Error(`the worker ended without an answer (${signal ?? code}).`))
@@ -199,10 +214,12 @@ function report(): void {
       quick: options.quick,
       speed,
       traffic,
+      ...(missing.length === 0 ? {} : { missing }),
+      ...(options.packages === undefined ? {} : { commit: commitOf(options.packages) }),
     }
     writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`)
   }
   const isEmpty = speed.length === 0 && gitTrees === '' && stores === ''
-  if (isEmpty && failures === 0) console.error('No row is like that.')
-  process.exitCode = failures > 0 || isEmpty ? 1 : 0
+  if (isEmpty && missing.length === 0) console.error('No row is like that.')
+  process.exitCode = missing.length > 0 || isEmpty ? 1 : 0
 }

@@ -62,8 +62,8 @@ the rows that fall short, is in [decision 0060](decisions/0060-where-the-time-we
 They are scaled by the calibration measured beside each row: a streaming copy of 8 MiB for rows that
 copy, else a CRC-32 from tables over 4 KiB. "Asked" is what we ask of ourselves, as a multiple of the
 better of C's two configurations (A: cache of 64 bytes, B: 4096): 1 where it is just reached.
-
-${speedRows(results.speed, before, reference)}
+${before === undefined ? '' : aboutBefore(before)}
+${speedRows(results.speed, before, reference)}${before === undefined ? '' : missingBefore(before)}
 ## Cost against size
 
 The lines of C are as measured, not calibrated.
@@ -74,6 +74,36 @@ ${tables.map(code).join('\n')}
 ## What is asked of the device
 
 ${code(trafficTable(results.traffic, reference))}${peers === '' ? '' : `\n## Beside other stores\n\n${code(peers)}`}`
+}
+
+/** The commit is built beside: `git worktree add DIR COMMIT`, and `npm run build` in there. */
+function aboutBefore({ commit = 'an earlier run', node, missing = [] }: Results): string {
+  const lacks = missing.length === 0 ? '' : ' What did not exist there yet is told below the table.'
+  return `
+"Before" is what today's workloads show on the packages of ${commit} (Node.js ${node}), scaled by the same
+calibration to the moment of the row beside it:
+
+    git worktree add DIR ${commit} && (cd DIR && npm run build)
+    npm run bench -- --packages DIR --json before.json
+
+The row "pack 500 files at once" packed into new memory there each time, which the builder of now need not.${lacks}
+`
+}
+
+function missingBefore({ missing = [] }: Results): string {
+  const byReason = new Map<string, string[]>()
+  for (const { name, subject, configuration, reason } of missing) {
+    const row = [name, subject, configuration].filter((part) => part !== '').join(', ')
+    byReason.set(reason, [...(byReason.get(reason) ?? []), row])
+  }
+  const lines = [...byReason].map(([reason, rows]) => `- ${rows.join('; ')}: \`${reason}\``)
+  return lines.length === 0 ? '' : `\nNo figure before:\n\n${lines.join('\n')}\n`
+}
+
+/** Units a second, as if measured when `row` was. */
+function rateThen(was: SpeedRow | undefined, row: SpeedRow): number | undefined {
+  const { yardstick } = findRow(row)
+  return was && (was.median * row.calibration[yardstick]) / was.calibration[yardstick]
 }
 
 function speedRows(
@@ -89,7 +119,7 @@ function speedRows(
       row.name,
       [row.subject, row.configuration].filter((part) => part !== '').join(' '),
       row.unit,
-      optional(was?.median),
+      optional(rateThen(was, row)),
       figure(row.median),
       `${figure(row.slowest)} to ${figure(row.fastest)}`,
       optional(native && Math.max(native.A, native.B)),

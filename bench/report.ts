@@ -15,6 +15,14 @@ export interface Results {
   readonly quick: boolean
   readonly speed: readonly SpeedRow[]
   readonly traffic: readonly TrafficRow[]
+  /** Rows that failed, or that the packages measured could not do yet. */
+  readonly missing?: readonly MissingRow[]
+  /** The commit of `--packages`. */
+  readonly commit?: string
+}
+
+export interface MissingRow extends RowKey {
+  readonly reason: string
 }
 
 export interface SpeedRow extends RowKey {

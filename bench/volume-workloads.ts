@@ -174,16 +174,17 @@ function pack(place: Place): Run {
   }
 }
 
-/** The same tree by the bulk builder, which makes a device of its own. */
+/** The same tree by the bulk builder, into the same memory each time, as the reference packs. */
 function packAtOnce(place: Place): Run {
   const { directories, files } = filesToPack(place)
   const entries = [...directories.map((path) => ({ path })), ...files]
   const { blockSize, blockCount, progSize } = place.device.geometry
-  let image: Uint8Array = new Uint8Array(0)
+  const image = new Uint8Array(blockSize * blockCount)
+  const options = { ...place.options, blockSize, blockCount, progSize, into: image }
   return {
     amount: 1,
     async work() {
-      image = await buildImage(entries, { ...place.options, blockSize, blockCount, progSize })
+      await buildImage(entries, options)
     },
     check() {
       const device = new MemoryDevice(image, { blockSize, progSize })

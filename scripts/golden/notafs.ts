@@ -51,7 +51,7 @@ async function firstDifference(
   if (fs.info().pageSize !== manifest.page_size) return `pages of ${fs.info().pageSize} bytes found`
   const late = await NotaFS.mount(new LateDevice(device))
   const findings = await late.check()
-  const damage = findings.find(({ code }) => code === 'DAMAGED' || code === 'MALFORMED')
+  const damage = findings.find(({ code }) => ['DAMAGED', 'MALFORMED', 'WRONG_KEY'].includes(code))
   if (damage !== undefined) return `check finds: ${damage.message}`
   // Where the recorded program lost count of its sectors, nothing is to be built on them.
   const isSound = findings.every(({ code }) => ['DAMAGED_ROOT', 'INTERRUPTED'].includes(code))

@@ -27,6 +27,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   testkit: ['core', 'device'],
   inspector: ['core', 'device', 'littlefs', 'docteur', 'notafs', 'history'],
   cli: ['core', 'container', 'device', 'fs', 'littlefs', 'docteur', 'notafs', 'history', 'mount'],
+  'drop-in': ['core', 'device', 'littlefs', 'cli'],
 }
 
 /** Packages that run in a browser too. */

@@ -18,10 +18,12 @@ import { addAttr } from './verbs/attr.js'
 import { addBuild } from './verbs/build.js'
 import { addCat } from './verbs/cat.js'
 import { addCheck } from './verbs/check.js'
+import { addClone } from './verbs/clone.js'
 import { addCompletion } from './verbs/completion.js'
 import { addConvert } from './verbs/convert.js'
 import { addCp } from './verbs/cp.js'
 import { addCreate } from './verbs/create.js'
+import { addDefrag } from './verbs/defrag.js'
 import { addDf } from './verbs/df.js'
 import { addDiff } from './verbs/diff.js'
 import { addDu } from './verbs/du.js'
@@ -97,6 +99,8 @@ const VERBS = [
   addFormat,
   addGrow,
   addShrink,
+  addDefrag,
+  addClone,
   addUpgrade,
   addConvert,
   addMigrate,

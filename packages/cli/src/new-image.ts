@@ -18,6 +18,7 @@ import type { HostEntry, HostProblem, HostTree } from './host-tree.js'
 import { decodeLenient, harmlessName } from './names.js'
 import { isAddress, openFile } from './open-image.js'
 import { formatCount, formatSize } from './sizes.js'
+import { wrapperInName } from './wrapped.js'
 
 interface NewImageOptions {
   readonly force: boolean
@@ -115,7 +116,7 @@ export async function reportProblems(
 /** @throws HostError `ENOSPC` that says by how much it does not fit. */
 export function checkFits(
   { blocksNeeded, missingBlocks, smallestBlocks = blocksNeeded, largest: files }: NewImagePlan,
-  { blockSize, blockCount }: NewImage,
+  { blockSize, blockCount }: Pick<NewImage, 'blockSize' | 'blockCount'>,
 ): void {
   if (missingBlocks === 0 || blockCount === undefined) return
   const largest = files
@@ -131,13 +132,24 @@ export function checkFits(
   )
 }
 
-/** @throws HostError where something stands there that may not be replaced. */
+/** @throws UsageError for the name of a UF2, Intel HEX or gzip file: what is made is a raw image. */
+export function checkRawName(name: string): void {
+  if (wrapperInName(name) === undefined) return
+  throw new UsageError(
+    `${name}: what is made is a raw image, not what that name says. Make flash.img, and then: caravan pack flash.img ${name}`,
+  )
+}
+
+/** @throws HostError where something stands there that may not be replaced; UsageError. */
 export async function checkNewImage(name: string, { force }: NewImageOptions): Promise<void> {
   if (isAddress(name)) {
     throw new UsageError(`${name} is on a web server: images are made as files. Give a file.`)
   }
   if (name !== '-') await checkReplaceable(Buffer.from(name), force)
 }
+
+/** What of an image it takes to build it. */
+type BuiltImage = Pick<NewImage, 'blockSize' | 'progSize' | 'eraseValue' | 'makeOn' | 'make'>
 
 /**
  * Builds an image and puts it where it belongs: a file, or standard output for `-`.
@@ -150,13 +162,13 @@ export async function writeNewImage(
   context: Context,
   name: string,
   entries: readonly HostEntry[],
-  image: NewImage,
+  image: BuiltImage,
   blockCount: number,
   { force, lock, keepSame = false }: NewImageOptions,
 ): Promise<boolean> {
   const isVast = image.blockSize * blockCount > IN_MEMORY_MAX
   if (name === '-' && context.out.isTerminal) {
-    throw new UsageError('Standard output is a terminal. Pass it on: caravan create DIR - | gzip')
+    throw new UsageError('Standard output is a terminal. Pass it on: caravan ... - | gzip')
   }
   if (name === '-' && isVast) {
     throw new UsageError('An image of more than 1 GiB does not go to standard output. Give a file.')
@@ -190,7 +202,7 @@ const IN_MEMORY_MAX = 2 ** 30
 
 async function buildInMemory(
   entries: readonly HostEntry[],
-  image: NewImage,
+  image: BuiltImage,
   blockCount: number,
 ): Promise<Uint8Array> {
   if (image.make !== undefined) return image.make(blockCount, entries)
@@ -204,7 +216,7 @@ async function buildInMemory(
 async function buildInFile(
   path: string,
   entries: readonly HostEntry[],
-  image: NewImage,
+  image: BuiltImage,
   blockCount: number,
 ): Promise<void> {
   const { blockSize, progSize = 1, eraseValue = 0xff } = image

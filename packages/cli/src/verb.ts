@@ -55,7 +55,19 @@ export function changingVerb(
   summary: string,
 ): Command {
   const command = lockOption(imageVerb(program, context, name, summary))
+  command.hook('preAction', () => addDefaults(command, context.formats))
   return addFormatOptions(command, context.formats, ({ writerOptions }) => writerOptions)
+}
+
+/** Gives the options that were left out the values that follow from the others. */
+function addDefaults(command: Command, formats: readonly ImageFormat[]): void {
+  for (const { writerDefaults } of formats) {
+    for (const [option, value] of Object.entries(writerDefaults?.(command.opts()) ?? {})) {
+      if (command.getOptionValue(option) === undefined) {
+        command.setOptionValueWithSource(option, value, 'config')
+      }
+    }
+  }
 }
 
 export function formatOption(

@@ -89,3 +89,10 @@ export function familyOf(name: string): number {
     `There is no family '${name}'. Write its name (${familyName(0xe48bff56)}, ${familyName(0xada52840)}...) or its id: 0xe48bff56.`,
   )
 }
+
+/** What a file of that name is taken for. */
+export function wrapperInName(name: string): 'uf2' | 'hex' | 'gzip' | undefined {
+  if (/\.uf2$/i.test(name)) return 'uf2'
+  if (/\.i?hex$/i.test(name)) return 'hex'
+  return /\.gz$/i.test(name) ? 'gzip' : undefined
+}

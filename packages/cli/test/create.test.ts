@@ -405,6 +405,22 @@ describe('wrong use', () => {
   })
 })
 
+test.each([
+  ['create', 'fs.uf2'],
+  ['create', 'fs.HEX'],
+  ['create', 'fs.img.gz'],
+  ['format', 'fs.uf2'],
+])('%s does not make a raw image with the name of %s', async (verb, name) => {
+  const path = freshPath()
+  mkdirSync(path)
+  const image = join(path, name)
+  const source = verb === 'create' ? [hostTree({ a: 'a' })] : []
+  const { code, err } = await caravan([verb, '--size', '64K', ...source, image])
+  expect(code).toBe(2)
+  expect(err).toContain(`Make flash.img, and then: caravan pack flash.img ${image}`)
+  expect(existsSync(image)).toBe(false)
+})
+
 /** Names that every host takes, few enough that they are near each other in order. */
 const NAME = fc.stringMatching(/^[a-c]{1,3}$/)
 const FILE = fc.oneof(

@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { replaceName } from '@caravan/testkit'
 import { describe, expect, test } from 'vitest'
 import {
   caravan,
@@ -27,7 +28,6 @@ import {
   imageFile,
   Sink,
 } from './harness.js'
-import { replaceName } from './hostile-image.js'
 
 /** Everything below a directory, sorted, directories with a slash. */
 function below(directory: string): string[] {

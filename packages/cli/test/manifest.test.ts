@@ -1,8 +1,8 @@
 /** `caravan manifest` says of an image what the C library says of it. */
 
+import { replaceName } from '@caravan/testkit'
 import { describe, expect, test } from 'vitest'
 import { caravan, type GoldenEntry, goldenBytes, goldenManifest } from './harness.js'
-import { replaceName } from './hostile-image.js'
 
 const FIELD = [
   'field-arduino-pico',

@@ -172,6 +172,8 @@ describe('what a device would make of an image', () => {
     expect(findings.map((each) => each.code)).toEqual(codes)
     expect(checked.code).toBe(code)
     const mounts = codes.every((each) => !each.startsWith('DEVICE_REFUSES'))
+    const inWords = await caravan(['check', '--profile', profile, image])
+    expect(inWords.out).toMatch(mounts ? /^sound: /m : /^sound, but not for that device: /m)
     expect((await factsOf(image, '--profile', profile)).device.mounts).toBe(mounts)
     const { out } = await caravan(['info', '--profile', profile, image])
     expect(out).toMatch(mounts ? / mounts it/ : / does not mount it\. The /)
@@ -261,5 +263,130 @@ name-max = 41
     const { code, err } = await caravan(args)
     expect(err).toContain('/nowhere.toml cannot be read (ENOENT)')
     expect(code).toBe(2)
+  })
+})
+
+describe('in place', () => {
+  const SMALL = 'x'.repeat(300)
+
+  async function changed(image: string, ...options: string[]) {
+    const [verb = '', ...rest] = options
+    const { code, err } = await caravan([verb, ...rest])
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    return image
+  }
+
+  async function isInline(image: string, path: string): Promise<boolean> {
+    const { out } = await caravan(['map', '--json', image])
+    return !JSON.parse(out).used.some(
+      (block: { kind: string; path?: string }) => block.kind === 'data' && block.path === path,
+    )
+  }
+
+  /** Where the commits of its root end. */
+  async function commitEnds(image: string): Promise<number[]> {
+    const { out } = await caravan(['dump', '--json', image, '0', '1'])
+    return JSON.parse(out).flatMap(({ commits }: { commits: { end: number }[] }) =>
+      commits.map(({ end }) => end),
+    )
+  }
+
+  test.each([
+    ['esp-idf', true, 128],
+    ['micropython', false, 32],
+    ['zephyr', false, 16],
+  ])(
+    '%s: files are kept as its cache has room, commits end where it programs',
+    async (profile, kept, unit) => {
+      const image = await made('--profile', profile, '--size', '128K')
+      const file = join(hostTree({ small: SMALL }), 'small')
+      await changed(image, 'put', '--profile', profile, image, file, '/small')
+      expect(await isInline(image, '/small')).toBe(kept)
+      const ends = await commitEnds(image)
+      expect(ends.length).toBeGreaterThan(1)
+      for (const end of ends) expect(end % unit).toBe(0)
+      soundTree(image, { blockSize: 4096 })
+    },
+  )
+
+  test('options go before the profile', async () => {
+    const image = await made('--profile', 'esp-idf', '--size', '128K')
+    const file = join(hostTree({ small: SMALL }), 'small')
+    await changed(image, 'put', '--profile', 'esp-idf', '--cache-size', '256', image, file, '/')
+    expect(await isInline(image, '/small')).toBe(false)
+  })
+
+  test.each([
+    ['esp-idf', { 116: '00f1536500000000' }],
+    ['esp-idf-2.0', { 116: '00f15365' }],
+    ['micropython', { 1: '00002a36fe9c9717' }],
+  ])('%s: times where it looks for them', async (profile, attributes) => {
+    const image = await made('--profile', profile, '--size', '128K')
+    const file = join(hostTree({ small: SMALL }), 'small')
+    const put = ['put', '--profile', profile, '--mtime', String(TIME)]
+    await changed(image, ...put, image, file, '/put')
+    await changed(image, 'touch', '--profile', profile, '--mtime', String(TIME), image, '/touched')
+    expect(attributesOf(image, '/put')).toEqual(attributes)
+    expect(attributesOf(image, '/touched')).toEqual(attributes)
+  })
+
+  test.each([
+    [
+      ['put', '--profile', 'zephyr', '--mtime', '5', 'IMAGE', 'FILE', '/small'],
+      'Zephyr 3.6 and later keeps no times. Leave out --mtime.',
+    ],
+    [
+      ['put', '--profile', 'esp8266', 'IMAGE', 'FILE', '/small'],
+      'Arduino ESP8266 does not mount this image. The disk version is 2.1, and Arduino ESP8266 mounts up to 2.0.',
+    ],
+    [['mkdir', '--profile', 'adafruit-nrf52', 'IMAGE', '/d'], 'mounts littlefs 1'],
+    [['kv', 'set', '--profile', 'esp8266', 'IMAGE', '/k', 'v'], 'does not mount this image'],
+    [['rm', '--config', 'own.toml', 'IMAGE', '/settings.json'], 'Say with --profile which one'],
+    [['upgrade', '--profile', 'adafruit-nrf52', 'IMAGE'], 'mounts littlefs 1, and would refuse'],
+    [
+      ['upgrade', '--profile', 'esp8266', '--disk-version', '2.1', 'IMAGE'],
+      'Arduino ESP8266 mounts at most 2.0, and would refuse the image.',
+    ],
+    [['upgrade', 'IMAGE'], 'Which version? Give --disk-version 2.0 or 2.1, or --profile.'],
+  ])('%j is refused, and nothing is changed', async (argv, sentence) => {
+    const image = await made('--profile', 'zephyr', '--size', '128K')
+    const before = readFileSync(image)
+    const file = join(hostTree({ small: SMALL }), 'small')
+    const names = new Map([
+      ['IMAGE', image],
+      ['FILE', file],
+    ])
+    const { code, err } = await caravan(argv.map((each) => names.get(each) ?? each))
+    expect(code).toBe(2)
+    expect(err).toContain(sentence)
+    expect(readFileSync(image).equals(before)).toBe(true)
+  })
+
+  test('upgrade to what the device mounts', async () => {
+    const image = await made('--profile', 'esp-idf', '--size', '128K', '--name-max', '32')
+    const refused = await factsOf(image, '--profile', 'arduino-esp32-2')
+    expect(refused.device.mounts).toBe(false)
+    await changed(image, 'upgrade', '--profile', 'arduino-esp32-2', image)
+    const facts = await factsOf(image, '--profile', 'arduino-esp32-2')
+    expect(facts).toMatchObject({ diskVersion: '2.0', device: { mounts: true } })
+    await changed(image, 'rm', '--profile', 'arduino-esp32-2', image, '/settings.json')
+  })
+
+  test('an image of another format has no profile', async () => {
+    const image = freshPath()
+    await caravan(['format', '--format', 'notafs', '--size', '512K', image])
+    const { code, err } = await caravan(['mkdir', '--profile', 'esp-idf', image, '/d'])
+    expect(code).toBe(2)
+    expect(err).toContain('--profile is for littlefs, and this is notafs. Leave it out.')
+  })
+
+  test('cp into another image for its device', async () => {
+    const from = await made('--size', '128K')
+    const to = await made('--profile', 'esp-idf', '--size', '128K')
+    const file = join(hostTree({ small: SMALL }), 'small')
+    await changed(from, 'put', from, file, '/small')
+    await changed(to, 'cp', '--profile', 'esp-idf', '--to', to, from, '/small', '/small')
+    expect(await isInline(from, '/small')).toBe(false)
+    expect(await isInline(to, '/small')).toBe(true)
   })
 })

@@ -2,9 +2,9 @@
 
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceName } from '@caravan/testkit'
 import { describe, expect, test } from 'vitest'
 import { caravan, freshPath, goldenBytes, goldenImage, imageFile } from './harness.js'
-import { replaceName } from './hostile-image.js'
 
 const esp = goldenImage('field-esp-idf-2.1')
 const micropython = goldenImage('field-micropython')

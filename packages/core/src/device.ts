@@ -34,6 +34,11 @@ export interface BlockDevice {
   readonly readOnly: boolean
   /** True where every request is a round trip: whoever can plan asks for more at once. */
   readonly isRemote?: boolean
+  /**
+   * True where what was programmed cannot read back as anything else, and an erased block holds one
+   * value throughout: memory of the process. Nobody has to read back there what was written.
+   */
+  readonly isFaithful?: boolean
   read(spans: readonly Span[]): Answer
   prog(spans: readonly Span[]): Answer
   erase(blocks: readonly number[]): Answer
@@ -143,6 +148,7 @@ class JoinedBlocks implements BlockDevice {
   readonly geometry: Geometry
   readonly readOnly: boolean
   readonly isRemote: boolean
+  readonly isFaithful: boolean
   /** Blocks of the device in one of ours. */
   private readonly factor: number
 
@@ -161,6 +167,7 @@ class JoinedBlocks implements BlockDevice {
     this.geometry = { ...own, blockSize, blockCount: Math.floor(own.blockCount / this.factor) }
     this.readOnly = device.readOnly
     this.isRemote = device.isRemote === true
+    this.isFaithful = device.isFaithful === true
   }
 
   read(spans: readonly Span[]): Answer {

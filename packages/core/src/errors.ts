@@ -22,6 +22,8 @@ export interface FormatErrorDetails {
   /** What was being decoded, in the words of the format's specification. */
   readonly structure?: string
   readonly block?: number
+  /** Both blocks of what stands in two, `block` among them. */
+  readonly pair?: readonly [number, number]
   /** Byte offset within the block. */
   readonly offset?: number
   readonly path?: string
@@ -33,6 +35,7 @@ export class FormatError extends CaravanError {
   override readonly name = 'FormatError'
   readonly structure: string | undefined
   readonly block: number | undefined
+  readonly pair: readonly [number, number] | undefined
   readonly offset: number | undefined
   readonly path: string | undefined
 
@@ -44,6 +47,7 @@ export class FormatError extends CaravanError {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.structure = details.structure
     this.block = details.block
+    this.pair = details.pair
     this.offset = details.offset
     this.path = details.path
   }

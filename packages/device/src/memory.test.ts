@@ -2,6 +2,7 @@ import { DeviceError, MisuseError, withBlockSize } from '@caravan/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MemoryDevice } from './memory.js'
+import { PartitionDevice } from './partition.js'
 
 /** What a call throws. */
 function thrown(call: () => unknown): unknown {
@@ -17,6 +18,17 @@ const span = (block: number, offset: number, length: number) => ({
   block,
   offset,
   bytes: new Uint8Array(length),
+})
+
+test('holds what it takes, in every view; a class that extends it need not', () => {
+  const device = new MemoryDevice({ blockSize: 512, blockCount: 4 })
+  expect(device.isFaithful).toBe(true)
+  expect(withBlockSize(device, 1024).isFaithful).toBe(true)
+  expect(new PartitionDevice(device, { offsetBytes: 512 }).isFaithful).toBe(true)
+  const worn = new (class extends MemoryDevice {})({ blockSize: 512, blockCount: 4 })
+  expect(worn.isFaithful).toBe(false)
+  expect(withBlockSize(worn, 1024).isFaithful).toBe(false)
+  expect(new PartitionDevice(worn, { offsetBytes: 512 }).isFaithful).toBe(false)
 })
 
 describe('bytes given', () => {

@@ -34,6 +34,8 @@ interface Memory {
   readonly bytes: Uint8Array
   readonly eraseValue: number
   readonly readOnly: boolean
+  /** False for a class that extends the device: what that does with a program is its own affair. */
+  readonly isFaithful: boolean
   closed: boolean
 }
 
@@ -44,6 +46,7 @@ const LOOP_BYTES = 24
 class MemoryBlocks implements BlockDevice {
   readonly geometry: Geometry
   readonly readOnly: boolean
+  readonly isFaithful: boolean
   /** All bytes of the device: those it was given, or its own. */
   readonly bytes: Uint8Array
   /** Whether the image was cut short, so that blocks of the geometry may not be there. */
@@ -55,6 +58,7 @@ class MemoryBlocks implements BlockDevice {
   ) {
     this.geometry = layout.geometry
     this.readOnly = memory.readOnly
+    this.isFaithful = memory.isFaithful
     this.bytes = memory.bytes
     this.isTruncated = layout.extentBytes > memory.bytes.length
   }
@@ -173,7 +177,8 @@ export class MemoryDevice extends MemoryBlocks {
     checkEraseValue(eraseValue)
     const layout = layOut(all, isImage ? source.length : 0)
     const bytes = isImage ? source : new Uint8Array(layout.extentBytes).fill(eraseValue)
-    super({ bytes, eraseValue, readOnly, closed: false }, layout)
+    const isFaithful = new.target === MemoryDevice
+    super({ bytes, eraseValue, readOnly, isFaithful, closed: false }, layout)
   }
 }
 

@@ -46,6 +46,7 @@ class PartBlocks implements BlockDevice {
   readonly geometry: Geometry
   readonly readOnly: boolean
   readonly isRemote: boolean
+  readonly isFaithful: boolean
   /** There where the device is flat: the part in blocks of another size, sharing its life. */
   readonly withBlockSize?: (blockSize: number) => BlockDevice
   /** Takes the spans. */
@@ -62,6 +63,7 @@ class PartBlocks implements BlockDevice {
     this.geometry = layOut({ blockSize, readSize, progSize }, lengthBytes).geometry
     this.readOnly = part.readOnly
     this.isRemote = part.device.isRemote === true
+    this.isFaithful = part.device.isFaithful === true
     this.data = device
     this.erasing = device
     if (device.withBlockSize !== undefined) {

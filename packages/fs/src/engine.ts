@@ -58,9 +58,11 @@ export interface EngineOpenOptions {
   readonly exclusive?: boolean
 }
 
-/** Spans to be read, and what is left to do then until the target is filled. */
+/** Spans to be read, and what is left to do then until the target holds what is wanted. */
 export interface PlannedRead {
   readonly spans: readonly Span[]
+  /** Bytes of the target that it fills: fewer than there are where the file ends. */
+  readonly length: number
   finish(): void
 }
 

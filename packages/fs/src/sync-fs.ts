@@ -388,10 +388,14 @@ export class SyncFs<Bytes extends Uint8Array = Uint8Array> {
   }
 
   private readPlannedSync(planned: readonly Span[] | PlannedRead, target: Uint8Array): number {
-    const plan = 'finish' in planned ? planned : { spans: planned, finish() {} }
-    askSync({ kind: 'read', spans: plan.spans }, this.mount.scheduler.device)
-    plan.finish()
-    return target.length
+    const { device } = this.mount.scheduler
+    if (!('finish' in planned)) {
+      askSync({ kind: 'read', spans: planned }, device)
+      return target.length
+    }
+    askSync({ kind: 'read', spans: planned.spans }, device)
+    planned.finish()
+    return planned.length
   }
 
   readvSync(fd: number, buffers: readonly ArrayBufferView[], position?: PositionLike): number {

@@ -38,11 +38,15 @@ export class Allocator {
   private readonly readers = new Set<number>()
   private turn = 0
   private cursor: number
+  /** Blocks are handed out of these alone: from `begin` up to `end`. */
+  private begin = 0
+  private end: number
 
   constructor(
     private blockCount: number,
     seed: number,
   ) {
+    this.end = blockCount
     this.cursor = (seed >>> 0) % Math.max(blockCount, 1)
   }
 
@@ -109,20 +113,40 @@ export class Allocator {
 
   setBlockCount(blockCount: number): void {
     this.blockCount = blockCount
+    this.begin = 0
+    this.end = blockCount
     if (this.cursor >= blockCount) this.cursor = 0
+  }
+
+  /** From now on hands out blocks from `begin` up to `end` alone, the lowest that is free first. */
+  confine(begin: number, end: number): void {
+    this.begin = begin
+    this.end = Math.min(end, this.blockCount)
+    this.cursor = begin
+  }
+
+  /** Ends {@link confine}. */
+  unconfine(): void {
+    this.begin = 0
+    this.end = this.blockCount
+  }
+
+  /** How many blocks there are to be tried. */
+  get triedCount(): number {
+    return this.end - this.begin
   }
 
   /** A free block, or `undefined` where none is known. Only after a scan. */
   take(): number | undefined {
-    const { used, blockCount } = this
+    const { used, blockCount, begin, end } = this
     if (used === undefined) return undefined
-    for (let tried = 0; tried < blockCount; tried++) {
+    for (let tried = begin; tried < end; tried++) {
       const block = this.cursor
       const isFree =
         used.covers(block) && !this.bad.has(block) && !this.isSuspect(block) && used.add(block)
       // At the end of a window the next one begins, where a scan has found what is used there.
       if (!used.covers(block)) return undefined
-      this.cursor = block + 1 === blockCount ? 0 : block + 1
+      this.cursor = block + 1 === end ? begin : block + 1
       if (isFree) {
         this.taken.push(block)
         this.takenSinceLateScan?.add(block)

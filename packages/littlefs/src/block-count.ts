@@ -1,6 +1,8 @@
 /** How many blocks a filesystem has, changed while it is mounted. */
 
 import { FsError, isErrno, type Op } from '@caravan/core'
+import { type DefragOptions, onMovedItem } from './sizes/occupancy.js'
+import { moveBelow } from './sizes/shrink.js'
 import { commitSuperblocks } from './superblock-change.js'
 import type { Volume } from './volume.js'
 
@@ -25,25 +27,44 @@ function* growAlone(volume: Volume, blockCount: number, deviceBlockCount: number
   yield* commitSuperblocks(volume, { blockCount })
 }
 
-/**
- * Gives up the blocks at the end. Nothing is moved: they must be free. After a power cut it has all
- * of them, or none.
- *
- * @throws FsError `EINVAL` for more than there are, or fewer than two; `EBUSY` where a block is in
- *   use there, with the first of them: then nothing has changed.
- */
-export function shrink(volume: Volume, blockCount: number): Op<void> {
-  return volume.change('ftruncate', () => shrinkAlone(volume, blockCount))
+export interface ShrinkOptions extends DefragOptions {
+  /** Whether what lies beyond the new end is moved: else it must be free. Default true. */
+  readonly moves?: boolean
 }
 
-function* shrinkAlone(volume: Volume, blockCount: number): Op<void> {
-  const { allocator } = volume
+/**
+ * Gives up the blocks at the end; what is in use there is moved first. After a power cut it has all of
+ * them, or none; the tree is the same, and once more does what is left.
+ *
+ * @throws FsError `EINVAL` for more than there are, or fewer than two; `ENOSPC` where what is in use
+ *   does not fit, and by how much; `EBUSY` where a block stays in use there, with the first of them:
+ *   then nothing has changed but places.
+ */
+export function* shrink(
+  volume: Volume,
+  blockCount: number,
+  { moves = true, onMoved }: ShrinkOptions = {},
+): Op<void> {
   const before = volume.layout.blockCount
   if (!Number.isInteger(blockCount) || blockCount > before || blockCount < BLOCK_COUNT_MIN) {
     const hint = `it has ${before} blocks, and can have ${BLOCK_COUNT_MIN} to ${before} after that`
     throw new FsError('EINVAL', { syscall: 'ftruncate', hint })
   }
-  if (blockCount === before) return
+  if (blockCount < before && moves) {
+    yield* moveBelow(volume, blockCount, 'ftruncate', onMovedItem(onMoved))
+  }
+  yield* volume.change('ftruncate', () => giveUpEnd(volume, blockCount))
+}
+
+/** All of it must be free. */
+function* giveUpEnd(volume: Volume, blockCount: number): Op<void> {
+  const { allocator } = volume
+  const before = volume.layout.blockCount
+  if (blockCount === before) {
+    // A power cut may have left copies of the superblock as they were before.
+    yield* commitSuperblocks(volume, { blockCount })
+    return
+  }
   const first = yield* volume.space.firstUse(blockCount)
   if (first !== undefined) {
     const whose = first.path === undefined ? '' : ` by ${first.path}`

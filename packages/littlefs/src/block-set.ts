@@ -24,22 +24,19 @@ interface Bounds {
 export class BlockSet {
   private readonly pages = new Map<number, Uint32Array>()
   private readonly pageBits: number
+  private readonly pageBytes: number
   private readonly maxPages: number
   private count = 0
   readonly from: number
   private end = Number.POSITIVE_INFINITY
 
   constructor({ from = 0, maxBytes = Number.POSITIVE_INFINITY }: Bounds = {}) {
-    this.pageBits = PAGE_BITS
-    while (this.pageBits > PAGE_BITS_MIN && PAGES_WANTED * this.pageBytes > maxBytes) {
-      this.pageBits--
-    }
+    let bits = PAGE_BITS
+    while (bits > PAGE_BITS_MIN && (PAGES_WANTED * 2 ** bits) / 8 > maxBytes) bits--
+    this.pageBits = bits
+    this.pageBytes = 2 ** bits / 8
     this.maxPages = Math.max(1, Math.floor(maxBytes / this.pageBytes))
     this.from = from
-  }
-
-  private get pageBytes(): number {
-    return 2 ** this.pageBits / 8
   }
 
   /** Where the window ends; infinite while it has not given up any block. */

@@ -38,7 +38,7 @@ export function* compact(
     throw noSpace(volume.layout.blockCount)
   }
   let newRoot: MetadataPair | undefined
-  if (volume.isFirstPair(pair) && isWorn(volume, pair)) {
+  if (volume.isFirstPair(pair) && shallMove(volume, pair)) {
     newRoot = yield* expandSuperblock(volume, pair, state, splits)
   }
   const relocated = yield* writePair(volume, pair, state, mayMove)
@@ -65,7 +65,7 @@ function* splitAsNeeded(volume: Volume, state: PairState, splits: SplitOff[]): O
     state.contents.map(encodedSize),
     volume.metadataMax,
     volume.layout.progSize,
-    volume.packing,
+    volume.rearranging === undefined ? volume.packing : 'dense',
   )
   for (const from of starts.reverse()) {
     if (from === 0) return
@@ -124,11 +124,18 @@ function* expandSuperblock(
   }
 }
 
+/** True where the next compaction of a pair shall move it: for wear, or since it is asked to. */
+export function shallMove(volume: Volume, pair: MetadataPair): boolean {
+  return volume.rearranging === undefined
+    ? isWorn(volume, pair)
+    : volume.rearranging.moving === pair
+}
+
 /**
  * Wear: after so many compactions a pair moves. An odd number, so that neither half stays for ever
  * and a move can end.
  */
-export function isWorn({ blockCycles }: Volume, { summary }: MetadataPair): boolean {
+function isWorn({ blockCycles }: Volume, { summary }: MetadataPair): boolean {
   return blockCycles > 0 && (summary.revision + 1) % ((blockCycles + 1) | 1) === 0
 }
 
@@ -149,7 +156,7 @@ function* writePair(
   const revision = (pair.summary.revision + 1) >>> 0
   let target = other
   let relocated = false
-  if (!isFirst && mayMove && isWorn(volume, pair)) {
+  if (!isFirst && mayMove && shallMove(volume, pair)) {
     const fresh = yield* volume.space.tryAllocate()
     if (fresh !== undefined) {
       target = fresh

@@ -2,8 +2,8 @@
  * Writes a new version of a file's CTZ skip-list: forward from some position, keeping the blocks
  * before it.
  *
- * 1. Blocks are written whole, in fresh blocks, and read back; nothing that exists is changed. But
- *    where the last block was written by this handle and ends with whole program units, its rest is
+ * 1. Blocks are written whole, in fresh blocks, and read back where the device might have taken
+ *    something else; nothing that exists is changed. But where the last block was written by this handle and ends with whole program units, its rest is
  *    still erased, and is programmed.
  * 2. Whole blocks wait until there are several, which then go in one request of erase, prog and
  *    read.
@@ -160,8 +160,12 @@ export class CtzWriter {
     }
   }
 
-  /** Writes everything that waits; the version is whole then, if not yet durable. */
-  *finish(): Op<void> {
+  /**
+   * Writes everything that waits; the version is whole then, if not yet durable.
+   *
+   * @param keepsTail whether a next version may go on behind it ({@link tail}).
+   */
+  *finish(keepsTail = false): Op<void> {
     const { index, buffer: bytes, fill, from, blocks } = this
     let length = 0
     if (fill > dataOffset(index)) {
@@ -172,8 +176,9 @@ export class CtzWriter {
       blocks.lastIndex = index
     } else {
       blocks.lastIndex = index - 1
+      this.volume.returnBuffer(bytes)
     }
-    const isTail = length > 0 && length < this.blockSize
+    const isTail = keepsTail && length > 0 && length < this.blockSize
     yield* this.flush(isTail ? bytes : undefined)
     if (isTail) this.writtenTail = { blocks, index, bytes, fill, programmed: length }
   }
@@ -226,7 +231,7 @@ export class CtzWriter {
     return address
   }
 
-  /** Erases, programs and reads back; false where a block did not take it. */
+  /** Erases, programs and, where need be, reads back; false where a block did not take it. */
   private *program(blocks: readonly FullBlock[], addresses: readonly number[]): Op<boolean> {
     const { volume } = this
     const { readSize } = volume.layout
@@ -237,6 +242,7 @@ export class CtzWriter {
       const block = addresses[i] as number
       const isWhole = from === 0 && length === bytes.length
       spans.push({ block, offset: from, bytes: isWhole ? bytes : bytes.subarray(from, length) })
+      if (!volume.readsBack) continue
       const offset = from - (from % readSize)
       const end = Math.ceil(length / readSize) * readSize
       const buffer = volume.takeBuffer()
@@ -245,14 +251,12 @@ export class CtzWriter {
     }
     const fresh =
       blocks[0]?.from === 0 ? addresses : addresses.filter((_, i) => blocks[i]?.from === 0)
-    const prog: SingleRequest = { kind: 'prog', spans }
-    const read: SingleRequest = { kind: 'read', spans: backs }
+    const requests: SingleRequest[] = fresh.length > 0 ? [{ kind: 'erase', blocks: fresh }] : []
+    requests.push({ kind: 'prog', spans })
+    if (volume.readsBack) requests.push({ kind: 'read', spans: backs })
     try {
-      yield {
-        kind: 'series',
-        requests: fresh.length > 0 ? [{ kind: 'erase', blocks: fresh }, prog, read] : [prog, read],
-      }
-      for (let i = 0; i < spans.length; i++) {
+      yield { kind: 'series', requests }
+      for (let i = 0; i < backs.length; i++) {
         const { bytes, offset } = spans[i] as Span
         const back = backs[i] as Span
         if (!isSame(bytes, back.bytes, offset - back.offset)) return false

@@ -70,7 +70,7 @@ export class FileHandle {
       const found = this.file.readOn(target)
       if (typeof found === 'number') return this.moveBy(found)
       if (found !== undefined) {
-        return this.moveBy(await this.runner.read(() => readPlanned(found, target.length)))
+        return this.moveBy(await this.runner.read(() => readPlanned(found)))
       }
     }
     const op = () => this.file.read(target)
@@ -85,7 +85,7 @@ export class FileHandle {
       if (found !== undefined) {
         this.runner.askSync({ kind: 'read', spans: found.spans })
         found.finish()
-        return this.moveBy(target.length)
+        return this.moveBy(found.length)
       }
     }
     const op = () => this.file.read(target)
@@ -147,7 +147,8 @@ export class FileHandle {
 
   closeSync(): void {
     try {
-      if (this.file.closesQuietly) this.runner.readSync(() => this.file.close())
+      this.runner.enter()
+      if (this.file.closesQuietly) this.file.closeNow()
       else this.runner.changeSync('close', () => this.file.close())
     } catch (error) {
       this.file.abandon()
@@ -156,10 +157,10 @@ export class FileHandle {
   }
 }
 
-function* readPlanned(plan: ReadPlan, length: number): Op<number> {
+function* readPlanned(plan: ReadPlan): Op<number> {
   yield { kind: 'read', spans: plan.spans }
   plan.finish()
-  return length
+  return plan.length
 }
 
 function checkBytes(data: unknown): void {

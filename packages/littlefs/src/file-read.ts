@@ -139,20 +139,21 @@ export function* readBlocksAt(
   return length
 }
 
-/** A read that lies in the file, where all of its few blocks are known. */
+/** A read of `length` bytes that lie in the file, where all of its few blocks are known. */
 export function planKnown(
   layout: Layout,
   blocks: FileBlocks,
   position: number,
   target: Uint8Array,
+  length: number,
 ): ReadPlan | undefined {
   const first = blockIndexAt(position, layout.blockSize)
-  const last = blockIndexAt(position + target.length - 1, layout.blockSize)
+  const last = blockIndexAt(position + length - 1, layout.blockSize)
   if (last - first >= REQUEST_SPANS) return undefined
   for (let index = first; index <= last; index++) {
     if (blocks.get(index) === undefined) return undefined
   }
-  return new ReadPlan(layout, blocks, first, last, position, target, target.length)
+  return new ReadPlan(layout, blocks, first, last, position, target, length)
 }
 
 /** @throws FsError `EISDIR` for what is no file, as the reference says it. */

@@ -38,13 +38,13 @@ export class FreeSpace {
   /** Where the free map is a window that is used up: moves it on, once around the device. */
   private *takeBeyond(): Op<number | undefined> {
     const { allocator } = this.volume
-    const { blockCount } = this.volume.layout
-    for (let tried = 0; tried < blockCount && allocator.isWindowed; ) {
+    const { triedCount } = allocator
+    for (let tried = 0; tried < triedCount && allocator.isWindowed; ) {
       const { next } = allocator
       yield* this.scanBlocks()
       const block = allocator.take()
       if (block !== undefined) return block
-      tried += (allocator.next - next + blockCount) % blockCount || blockCount
+      tried += (allocator.next - next + triedCount) % triedCount || triedCount
     }
     return undefined
   }

@@ -42,6 +42,8 @@ export interface EntryTimes {
   readonly creationBytes?: 0 | 4 | 8
 }
 
+const NO_PIECES: readonly Uint8Array[] = []
+
 const NS_PER_SECOND = 1_000_000_000
 
 const encoder = new TextEncoder()
@@ -75,7 +77,7 @@ export function prepareEntry(
     path,
     isFile: type === 'file',
     attributes: attributesOf(entry, path, attrMax),
-    pieces: entry.stream ?? (data === undefined ? [] : [data]),
+    pieces: entry.stream ?? (data === undefined ? NO_PIECES : [data]),
     size: entry.stream === undefined ? (data?.length ?? 0) : entry.size,
   }
 }
@@ -85,8 +87,9 @@ export function timedEntry(
   entry: ImageEntry,
   { times = 't8', creationBytes = 0 }: EntryTimes = {},
 ): ImageEntry {
+  if (entry.mtime === undefined) return entry
   const { mtime, ...timed } = entry
-  if (mtime === undefined || times === 'none') return timed
+  if (times === 'none') return timed
   const mtimeNs = nanoseconds(mtime)
   const type = timeAttributeType(times)
   const attributes = new Map(entry.attributes)

@@ -5,7 +5,13 @@ import { encodedSize } from './format/commit-encoder.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { EntryContent, Struct } from './format/metadata-log.js'
 import { byteStringToText, compareNames } from './format/name.js'
-import { nameMaxIn, type Packing, planSplit } from './format/split-plan.js'
+import {
+  contentMaxIn,
+  fileEntryMaxIn,
+  nameMaxIn,
+  type Packing,
+  planSplit,
+} from './format/split-plan.js'
 import { MAGIC, SUPERBLOCK_SIZE_BYTES } from './format/superblock.js'
 import { TagType } from './format/tag.js'
 import type { BuildOptions } from './image.js'
@@ -101,18 +107,34 @@ export class ImagePlanner {
     }
     const parent = this.directoryAt(isFile ? path.names.slice(0, -1) : path.names) as PlannedNode
     if (!isFile) {
-      if (attributes !== undefined) parent.content = { ...parent.content, attributes }
+      if (attributes === undefined) return
+      const content = { ...parent.content, attributes }
+      if (this.checkEntryFits(content, path.text)) parent.content = content
       return
     }
     const name = path.names[path.names.length - 1] as string
     const content = {
       nameType: TagType.FILE,
       name,
-      struct: this.structOf(size, path.text),
+      struct: this.structOf(size),
       attributes: attributes ?? [],
       others: [],
     }
+    if (!this.checkEntryFits(content, path.text)) return
+    if (content.struct.kind === 'ctz') this.countData(path.text, size)
     parent.children?.set(name, { name, content, children: undefined })
+  }
+
+  /** Notes what no log has room for: a name, attributes and content that do not fit into one block. */
+  private checkEntryFits(content: EntryContent, path: string): boolean {
+    const { metadataMax } = this.settings
+    const isFile = content.nameType === TagType.FILE
+    const most = isFile ? fileEntryMaxIn(metadataMax) : contentMaxIn(metadataMax)
+    const size = encodedSize(content.name === '' ? superblockWith(content) : content)
+    if (size <= most) return true
+    const message = `Its name, attributes and content kept with it take ${size} bytes, and a metadata block here holds ${most}.`
+    this.problems.push({ path, code: 'ENOSPC', message })
+    return false
   }
 
   private problemOf(
@@ -141,13 +163,16 @@ export class ImagePlanner {
     return undefined
   }
 
-  private structOf(size: number, path: string): Struct {
+  private structOf(size: number): Struct {
     if (size <= this.settings.inlineMax) return { kind: 'inline', bytes: new Uint8Array(size) }
+    return { kind: 'ctz', head: 0, size }
+  }
+
+  private countData(path: string, size: number): void {
     const blocks = blockCountOf(size, this.blockSize)
     this.dataBlocks += blocks
     this.dataBytes += size
     this.files.push({ path, blocks, size })
-    return { kind: 'ctz', head: 0, size }
   }
 
   private directoryAt(names: readonly string[]): PlannedNode | undefined {
@@ -165,13 +190,7 @@ export class ImagePlanner {
   }
 
   finish(): ImagePlan {
-    const superblock: EntryContent = {
-      ...this.root.content,
-      nameType: TagType.SUPERBLOCK,
-      name: MAGIC,
-      struct: { kind: 'inline', bytes: new Uint8Array(SUPERBLOCK_SIZE_BYTES) },
-    }
-    const usual = this.measure(this.root, [superblock])
+    const usual = this.measure(this.root, [superblockWith(this.root.content)])
     const { blockSize, dataBlocks, dataBytes, problems } = this
     const { blockCount } = this.options
     const looseBlocks = 2 * usual.loosePairs + dataBlocks
@@ -221,6 +240,12 @@ export class ImagePlanner {
     }
     return use
   }
+}
+
+/** The entry that the root has: that of the superblock. */
+function superblockWith(root: EntryContent): EntryContent {
+  const struct: Struct = { kind: 'inline', bytes: new Uint8Array(SUPERBLOCK_SIZE_BYTES) }
+  return { ...root, nameType: TagType.SUPERBLOCK, name: MAGIC, struct }
 }
 
 /** What directories take: bytes of entries, and metadata pairs in either packing. */

@@ -9,6 +9,7 @@ import {
   checkGeometry,
   checkSpans,
   type Geometry,
+  MisuseError,
   type Span,
 } from '@caravan/core'
 import type { FormatOptions } from './format-volume.js'
@@ -33,17 +34,20 @@ export type ImageEntries = Iterable<ImageEntry> | AsyncIterable<ImageEntry>
  * Makes an image that holds the entries, `blockCount` blocks long. Same entries in the same order
  * give the same bytes.
  *
+ * @param options with `into`, bytes of the image's length, it is made there, whatever they held: new
+ *   memory costs more than packing into it.
  * @throws FsError `ENOSPC` where they do not fit ({@link planImage} says by how much),
  *   `ENAMETOOLONG`, `EFBIG`, `EISDIR`, `ENOTDIR`; MisuseError `INVALID_ARGUMENT`.
  */
 export async function buildImage(
   entries: ImageEntries,
-  options: BuildOptions & { readonly blockCount: number },
+  options: BuildOptions & { readonly blockCount: number; readonly into?: Uint8Array },
 ): Promise<Uint8Array> {
   const { blockSize = BLOCK_SIZE_DEFAULT_BYTES, blockCount, progSize = 1 } = options
   const device = new ImageBytes(
     { blockSize, blockCount, readSize: 1, progSize },
     options.eraseValue ?? 0xff,
+    options.into,
   )
   LittleFS.formatSync(device, options)
   // A fresh image has no wear to spread.
@@ -54,11 +58,22 @@ export async function buildImage(
 }
 
 /** With times as the options say: a filesystem that is empty has no dialect to go by. */
-async function* timed(entries: ImageEntries, times: EntryTimes) {
+function timed(entries: ImageEntries, times: EntryTimes): ImageEntries {
+  return Symbol.iterator in entries ? timedNow(entries, times) : timedLater(entries, times)
+}
+
+function* timedNow(entries: Iterable<ImageEntry>, times: EntryTimes) {
+  for (const entry of entries) yield timedEntry(entry, times)
+}
+
+async function* timedLater(entries: AsyncIterable<ImageEntry>, times: EntryTimes) {
   for await (const entry of entries) yield timedEntry(entry, times)
 }
 
-/** What {@link buildImage} would use. Only the size of streams is asked for, nothing is read. */
+/**
+ * What {@link buildImage} would use. Only the size of streams is asked for, nothing is read. A file that is
+ * given twice counts twice: while it is built, there are both.
+ */
 export async function planImage(entries: ImageEntries, options: BuildOptions): Promise<ImagePlan> {
   const planner = new ImagePlanner(options)
   for await (const entry of entries) planner.add(entry)
@@ -86,14 +101,26 @@ export async function* extractEntries(
 /** The bytes of an image to be, as a device. */
 export class ImageBytes implements BlockDevice {
   readonly readOnly = false
+  readonly isFaithful = true
   readonly bytes: Uint8Array
+  /** By block, 1 where something was programmed since it was erased. */
+  private readonly isProgrammed: Uint8Array
 
   constructor(
     readonly geometry: Geometry,
     private readonly eraseValue: number,
+    into?: Uint8Array,
   ) {
     checkGeometry(geometry)
-    this.bytes = new Uint8Array(geometry.blockSize * geometry.blockCount).fill(eraseValue)
+    const length = geometry.blockSize * geometry.blockCount
+    if (into !== undefined && into.length !== length) {
+      throw new MisuseError(
+        'INVALID_ARGUMENT',
+        `The bytes to make the image in are ${into.length}, and it has ${length}: give as many.`,
+      )
+    }
+    this.bytes = (into ?? new Uint8Array(length)).fill(eraseValue)
+    this.isProgrammed = new Uint8Array(geometry.blockCount)
   }
 
   read(spans: readonly Span[]): void {
@@ -108,6 +135,7 @@ export class ImageBytes implements BlockDevice {
     checkSpans(this.geometry, 'prog', spans)
     for (const { block, offset, bytes } of spans) {
       this.bytes.set(bytes, block * this.geometry.blockSize + offset)
+      this.isProgrammed[block] = 1
     }
   }
 
@@ -115,7 +143,9 @@ export class ImageBytes implements BlockDevice {
     checkBlocks(this.geometry, blocks)
     const { blockSize } = this.geometry
     for (const block of blocks) {
+      if (this.isProgrammed[block] === 0) continue
       this.bytes.fill(this.eraseValue, block * blockSize, (block + 1) * blockSize)
+      this.isProgrammed[block] = 0
     }
   }
 

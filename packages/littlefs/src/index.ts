@@ -1,3 +1,4 @@
+export type { ShrinkOptions } from './block-count.js'
 export { chamelonEntries } from './chamelon/convert.js'
 export type { ChamelonProblem } from './chamelon/recovery.js'
 export { type ChamelonOptions, ChamelonVolume } from './chamelon/volume.js'
@@ -6,6 +7,7 @@ export { check, checkSync } from './check/face.js'
 export { FINDING_MEANINGS, type FindingCode, type LittlefsFinding } from './check/findings.js'
 export { FileHandle, type SeekOrigin } from './file-handle.js'
 export type { Crc32 } from './format/crc32.js'
+export { compareNames } from './format/name.js'
 export {
   decodeTimeAttribute,
   type HeldTimes,
@@ -70,6 +72,10 @@ export {
 } from './repair/face.js'
 export type { DanglingChoice, RepairStep } from './repair/repair.js'
 export type { SalvageProblem } from './repair/salvage.js'
+export { type CloneOptions, type ClonePlan, clone, planClone } from './sizes/clone.js'
+export type { DefragReport, Fragmentation } from './sizes/defrag.js'
+export type { DefragOptions } from './sizes/occupancy.js'
+export type { ShrinkPlan } from './sizes/shrink.js'
 export type { BlockUse } from './traverse.js'
 export type { Version1CheckOptions, Version1CheckReport } from './version1/check/check.js'
 export { checkLittleFS1, checkLittleFS1Sync } from './version1/check/face.js'

@@ -11,6 +11,7 @@ import {
   type PathLike,
   type UnmountOptions,
 } from '@caravan/fs'
+import type { ShrinkOptions } from './block-count.js'
 import { LittlefsEngine } from './engine.js'
 import type { FileHandle } from './file-handle.js'
 import { crc32 as portableCrc32 } from './format/crc32.js'
@@ -25,6 +26,9 @@ import { findBlockSize } from './probe.js'
 import type { Space, WalkEntry } from './read.js'
 import type { FilesystemInfo } from './read-face.js'
 import { ReferenceFS } from './reference-fs.js'
+import type { DefragReport, Fragmentation } from './sizes/defrag.js'
+import type { DefragOptions } from './sizes/occupancy.js'
+import type { ShrinkPlan } from './sizes/shrink.js'
 import type { BlockUse } from './traverse.js'
 import type { DiskVersion, Volume } from './volume.js'
 import type { OpenOptions } from './write.js'
@@ -273,16 +277,53 @@ export class LittleFS extends FileSystem {
   }
 
   /**
-   * Gives up all blocks from `blockCount` on. Nothing is moved: they must be free.
+   * Gives up all blocks from `blockCount` on; what is in use there is moved before them. After a power
+   * cut there is the old number of blocks or the new one, and the tree is whole; once more does what is
+   * left.
    *
-   * @throws FsError `EBUSY` where one of them is in use, and which: then nothing has changed.
+   * @throws FsError `ENOSPC` where what is in use does not fit, and by how many blocks; `EBUSY` where
+   *   an open file keeps a block in use there. Then nothing has changed but places.
    */
-  async shrink(blockCount: number): Promise<void> {
-    return this.reference.shrink(blockCount)
+  async shrink(blockCount: number, options?: ShrinkOptions): Promise<void> {
+    return this.reference.shrink(blockCount, options)
   }
 
-  shrinkSync(blockCount: number): void {
-    this.reference.shrinkSync(blockCount)
+  shrinkSync(blockCount: number, options?: ShrinkOptions): void {
+    this.reference.shrinkSync(blockCount, options)
+  }
+
+  /** What shrinking would move; to the fewest blocks that there can be, where no number is given. */
+  async planShrink(blockCount?: number): Promise<ShrinkPlan> {
+    return this.reference.planShrink(blockCount)
+  }
+
+  planShrinkSync(blockCount?: number): ShrinkPlan {
+    return this.reference.planShrinkSync(blockCount)
+  }
+
+  /**
+   * Puts each file in one piece, all of them from the first block on, directories into as few metadata
+   * pairs as they need, and what is free behind them. After a power cut the tree is whole; once more
+   * goes on. What is too large for the free blocks stays as it is.
+   *
+   * @throws FsError `EBUSY` where open files have what is not saved in the tree: then nothing has
+   *   changed.
+   */
+  async defrag(options?: DefragOptions): Promise<DefragReport> {
+    return this.reference.defrag(options)
+  }
+
+  defragSync(options?: DefragOptions): DefragReport {
+    return this.reference.defragSync(options)
+  }
+
+  /** How files and metadata lie: in how many pieces, and what is free behind them. */
+  async fragmentation(): Promise<Fragmentation> {
+    return this.reference.fragmentation()
+  }
+
+  fragmentationSync(): Fragmentation {
+    return this.reference.fragmentationSync()
   }
 
   /**

@@ -109,7 +109,7 @@ export function* writeLog(
   }
   if (!encoder.fits) throw noSpace(volume.layout.blockCount)
 
-  const stale = yield* staleBytes(volume, block)
+  const stale = volume.readsBack ? yield* staleBytes(volume, block) : undefined
   if (!(yield* eraseBlock(block))) return undefined
   const { leavesRoom } = encoder
   const erased = leavesRoom
@@ -118,7 +118,7 @@ export function* writeLog(
   if (leavesRoom && erased === undefined) return undefined
   encoder.finish(erased)
   // Where the cut loses the erase and keeps the prog, the new log must not go on into old commits.
-  const needsErase = stale === undefined || goesOnInto(volume, encoder, stale)
+  const needsErase = volume.readsBack && (stale === undefined || goesOnInto(volume, encoder, stale))
   if (stale !== undefined) volume.returnBuffer(stale)
   if (needsErase) yield { kind: 'sync' }
   const back = yield* progVerified(volume, block, 0, encoder.encoded, blockSize)
@@ -132,7 +132,7 @@ export function* writeLog(
     hardTail: state.hardTail,
     globalDelta,
     crcFold: 0,
-    erasedByte: leavesRoom ? uniformByte(back, encoder.at) : undefined,
+    erasedByte: volume.readsBack ? uniformByte(back, encoder.at) : erased?.firstByte,
     leavesRoom,
   }
 }

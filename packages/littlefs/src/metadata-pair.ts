@@ -308,7 +308,7 @@ export function* readMetadataPair(
   throw new FormatError(
     'CORRUPT_PAIR',
     `Neither block of the metadata pair {${blocks[0]}, ${blocks[1]}} holds a commit with a good CRC.`,
-    { structure: 'metadata pair', block: blocks[0] },
+    { structure: 'metadata pair', block: blocks[0], pair: [blocks[0], blocks[1]] },
   )
 }
 

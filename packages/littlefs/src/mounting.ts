@@ -34,7 +34,9 @@ export function* mountOn(
 ): Op<Volume> {
   const readOnly = options.readOnly ?? view.readOnly
   try {
-    return yield* mountVolume(view.geometry, { ...options, readOnly }, times)
+    const volume = yield* mountVolume(view.geometry, { ...options, readOnly }, times)
+    volume.verifiedProg.readsBack = view.isFaithful !== true
+    return volume
   } catch (error) {
     if (options.blockSize === undefined || !isUnreadable(error)) throw error
     // Blocks of another size are cut in other places, so that no commit in them is whole.

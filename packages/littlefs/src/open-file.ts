@@ -12,9 +12,9 @@ import { FsError, type Op } from '@caravan/core'
 import type { BlockSet } from './block-set.js'
 import { CtzWriter, type Tail } from './ctz-writer.js'
 import { findBlock } from './file-blocks.js'
-import { copyInline, fileBlocksOf, planKnown, readBlocksAt } from './file-read.js'
+import { copyInline, planKnown, readBlocksAt } from './file-read.js'
 import { type OpenFlags, type View, viewOf } from './file-view.js'
-import { copyRest } from './file-write.js'
+import { blocksToGiveBack, copyRest } from './file-write.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
 import { FILE_MAX_DEFAULT } from './format/superblock.js'
@@ -22,7 +22,7 @@ import { KeptBlocks } from './kept-blocks.js'
 import type { Entry } from './metadata-pair.js'
 import { OwnBlocks } from './own-blocks.js'
 import type { ReadPlan } from './read-plan.js'
-import { giveBackBlocks, setContent, takeBackRetained } from './tree-change.js'
+import { giveBackReplaced, setContent, takeBackRetained } from './tree-change.js'
 import type { Volume } from './volume.js'
 
 export class OpenFile {
@@ -112,13 +112,23 @@ export class OpenFile {
    * @returns false where it sees that already, or has.
    */
   refresh(): boolean {
-    const { struct } = this.entry.content
-    if (this.isUnsettled || this.isBusy || this.failed || this.keepsVersion) return false
-    if (struct === this.base || this.entry.removed) return false
-    this.base = struct
+    const isNewer = this.entry.content.struct !== this.base
+    if (!isNewer || this.keepsVersion || !this.seesOnly(this.base)) return false
+    this.follow()
+    return true
+  }
+
+  /** True where it sees that content of its file, as it is committed, and nothing else. */
+  seesOnly(content: Struct | undefined): boolean {
+    return !this.isUnsettled && !this.isBusy && !this.entry.removed && this.base === content
+  }
+
+  /** Goes over to the file's content as it is committed: newer, or moved to other blocks. */
+  follow(): void {
+    this.base = this.entry.content.struct
     this.view = viewOf(this.volume, this.entry)
     this.divergedFrom = Number.POSITIVE_INFINITY
-    return true
+    this.tail = undefined
   }
 
   /** True where a write failed, and what was written is not saved. */
@@ -126,22 +136,25 @@ export class OpenFile {
     return this.failed
   }
 
-  /** A read from memory (a count of bytes), or a plan that fills the target; else `undefined`. */
+  /** A read from memory (a count of bytes), or a plan of it; else `undefined`. */
   readNow(position: number, target: Uint8Array): number | ReadPlan | undefined {
     if (!this.isOpen || this.isUnsettled || this.isBusy) return undefined
     const { view } = this
     if (view.kind === 'inline') return copyInline(view.bytes, position, target)
-    if (position >= view.size) return 0
+    const { blocks, size } = view
+    if (position >= size || target.length === 0) return 0
     const { layout } = this.volume
-    const { keptBlocks } = this
-    const copied = keptBlocks.readNow(view.blocks, view.size, position, target)
+    const length = Math.min(target.length, size - position)
+    const copied = this.kept?.readNow(blocks, size, position, target)
     if (copied !== undefined) return copied
+    // Who takes all of a file wants nothing to be kept of it.
+    if (length === size) return planKnown(layout, blocks, position, target, length)
+    const { keptBlocks } = this
     // Reads that follow each other, and small ones, leave in memory what the next one wants.
-    const isLong = target.length * 4 >= layout.blockSize && !keptBlocks.follows(position)
+    const isLong = length * 4 >= layout.blockSize && !keptBlocks.follows(position)
     if (!isLong && keptBlocks.takes(target.length)) return undefined
-    if (position + target.length > view.size) return undefined
-    keptBlocks.passed(position + target.length)
-    return planKnown(layout, view.blocks, position, target)
+    keptBlocks.passed(position + length)
+    return planKnown(layout, blocks, position, target, length)
   }
 
   /** True where closing changes nothing at all. */
@@ -169,7 +182,8 @@ export class OpenFile {
     const { blocks, size } = this.view
     const { layout } = this.volume
     // Small reads one after the other take their bytes from the blocks that the last one read.
-    if (this.keptBlocks.takes(target.length)) {
+    const isWhole = position === 0 && target.length >= size
+    if (!isWhole && this.keptBlocks.takes(target.length)) {
       return yield* this.keptBlocks.read(blocks, size, position, target)
     }
     return yield* readBlocksAt(layout, blocks, size, position, target)
@@ -267,6 +281,16 @@ export class OpenFile {
       this.abandon()
       throw error
     }
+    this.end()
+  }
+
+  /** {@link close} without an operation, where it {@link closesQuietly}. */
+  closeNow(): void {
+    this.check(true, 'close', '')
+    this.end()
+  }
+
+  private end(): void {
     this.isOpen = false
     this.volume.openFiles.delete(this)
     this.entry.openHandles--
@@ -362,7 +386,7 @@ export class OpenFile {
     const { bytes } = this.view as Extract<View, { kind: 'inline' }>
     const writer = CtzWriter.fresh(this.volume, this.own.blocks)
     yield* writer.write(bytes)
-    yield* writer.finish()
+    yield* writer.finish(true)
     this.tail = writer.tail
     this.view = { kind: 'ctz', blocks: writer.blocks, size: bytes.length }
     this.divergedFrom = 0
@@ -402,7 +426,7 @@ export class OpenFile {
     const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
     if (writer.position < size) yield* copyRest(this.volume, writer, blocks, size)
     const newSize = writer.position
-    yield* writer.finish()
+    yield* writer.finish(true)
     this.tail = writer.tail
     this.own.giveBackFrom(blocks, writer.firstIndex)
     this.view = { kind: 'ctz', blocks: writer.blocks, size: newSize }
@@ -413,8 +437,7 @@ export class OpenFile {
   private *commitView(): Op<void> {
     const { entry, volume, view } = this
     const before = entry.content.struct
-    const beforeBlocks =
-      before?.kind === 'ctz' && before.size > 0 ? fileBlocksOf(volume.layout, entry) : undefined
+    const beforeBlocks = blocksToGiveBack(volume, entry)
     const after = view.kind === 'ctz' ? view.blocks : undefined
     const struct: Struct =
       view.kind === 'inline'
@@ -431,15 +454,8 @@ export class OpenFile {
       entry.blocksOf = struct
     }
     if (beforeBlocks !== undefined) {
-      // Another handle may have committed since: then the two versions are compared block by block.
-      const isBase = before === this.base
-      const from = isBase ? this.divergedFrom : 0
-      if (!isBase && after !== undefined) {
-        for (let i = 0; i <= after.lastIndex; i++) yield* findBlock(volume.layout, after, i)
-      }
-      if (from <= beforeBlocks.lastIndex) {
-        yield* giveBackBlocks(volume, entry, beforeBlocks, isBase ? undefined : after, from, 1)
-      }
+      const from = before === this.base ? this.divergedFrom : undefined
+      yield* giveBackReplaced(volume, entry, beforeBlocks, after, from)
     }
     this.base = struct
     this.divergedFrom = Number.POSITIVE_INFINITY

@@ -52,7 +52,8 @@ export class ReadPlan {
     to: number,
     position: number,
     private readonly target: Uint8Array,
-    length: number,
+    /** Bytes of the target that it fills, where it is all of the read. */
+    readonly length: number,
   ) {
     let start = dataStart(from, blockSize)
     for (let index = from; index <= to; index++) {

@@ -180,30 +180,77 @@ export function* df(volume: Volume): Op<Space> {
   return { blockSize, blockCount, usedBlocks, freeBlocks: blockCount - usedBlocks }
 }
 
+/** Where an entry is, also one that no path leads to. */
+interface Place {
+  /** Byte strings, from the root on. */
+  readonly names: readonly string[]
+  /** By name: of several that bear it in a damaged directory, which. `undefined` where all are alone. */
+  readonly nths: readonly (number | undefined)[] | undefined
+}
+
 /** Where a walk is to go on. */
-interface WalkStep {
-  /** `undefined` where memory was short: to be found by its path. */
+interface WalkStep extends Place {
+  /** `undefined` where memory was short: to be found by its place. */
   readonly entry: Entry | undefined
-  /** A byte string. */
-  readonly path: string
   /** The first pairs of the directories that it lies in. */
   readonly above: readonly number[]
 }
 
 type FoundStep = WalkStep & { readonly entry: Entry }
 
-/** The entry that each walk entry was made of: no path may lead to it. */
-const walkedEntries = new WeakMap<WalkEntry, Entry>()
+/** What each walk entry was made of: no path may lead to it. */
+const walkedSteps = new WeakMap<WalkEntry, FoundStep>()
 
 /** @throws FsError `ENOENT` where it was removed since, `EISDIR` where it is no file. */
 export function* walkedFile(volume: Volume, walked: WalkEntry): Op<Entry> {
-  let entry = walkedEntries.get(walked)
-  if (entry === undefined || !volume.isCurrent(entry)) {
-    // The caches were dropped since: it has another object now.
+  const step = walkedSteps.get(walked)
+  let entry = step?.entry
+  if (step === undefined) {
     entry = yield* requireEntry(volume, parsePath(walked.pathBytes, 'open'), 'open')
+  } else if (!volume.isCurrent(step.entry)) {
+    // The caches were dropped since: it has another object now.
+    entry = yield* findPlace(volume, step)
   }
+  if (entry === undefined) throw new FsError('ENOENT', { syscall: 'open', path: walked.path })
   checkIsFile(entry, 'open', walked.path)
   return entry
+}
+
+/** What stands at a place now; `undefined` where nothing does. */
+function* findPlace(volume: Volume, { names, nths }: Place): Op<Entry | undefined> {
+  if (nths === undefined) {
+    const text = `/${names.join('/')}`
+    try {
+      const path = { names, mustBeDirectory: false, mustExist: false, text }
+      return yield* findEntry(volume, path, 'scandir')
+    } catch (error) {
+      if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined
+      throw error
+    }
+  }
+  let entry: Entry | undefined = yield* volume.readRoot()
+  for (let i = 0; i < names.length && entry !== undefined; i++) {
+    if (entryType(entry) !== 'directory') return undefined
+    const directory: Directory = yield* openDirectory(volume, entry)
+    const [name, nth] = [names[i] as string, nths[i]]
+    entry = nth === undefined ? directory.find(name) : nthOfName(volume, directory, name, nth)
+  }
+  return entry
+}
+
+function nthOfName(
+  volume: Volume,
+  directory: Directory,
+  name: string,
+  nth: number,
+): Entry | undefined {
+  let before = 0
+  for (const pair of directory.chain) {
+    for (const { content, id } of shownContents(volume, pair)) {
+      if (content.name === name && before++ === nth) return pair.entries[id]
+    }
+  }
+  return undefined
 }
 
 /** The content of exactly the file that a walk met. */
@@ -235,15 +282,16 @@ export class Walk {
         error = caught
       }
     }
+    const path = `/${step.names.join('/')}`
     const walked: WalkEntry = {
-      path: byteStringToText(step.path),
-      pathBytes: byteStringToBytes(step.path),
+      path: byteStringToText(path),
+      pathBytes: byteStringToBytes(path),
       type: entryType(entry),
       size: entrySize(entry),
       attributes: attributesOf(entry),
       ...(error === undefined ? {} : { error }),
     }
-    walkedEntries.set(walked, entry)
+    walkedSteps.set(walked, step)
     return walked
   }
 
@@ -252,28 +300,16 @@ export class Walk {
       const path = parsePath(this.top, 'scandir')
       const entry = yield* requireEntry(this.volume, path, 'scandir')
       this.epoch = this.volume.metadataEpoch
-      this.pending = [{ entry, path: `/${path.names.join('/')}`, above: [] }]
+      this.pending = [{ entry, names: path.names, nths: undefined, above: [] }]
     }
     for (;;) {
       const step = this.pending.pop()
       if (step === undefined) return undefined
       const { entry } = step
       if (entry !== undefined && this.volume.metadataEpoch === this.epoch) return { ...step, entry }
-      // The filesystem has changed since: what is still there is found by its path.
-      const found = yield* this.findAgain(step)
-      if (found !== undefined) return found
-    }
-  }
-
-  private *findAgain(step: WalkStep): Op<FoundStep | undefined> {
-    const names = step.path.split('/').filter((name) => name !== '')
-    const path = { names, mustBeDirectory: false, mustExist: false, text: step.path }
-    try {
-      const entry = yield* findEntry(this.volume, path, 'scandir')
-      return entry && { ...step, entry }
-    } catch (error) {
-      if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined
-      throw error
+      // The filesystem has changed since: what is still there is found by its place.
+      const found = yield* findPlace(this.volume, step)
+      if (found !== undefined) return { ...step, entry: found }
     }
   }
 
@@ -289,10 +325,19 @@ export class Walk {
         children.push({ name: content.name, entry: keepsEntries ? pair.entries[id] : undefined })
       }
     }
+    children.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+    const steps: WalkStep[] = []
+    let nth = 0
+    for (const [i, { name, entry }] of children.entries()) {
+      nth = children[i - 1]?.name === name ? nth + 1 : 0
+      const isAlone = nth === 0 && children[i + 1]?.name !== name
+      const names = [...at.names, name]
+      const isPlain = isAlone && at.nths === undefined
+      const before = at.nths ?? at.names.map(() => undefined)
+      const nths = isPlain ? undefined : [...before, isAlone ? undefined : nth]
+      steps.push({ entry, names, nths, above })
+    }
     // The last to be pushed is the first to be visited.
-    children.sort((a, b) => (a.name < b.name ? 1 : -1))
-    const prefix = at.path === '/' ? '/' : `${at.path}/`
-    for (const { name, entry } of children)
-      this.pending?.push({ entry, path: prefix + name, above })
+    for (const step of steps.reverse()) this.pending?.push(step)
   }
 }

@@ -17,7 +17,7 @@ import {
   runSync,
   withBlockSize,
 } from '@caravan/core'
-import { grow, shrink } from './block-count.js'
+import { grow, type ShrinkOptions, shrink } from './block-count.js'
 import { changeDiskVersion } from './disk-version.js'
 import { FileHandle } from './file-handle.js'
 import { type FormatOptions, formatVolume } from './format-volume.js'
@@ -28,6 +28,14 @@ import { mountOn, viewOf } from './mounting.js'
 import type { AnyPath } from './path.js'
 import { findBlockSize } from './probe.js'
 import { ReadFace } from './read-face.js'
+import {
+  type DefragReport,
+  defrag,
+  type Fragmentation,
+  measureFragmentation,
+} from './sizes/defrag.js'
+import { type DefragOptions, onMovedItem } from './sizes/occupancy.js'
+import { planShrink, type ShrinkPlan } from './sizes/shrink.js'
 import { TreeBuilder } from './tree-builder.js'
 import type { DiskVersion } from './volume.js'
 import {
@@ -38,6 +46,7 @@ import {
   makeDirectory,
   type OpenOptions,
   openFile,
+  openNow,
   remove,
   removeTree,
   rename,
@@ -104,6 +113,11 @@ export class ReferenceFS extends ReadFace {
   }
 
   openSync(path: AnyPath, options: OpenOptions = { read: true }): FileHandle {
+    if (onlyReads(options)) {
+      this.enter()
+      const file = openNow(this.volume, path)
+      if (file !== undefined) return new FileHandle(this.runner, file)
+    }
     const op = () => openFile(this.volume, path, options)
     return new FileHandle(
       this.runner,
@@ -215,8 +229,13 @@ export class ReferenceFS extends ReadFace {
             continue
           }
           const file = builder.addFile(path, attributes)
-          for await (const piece of pieces) await step(() => file.write(piece))
-          await step(() => file.finish())
+          const write = (piece: Uint8Array) => step(() => file.write(piece))
+          if (Symbol.iterator in pieces) {
+            for (const piece of pieces) if (!file.writeNow(piece)) await write(piece)
+          } else {
+            for await (const piece of pieces) if (!file.writeNow(piece)) await write(piece)
+          }
+          if (!file.finishNow()) await step(() => file.finish())
         }
         await step(() => builder.commit())
       } catch (error) {
@@ -243,8 +262,10 @@ export class ReferenceFS extends ReadFace {
             `The content of '${path.text}' comes with promises: add it with addTree().`,
           )
         }
-        for (const piece of pieces) this.runner.changeSync('open', () => file.write(piece))
-        this.runner.changeSync('open', () => file.finish())
+        for (const piece of pieces) {
+          if (!file.writeNow(piece)) this.runner.changeSync('open', () => file.write(piece))
+        }
+        if (!file.finishNow()) this.runner.changeSync('open', () => file.finish())
       }
       this.runner.changeSync('open', () => builder.commit())
     } catch (error) {
@@ -288,16 +309,53 @@ export class ReferenceFS extends ReadFace {
   }
 
   /**
-   * Gives up all blocks from `blockCount` on. Nothing is moved: they must be free.
+   * Gives up all blocks from `blockCount` on; what is in use there is moved before them. After a power
+   * cut there is the old number of blocks or the new one, and the tree is whole; once more does what is
+   * left.
    *
-   * @throws FsError `EBUSY` where one of them is in use, and which: then nothing has changed.
+   * @throws FsError `ENOSPC` where what is in use does not fit, and by how many blocks; `EBUSY` where
+   *   an open file keeps a block in use there. Then nothing has changed but places.
    */
-  async shrink(blockCount: number): Promise<void> {
-    return this.change(() => shrink(this.volume, blockCount))
+  async shrink(blockCount: number, options?: ShrinkOptions): Promise<void> {
+    return this.change(() => shrink(this.volume, blockCount, options))
   }
 
-  shrinkSync(blockCount: number): void {
-    this.changeSync(() => shrink(this.volume, blockCount))
+  shrinkSync(blockCount: number, options?: ShrinkOptions): void {
+    this.changeSync(() => shrink(this.volume, blockCount, options))
+  }
+
+  /** What shrinking would move; to the fewest blocks that there can be, where no number is given. */
+  async planShrink(blockCount?: number): Promise<ShrinkPlan> {
+    return this.run(planShrink(this.volume, blockCount))
+  }
+
+  planShrinkSync(blockCount?: number): ShrinkPlan {
+    return this.runSync(planShrink(this.volume, blockCount))
+  }
+
+  /**
+   * Puts each file in one piece, all of them from the first block on, directories into as few metadata
+   * pairs as they need, and what is free behind them. After a power cut the tree is whole; once more
+   * goes on.
+   *
+   * @throws FsError `EBUSY` where open files have what is not saved in the tree: then nothing has
+   *   changed.
+   */
+  async defrag({ onMoved }: DefragOptions = {}): Promise<DefragReport> {
+    return this.change(() => defrag(this.volume, onMovedItem(onMoved)))
+  }
+
+  defragSync({ onMoved }: DefragOptions = {}): DefragReport {
+    return this.changeSync(() => defrag(this.volume, onMovedItem(onMoved)))
+  }
+
+  /** How files and metadata lie: in how many pieces, and what is free behind them. */
+  async fragmentation(): Promise<Fragmentation> {
+    return this.run(measureFragmentation(this.volume))
+  }
+
+  fragmentationSync(): Fragmentation {
+    return this.runSync(measureFragmentation(this.volume))
   }
 
   /**
@@ -351,6 +409,10 @@ export class ReferenceFS extends ReadFace {
     changeSync: <T>(syscall: string, op: () => Op<T>): T =>
       this.changeSync(() => this.volume.change(syscall, op)),
   }
+}
+
+function onlyReads(options: OpenOptions): boolean {
+  return !mayChange(options) && options.exclusive !== true && options.read !== false
 }
 
 function mayChange(options: OpenOptions): boolean {

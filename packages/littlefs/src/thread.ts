@@ -13,7 +13,7 @@
 
 import { isErrno, type Op } from '@caravan/core'
 import { type Change, commitToPair, planAppend } from './commit.js'
-import { hasRoomForMore, isWorn } from './compaction.js'
+import { hasRoomForMore, shallMove } from './compaction.js'
 import type { BlockPair, EntryContent } from './format/metadata-log.js'
 import { writeNewPair } from './log-writer.js'
 import {
@@ -164,13 +164,16 @@ function* commitOne(
 ): Op<MovedPair | undefined> {
   const before = pair.blocks
   let moves = false
-  if (mayMove && isWorn(volume, pair)) {
+  if (mayMove && shallMove(volume, pair)) {
     moves = yield* canMove(volume, pair)
     if (!moves) volume.crowded.push(pair)
   }
   const relocated = yield* commitToPair(volume, pair, plan(pair), moves)
   volume.allocator.keepTaken()
-  if (relocated) pair.isUnlisted = true
+  if (relocated) {
+    pair.isUnlisted = true
+    volume.relocatedCount++
+  }
   // What moved before is reached by this commit, once this pair is.
   volume.unreached = relocated ? { pair, before } : undefined
   return volume.unreached

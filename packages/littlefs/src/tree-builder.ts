@@ -282,9 +282,11 @@ class Thread {
   }
 }
 
+const NO_BYTES = new Uint8Array(0)
+
 /** Takes a new file's data, piece by piece. */
 class FileBuilder {
-  private inline: Uint8Array = new Uint8Array(0)
+  private inline: Uint8Array = NO_BYTES
   private writer: CtzWriter | undefined
 
   constructor(
@@ -298,6 +300,31 @@ class FileBuilder {
     return this.writer?.position ?? this.inline.length
   }
 
+  /** Takes data that asks nothing of the device. False where {@link write} has to: then none is taken. */
+  writeNow(data: Uint8Array): boolean {
+    const { isReadyToChange, limits } = this.volume
+    return isReadyToChange && this.size + data.length <= limits.fileMax && this.putNow(data)
+  }
+
+  private putNow(data: Uint8Array): boolean {
+    const { volume, inline } = this
+    const size = this.size + data.length
+    if (this.writer === undefined) {
+      if (size <= volume.inlineMax) {
+        const bytes = new Uint8Array(size)
+        if (inline.length > 0) bytes.set(inline)
+        bytes.set(data, inline.length)
+        this.inline = bytes
+        return true
+      }
+      const writer = CtzWriter.fresh(volume, this.own)
+      // Less than a block, so that it only fills a buffer.
+      writer.writeNow(inline)
+      this.writer = writer
+    }
+    return this.writer.writeNow(data)
+  }
+
   /** @throws FsError `EFBIG`, `ENOSPC`. */
   *write(data: Uint8Array): Op<void> {
     const { fileMax } = this.volume.limits
@@ -305,26 +332,19 @@ class FileBuilder {
       const hint = `a file may have ${fileMax} bytes`
       throw new FsError('EFBIG', { syscall: 'write', path: this.path.text, hint })
     }
-    if (this.writer === undefined) {
-      if (this.size + data.length <= this.volume.inlineMax) {
-        const bytes = new Uint8Array(this.size + data.length)
-        bytes.set(this.inline)
-        bytes.set(data, this.inline.length)
-        this.inline = bytes
-        return
-      }
-      this.writer = CtzWriter.fresh(this.volume, this.own)
-      yield* this.writer.write(this.inline)
-    }
-    yield* this.writer.write(data)
+    if (!this.putNow(data)) yield* (this.writer as CtzWriter).write(data)
+  }
+
+  /** Gives a file without blocks its place. False where {@link finish} has to write some. */
+  finishNow(): boolean {
+    if (this.writer !== undefined) return false
+    this.place({ kind: 'inline', bytes: this.inline })
+    return true
   }
 
   *finish(): Op<void> {
-    const { writer } = this
-    if (writer === undefined) {
-      this.place({ kind: 'inline', bytes: this.inline })
-      return
-    }
+    if (this.finishNow()) return
+    const writer = this.writer as CtzWriter
     const size = writer.position
     yield* writer.finish()
     this.place({ kind: 'ctz', head: writer.blocks.get(writer.blocks.lastIndex) as number, size })

@@ -280,6 +280,25 @@ export function* giveBackBlocks(
   }
 }
 
+/**
+ * {@link giveBackBlocks} of a version that a handle's own has replaced, by the index from which they
+ * differ; where another handle has committed since and it is not known, block by block.
+ */
+export function* giveBackReplaced(
+  volume: Volume,
+  entry: Entry,
+  before: FileBlocks,
+  after: FileBlocks | undefined,
+  divergedFrom: number | undefined,
+): Op<void> {
+  const isKnown = divergedFrom !== undefined
+  for (let i = 0; !isKnown && i <= (after?.lastIndex ?? -1); i++) {
+    yield* findBlock(volume.layout, after as FileBlocks, i)
+  }
+  const from = divergedFrom ?? 0
+  yield* giveBackBlocks(volume, entry, before, isKnown ? undefined : after, from, 1)
+}
+
 /** A new version may have blocks of an older one that another handle's commit gave up. */
 export function* takeBackRetained(volume: Volume, entry: Entry, blocks: FileBlocks): Op<void> {
   const kept = new Set<number>()

@@ -30,9 +30,11 @@ export function* eraseBlock(block: number): Op<boolean> {
 }
 
 /**
- * Programs bytes, makes them durable, and reads them back.
+ * Programs bytes, makes them durable, and reads them back where the device might have taken
+ * something else.
  *
- * @returns what now stands from `at` up to `readTo`; `undefined` where the block did not take it.
+ * @returns what now stands from `at` up to `readTo`, or `bytes` where nothing is read back;
+ *   `undefined` where the block did not take it.
  */
 export function* progVerified(
   volume: Volume,
@@ -64,8 +66,13 @@ export class VerifiedProg {
   private lead = 0
   private readonly progSpans: Span[] = []
   private readonly readSpans: Span[] = []
-  private readonly request: SeriesRequest = { kind: 'series', requests: this.steps(false) }
-  private readonly requestAfterSync: SeriesRequest = { kind: 'series', requests: this.steps(true) }
+  /** By whether it syncs first, and whether it reads back. */
+  private readonly series: readonly SeriesRequest[] = [0, 1, 2, 3].map((which) => ({
+    kind: 'series',
+    requests: this.steps((which & 1) !== 0, (which & 2) !== 0),
+  }))
+  /** False on a device that holds what it takes. */
+  readsBack = true
 
   constructor({ blockSize, readSize }: { readonly blockSize: number; readonly readSize: number }) {
     this.unit = readSize
@@ -74,11 +81,11 @@ export class VerifiedProg {
     this.read = this.scratch
   }
 
-  private steps(syncsFirst: boolean): SingleRequest[] {
+  private steps(syncsFirst: boolean, readsBack: boolean): SingleRequest[] {
     const sync: SingleRequest = { kind: 'sync' }
     const prog: SingleRequest = { kind: 'prog', spans: this.progSpans }
-    const read: SingleRequest = { kind: 'read', spans: this.readSpans }
-    return syncsFirst ? [sync, prog, sync, read] : [prog, sync, read]
+    const steps = syncsFirst ? [sync, prog, sync] : [prog, sync]
+    return readsBack ? [...steps, { kind: 'read', spans: this.readSpans }] : steps
   }
 
   /** @param syncsFirst makes durable, before it, what was programmed elsewhere. */
@@ -89,22 +96,27 @@ export class VerifiedProg {
     readTo: number,
     syncsFirst = false,
   ): SeriesRequest {
+    this.bytes = bytes
+    this.progSpans[0] = { block, offset: at, bytes }
+    if (this.readsBack) this.planBack(block, at, readTo)
+    return this.series[(syncsFirst ? 1 : 0) | (this.readsBack ? 2 : 0)] as SeriesRequest
+  }
+
+  private planBack(block: number, at: number, readTo: number): void {
     const { unit } = this
     this.lead = at % unit
     const start = at - this.lead
-    this.bytes = bytes
     this.read = this.scratch.subarray(0, Math.ceil((readTo - start) / unit) * unit)
-    this.progSpans[0] = { block, offset: at, bytes }
     this.readSpans[0] = { block, offset: start, bytes: this.read }
-    return syncsFirst ? this.requestAfterSync : this.request
   }
 
   /**
    * What was read back, once answered; `undefined` where it is not what was programmed. Good until
-   * the next plan.
+   * the next plan. What was programmed, where nothing is read back.
    */
   back(): Uint8Array | undefined {
     const { bytes, read, lead } = this
+    if (!this.readsBack) return bytes
     for (let i = 0; i < bytes.length; i++) if (read[lead + i] !== bytes[i]) return undefined
     return lead === 0 ? read : read.subarray(lead)
   }

@@ -93,6 +93,12 @@ export interface MovedPair {
   readonly before: BlockPair
 }
 
+/** While blocks are rearranged pairs move where that is asked for alone, and logs stay as few as they are. */
+interface Rearranging {
+  /** The pair whose half that is not in force shall have another block. */
+  moving: MetadataPair | undefined
+}
+
 /** Blocks' buffers that are kept for the next use. */
 const BUFFERS_MAX = 64
 
@@ -130,6 +136,9 @@ export class Volume implements WriterSettings {
 
   /** The pair that moved last, while nothing on the device leads to its new place. */
   unreached: MovedPair | undefined
+  rearranging: Rearranging | undefined
+  /** Counts the pairs that got another block. */
+  relocatedCount = 0
   /** Worn pairs that stayed where they are for want of room in those that lead to them. */
   readonly crowded: MetadataPair[] = []
 
@@ -173,6 +182,11 @@ export class Volume implements WriterSettings {
       Math.min(state.layout.blockCount, state.layout.heldBlockCount),
       state.seed,
     )
+  }
+
+  /** False on a device that holds what it takes: nothing that is written is read back to be compared. */
+  get readsBack(): boolean {
+    return this.verifiedProg.readsBack
   }
 
   get diskVersion(): DiskVersion {

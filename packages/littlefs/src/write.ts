@@ -95,6 +95,21 @@ export function* openFile(volume: Volume, pathLike: AnyPath, options: OpenOption
   return file
 }
 
+/**
+ * {@link openFile} to read what is there, without an operation; `undefined` where the way to it is not
+ * in memory.
+ */
+export function openNow(volume: Volume, pathLike: AnyPath): OpenFile | undefined {
+  const path = parsePath(pathLike, 'open')
+  const entry = lookUp(volume, path, 'open')
+  if (entry === UNREAD) return undefined
+  if (entry === undefined) throw new FsError('ENOENT', { syscall: 'open', path: path.text })
+  checkIsFile(entry, 'open', path.text)
+  return new OpenFile(volume, entry, READ_ONLY, path.text)
+}
+
+const READ_ONLY = { read: true, write: false, append: false }
+
 /** Makes an empty file. */
 export function createFile(volume: Volume, path: Path): Op<Entry> {
   return volume.change('open', () => createFileAlone(volume, path))

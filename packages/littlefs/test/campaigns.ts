@@ -38,6 +38,7 @@ import {
   type Setup,
 } from './model-run.js'
 import { repairDamage } from './repair-run.js'
+import { cutCase, drawCase } from './sizes-run.js'
 import { drawVersion1 } from './version1-made.js'
 import { cutMigration, damageVersion1, smallVersion1 } from './version1-run.js'
 import { type WearResult, type WearSetup, type WearWrite, wearOut } from './wear-run.js'
@@ -125,6 +126,12 @@ export function campaigns(root: string): Campaign[] {
       run: deviceErrors,
     },
     {
+      name: 'littlefs-sizes',
+      what: 'random trees, some left by a power cut, shrunk and defragmented, cut at every request',
+      weight: 2,
+      run: sizes,
+    },
+    {
       name: 'littlefs-check',
       what: 'golden images damaged at random: check against the independent checker and the mount',
       weight: 1,
@@ -152,6 +159,19 @@ export function campaigns(root: string): Campaign[] {
       },
     },
   ]
+}
+
+function sizes(seed: number): CaseReport {
+  const random = new Random(seed)
+  const setup = random.oneIn(3) ? drawNarrowSetup(random) : drawSmallSetup(random)
+  const what = random.pick(['shrink', 'defrag'] as const)
+  const counts: CrashCounts = { states: 0, doubleCuts: 0, subsets: 0 }
+  const drawn = drawCase(random, setup, what, 6 + random.int(30))
+  const failure = cutCase(drawn, random, counts, { cutAgain: 10 })
+  return {
+    counts: { 'changes of size': 1, 'states cut': counts.states, 'double cuts': counts.doubleCuts },
+    failure: failure && `${what}, ${JSON.stringify(setup)}: ${failure}`,
+  }
 }
 
 function checkDamaged(seed: number, golden: URL): CaseReport {

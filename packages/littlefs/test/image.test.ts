@@ -178,10 +178,25 @@ describe('an image built from entries', () => {
     const options = { blockSize: 512, blockCount: 2048, progSize: 16 }
     const image = await buildImage(entries, options)
     expect(Buffer.compare(await buildImage(entries, options), image)).toBe(0)
+    expect(Buffer.compare(await buildImage(entries.map(inPieces), options), image)).toBe(0)
+    const into = new Uint8Array(image.length).fill(0x5a)
+    expect(await buildImage(entries, { ...options, into })).toBe(into)
+    expect(Buffer.compare(into, image)).toBe(0)
+    const short = buildImage(entries, { ...options, into: into.subarray(1) })
+    await expect(short).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     const again = await buildImage(reentered(image), options)
     expect(sorted(await treeOf(again, 512))).toEqual(sorted(wanted))
     expect(checkLittlefs(again, { blockSize: 512, progSize: 16 })).toEqual([])
   })
+
+  /** The same entry, with its content as a stream. */
+  function inPieces({ data, ...entry }: ImageEntry): ImageEntry {
+    if (!(data instanceof Uint8Array)) return entry
+    async function* pieces(bytes: Uint8Array) {
+      for (let at = 0; at < bytes.length; at += 700) yield bytes.subarray(at, at + 700)
+    }
+    return { ...entry, stream: pieces(data) }
+  }
 
   async function* reentered(image: Uint8Array): AsyncGenerator<ImageEntry> {
     for await (const entry of extractEntries(new MemoryDevice(image, { blockSize: 512 }))) {
@@ -190,6 +205,23 @@ describe('an image built from entries', () => {
       else yield { path: pathBytes, attributes, stream: entry.stream() }
     }
   }
+
+  it('keeps small files in the metadata also where they come with promises', async () => {
+    async function* pieces() {
+      yield Uint8Array.of(1, 2, 3)
+      yield Uint8Array.of(4)
+    }
+    const entries = [
+      { path: '/a', stream: pieces(), size: 4 },
+      { path: '/b', stream: [Uint8Array.of(1, 2, 3), Uint8Array.of(4)], size: 4 },
+    ]
+    const layout = { blockSize: 512, blockCount: 8 }
+    const { blocksNeeded } = await planImage(entries, layout)
+    const image = await buildImage(entries, layout)
+    const fs = ReferenceFS.mountSync(new MemoryDevice(image, { blockSize: 512 }))
+    expect(fs.dfSync().usedBlocks).toBe(blocksNeeded)
+    for (const each of ['/a', '/b']) expect([...fs.readFileSync(each)]).toEqual([1, 2, 3, 4])
+  })
 
   it('takes no half of what does not fit', async () => {
     const entries = [

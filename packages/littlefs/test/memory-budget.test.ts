@@ -71,6 +71,21 @@ describe('without memory for caches', () => {
     }
   })
 
+  // What a walk met is found again by its place: a path would lead nowhere, or to another file.
+  it.each(['corrupt-name-with-slash', 'corrupt-name-duplicate'])(
+    '%s: a walk reads each',
+    (name) => {
+      const contents = (options: { memoryBudget?: number }) => {
+        const fs = ReferenceFS.mountSync(deviceOf(name), options)
+        const walked = [...fs.walkSync()].filter(({ type }) => type === 'file')
+        return walked.map((entry) => `${entry.path} ${sha256(fs.readEntrySync(entry))}`)
+      }
+      const expected = contents({ memoryBudget: 1 << 24 })
+      expect(expected.length).toBeGreaterThan(3)
+      expect(contents(NO_CACHE)).toEqual(expected)
+    },
+  )
+
   it.each([
     'corrupt-none',
     'dir-100-entries-512',

@@ -9,10 +9,9 @@
 
 import { assert, type Op, type Span } from '@caravan/core'
 import {
-  decodeGenerationLeaf,
+  couldBecomeLeaf,
   encodeGenerationLeaf,
   type GenerationLeaf,
-  writeLeafHead,
 } from './format/generation-leaf.js'
 import { type Pointer, SLOTS_PER_ROOT } from './format/layout.js'
 import { encodeRoot, type Root } from './format/root.js'
@@ -126,7 +125,8 @@ function* writeGeneration(volume: Volume): Op<void> {
     isAligned: payload.isAligned,
   }
   const made: Generation = { rootSector, root, slot, leaf }
-  if (batch.left < FIXED_PAGES) yield* batch.write()
+  // The leaf has its place already.
+  if (batch.left < FIXED_PAGES - 1) yield* batch.write()
   if (!layout.isChecked) {
     // A slot must not look like a leaf before it is one.
     if (isRollover) for (const slot of root.slots) batch.add(slot).fill(0)
@@ -152,7 +152,7 @@ function* writeGeneration(volume: Volume): Op<void> {
 
 /**
  * Makes the slots of a root to come empty where a commit that did not come to be has left a leaf in
- * one: with a root that leads to it, it would be a generation.
+ * one, whole or torn: with a root that leads to it, it would be a generation.
  */
 function* emptySlots(volume: Volume, root: Root): Op<void> {
   const { layout, header } = volume
@@ -160,12 +160,9 @@ function* emptySlots(volume: Volume, root: Root): Op<void> {
     return { block, offset: 0, bytes: new Uint8Array(layout.pageBytes) }
   })
   yield { kind: 'read', spans }
-  const leaves = spans.filter(({ bytes }, slot) => {
-    const generation = root.firstGeneration + slot
-    // Torn in its head it would be made whole by the next one's, which is the same.
-    writeLeafHead(bytes, header.formatId, generation)
-    return decodeGenerationLeaf(bytes, layout, header.formatId, generation) !== undefined
-  })
+  const leaves = spans.filter(({ bytes }, slot) =>
+    couldBecomeLeaf(bytes, layout, header.formatId, root.firstGeneration + slot),
+  )
   if (leaves.length === 0) return
   for (const { bytes } of leaves) bytes.fill(OVERWRITTEN)
   yield* writeSectors(volume, leaves)

@@ -12,7 +12,7 @@ import type {
   Path,
   SpaceInfo,
 } from '@caravan/fs'
-import { secondsOfNs } from './format/time.js'
+import { secondsOfMs, secondsOfNs } from './format/time.js'
 import { readRange, readSize } from './rope-read.js'
 import { infoOf, SharedFile } from './shared-file.js'
 import {
@@ -51,7 +51,7 @@ export class NotafsEngine implements FsEngine {
   }
 
   private seconds(): number {
-    return this.now() / 1000
+    return secondsOfMs(this.now())
   }
 
   *lookUp(path: Path): Op<EntryInfo> {

@@ -302,6 +302,8 @@ export interface ReadNode {
   readonly pointer: Pointer
   readonly page: Uint8Array
   readonly height: number
+  /** Where each child ends, as the page says. */
+  readonly keys: readonly number[]
   readonly children: readonly ReadNode[]
 }
 
@@ -309,6 +311,8 @@ interface ReadRope {
   readonly top: ReadNode
   readonly leaves: readonly { id: number; page: Uint8Array; node: ReadNode }[]
 }
+
+const NO_BRANCH = { keys: [], children: [] }
 
 /** Reads all pages of a rope, level by level. @throws FormatError. */
 export function* readRopePages(pages: Pages, pointer: Pointer): Op<ReadRope> {
@@ -343,9 +347,9 @@ export function* readRopePages(pages: Pages, pointer: Pointer): Op<ReadRope> {
       const height = ropeHeight(page)
       if (height >= each.below) throw tooHigh(each.pointer.id, height)
       const children: ReadNode[] = []
-      each.into.push({ pointer: each.pointer, page, height, children })
-      if (height === 0) return
-      for (const child of decodeRopeBranch(page, layout, each.pointer.id).children) {
+      const branch = height > 0 ? decodeRopeBranch(page, layout, each.pointer.id) : NO_BRANCH
+      each.into.push({ pointer: each.pointer, page, height, keys: branch.keys, children })
+      for (const child of branch.children) {
         next.push({ pointer: child, below: height, into: children })
       }
     })

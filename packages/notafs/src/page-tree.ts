@@ -16,7 +16,7 @@ export abstract class TreePage {
 }
 
 export class Branch extends TreePage {
-  /** Bytes under it, where its structure counts them and they were counted. */
+  /** Bytes under it as its page says, where its structure counts them; of one on a page alone. */
   sizeBytes: number | undefined
 
   constructor(

@@ -3,7 +3,8 @@
 import { FormatError, type Op } from '@caravan/core'
 import { PayloadReader } from './format/directory-payload.js'
 import type { GenerationLeaf } from './format/generation-leaf.js'
-import { ropeLeafContent } from './format/rope-node.js'
+import type { Layout } from './format/layout.js'
+import { ropeLeafContent, ropeNodeBytes } from './format/rope-node.js'
 import { joinLeaves, type ReadNode, readRopePages } from './lockstep.js'
 import { Branch, type TreePage } from './page-tree.js'
 import type { Pages } from './pages.js'
@@ -46,11 +47,11 @@ export function* loadPayload(
     starts.push(start)
     start += chunk.sizeBytes
   })
-  const isBalanced = isUniform(rope.top)
+  const isRegular = isUniform(rope.top) && keysHold(layout, rope.top)
   const ordered = rope.leaves.map(({ node }) => chunks.get(node) as Chunk)
   const builder = new TreeBuilder(top, ordered, starts)
   new PayloadReader(joinLeaves(parts), layout).walk(builder)
-  const isAligned = isBalanced && builder.isAligned && builder.isAtEnd
+  const isAligned = isRegular && builder.isAligned && builder.isAtEnd
   const payload = new Payload(layout, top, isAligned, onFreed)
   payload.tree.adopt(treeOf(rope.top, chunks))
   return payload
@@ -65,6 +66,14 @@ function isUniform(top: ReadNode): boolean {
     }
   }
   return true
+}
+
+/** The original reads by keys. Where one is wrong all is written anew, with the first change. */
+function keysHold(layout: Layout, { keys, children }: ReadNode): boolean {
+  return children.every((child, i) => {
+    const bytes = (keys[i] as number) - (keys[i - 1] ?? 0)
+    return bytes === ropeNodeBytes(child.page, layout, child.pointer.id) && keysHold(layout, child)
+  })
 }
 
 function treeOf(node: ReadNode, chunks: ReadonlyMap<ReadNode, Chunk>): TreePage {

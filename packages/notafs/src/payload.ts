@@ -66,6 +66,12 @@ export class Payload {
     if (slot.chunk !== undefined) this.touch(slot.chunk)
   }
 
+  /** Has all of it written anew with the next commit. */
+  renew(): void {
+    this.isAligned = false
+    this.changed(this.top)
+  }
+
   private touch(chunk: Chunk): void {
     this.tree.touch(chunk)
     this.unsettled.add(chunk)
@@ -173,9 +179,10 @@ export class Payload {
     if (node instanceof Branch) {
       let end = 0
       const keys = node.children.map((child) => {
-        end += sizeUnder(child)
+        end += sizeOfNode(child)
         return end
       })
+      node.sizeBytes = end
       encodeRopeBranch(page, this.layout, node.height, keys, (i) => node.children[i] as Pointer)
       return
     }
@@ -241,11 +248,9 @@ function writeToken(writer: PayloadWriter, { name, value, isTop }: Slot): void {
   else writer.directory(name, value.mtime, value.directory.slots.size)
 }
 
-/** Bytes of the leaves under a node, kept with the node until it changes. */
-function sizeUnder(node: TreePage): number {
+/** Bytes of the leaves under a node, of a branch as its page says: children are encoded first. */
+function sizeOfNode(node: TreePage): number {
   if (!(node instanceof Branch)) return (node as Chunk).sizeBytes
-  if (node.id === 0 || node.sizeBytes === undefined) {
-    node.sizeBytes = node.children.reduce((sum, child) => sum + sizeUnder(child), 0)
-  }
+  assert(node.sizeBytes !== undefined, 'a branch is on a page before the one above it')
   return node.sizeBytes
 }

@@ -34,7 +34,7 @@ export interface RepairResult {
   readonly generation: number
   /** Newer ones, the newest first, and what is wrong with each: their changes are lost. */
   readonly lost: readonly LostGeneration[]
-  /** What was put right: damaged roots, free space. */
+  /** What was put right: damaged roots, keys of the directory, free space. */
   readonly repaired: readonly CheckFinding[]
 }
 
@@ -78,7 +78,8 @@ function* repairNewest(
   for (const generation of candidates) {
     const walk = new GenerationWalk(header.layout, generation)
     yield* walk.run()
-    if (walk.findings.length > 0) {
+    const keyCount = walk.findings.filter(({ code }) => code === 'WRONG_KEY').length
+    if (walk.findings.length > keyCount) {
       lost.push({ generation: generation.leaf.generation, findings: walk.findings })
       continue
     }
@@ -86,11 +87,12 @@ function* repairNewest(
     const repaired = [...rootFindings(found.roots), ...walk.findings]
     if (lost.length > 0 || repaired.length > 0) {
       const volume = new Volume(header, { ...REPAIR_OPTIONS, erases }, found, generation, [])
-      if (walk.findings.length > 0) {
+      if (walk.findings.length > keyCount) {
         yield* volume.tree()
         volume.resetFreeSpace(walk)
       }
       yield* volume.begin()
+      if (keyCount > 0) volume.payload.renew()
       yield* flush(volume, true)
     }
     return { generation: generation.leaf.generation, lost, repaired }

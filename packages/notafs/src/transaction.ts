@@ -18,7 +18,7 @@ import {
   runSync,
   type Timestamp,
 } from '@caravan/core'
-import { secondsOf } from './format/time.js'
+import { secondsOf, secondsOfMs } from './format/time.js'
 import { bytesOf, checkCount, requireKey, requireValue, setValue } from './key-value/change.js'
 import {
   type FreeingMake,
@@ -51,7 +51,7 @@ export class Transaction extends NotafsKeyValue {
 
   private touching(key: Key): (stage: Stage) => Op<void> {
     const segments = parseKey(key)
-    const seconds = this.clock() / 1000
+    const seconds = secondsOfMs(this.clock())
     return function* (stage) {
       if (segments.length === 0) return
       if (stage.view.find(segments) === undefined) {
@@ -89,7 +89,7 @@ export class Transaction extends NotafsKeyValue {
   private appending(key: Key, data: Uint8Array | string): (stage: Stage) => Op<void> {
     const segments = parseKey(key)
     const bytes = bytesOf(data)
-    const seconds = this.clock() / 1000
+    const seconds = secondsOfMs(this.clock())
     return function* (stage) {
       if (stage.view.find(segments) === undefined) {
         return yield* setValue(stage, segments, bytes, seconds)
@@ -112,7 +112,7 @@ export class Transaction extends NotafsKeyValue {
     const segments = parseKey(key)
     const bytes = bytesOf(data)
     checkCount('offset', offset)
-    const seconds = this.clock() / 1000
+    const seconds = secondsOfMs(this.clock())
     return function* (stage) {
       requireValue(stage.view, segments)
       yield* stage.write(segments, offset, bytes, seconds)
@@ -131,7 +131,7 @@ export class Transaction extends NotafsKeyValue {
   private truncating(key: Key, sizeBytes: number): (stage: Stage) => Op<void> {
     const segments = parseKey(key)
     checkCount('size', sizeBytes)
-    const seconds = this.clock() / 1000
+    const seconds = secondsOfMs(this.clock())
     return function* (stage) {
       requireValue(stage.view, segments)
       yield* stage.truncate(segments, sizeBytes, seconds)
@@ -149,7 +149,7 @@ export class Transaction extends NotafsKeyValue {
 
   private making(key: Key): (stage: Stage) => Op<void> {
     const segments = parseKey(key)
-    const seconds = this.clock() / 1000
+    const seconds = secondsOfMs(this.clock())
     return function* (stage) {
       yield* NOTHING
       for (let depth = 1; depth <= segments.length; depth++) {

@@ -15,7 +15,7 @@ import {
 import { PayloadReader } from './format/directory-payload.js'
 import { decodeFreeQueueNode, type FreeRun } from './format/free-queue-node.js'
 import { HEIGHT_MAX, type Layout, type Pointer, ROOT_COUNT } from './format/layout.js'
-import { decodeRopeBranch, ropeHeight, ropeLeafContent } from './format/rope-node.js'
+import { decodeRopeBranch, ropeHeight, ropeLeafContent, ropeNodeBytes } from './format/rope-node.js'
 import { type Generation, sectorOf } from './generations.js'
 import { joinLeaves } from './lockstep.js'
 import { compareSpace, gapsBetween, type SpaceProblem } from './space-check.js'
@@ -33,6 +33,8 @@ export interface PageUse {
 /**
  * - `DAMAGED`: the page does not hold what its pointer says, or cannot be read;
  * - `MALFORMED`: it does, and cannot be what it claims to be;
+ * - `WRONG_KEY`: a node of the directory says of one below another size than that has; the original
+ *   reads by it;
  * - `DAMAGED_ROOT`: a root sector is damaged; the original does not open such a disk;
  * - `INTERRUPTED`: a newer generation is there and not whole;
  * - `USED_TWICE`: two pointers lead to one page;
@@ -43,6 +45,7 @@ export interface PageUse {
 export type CheckCode =
   | 'DAMAGED'
   | 'MALFORMED'
+  | 'WRONG_KEY'
   | 'DAMAGED_ROOT'
   | 'INTERRUPTED'
   | 'USED_TWICE'
@@ -65,6 +68,14 @@ const BATCH_PAGES = 256
 interface Open {
   readonly pointer: Pointer
   readonly below: number
+}
+
+/** A node of a rope. */
+interface OpenRope extends Open {
+  /** Where it is in the order of the rope: by the places of the branches above it. */
+  readonly place: string
+  /** What the key above says of it; nothing says it of the top. */
+  readonly bytes: number | undefined
 }
 
 export class GenerationWalk {
@@ -145,10 +156,9 @@ export class GenerationWalk {
     path?: string,
   ): Op<Uint8Array[] | undefined> {
     const { layout } = this
-    // Where each leaf is in the order of the rope: by the places of the branches above it.
     const leaves: { place: string; bytes: Uint8Array }[] = []
     let isWhole = true
-    let level: (Open & { place: string })[] = [{ pointer: top, below: HEIGHT_MAX + 1, place: '' }]
+    let level: OpenRope[] = [{ pointer: top, below: HEIGHT_MAX + 1, place: '', bytes: undefined }]
     while (level.length > 0) {
       const fresh = level.filter(({ pointer }) => this.use(pointer.id, kind, path))
       if (fresh.length < level.length) isWhole = false
@@ -159,7 +169,7 @@ export class GenerationWalk {
           part.map(({ pointer }) => pointer),
           path,
         )
-        part.forEach(({ pointer, below, place }, i) => {
+        part.forEach(({ pointer, below, place, bytes: expected }, i) => {
           const page = pages[i]
           if (page === undefined) {
             isWhole = false
@@ -168,14 +178,18 @@ export class GenerationWalk {
           try {
             const height = ropeHeight(page)
             if (height >= below) throw tooHigh(pointer.id, height)
+            const size = ropeNodeBytes(page, layout, pointer.id)
+            if (size !== (expected ?? size)) this.findWrongKey(pointer.id, size, expected, path)
             if (height === 0) {
               const bytes = ropeLeafContent(page, layout, pointer.id)
               if (kind === 'directory') leaves.push({ place, bytes })
               return
             }
-            decodeRopeBranch(page, layout, pointer.id).children.forEach((child, index) => {
+            const { children, keys } = decodeRopeBranch(page, layout, pointer.id)
+            children.forEach((child, index) => {
               const inside = kind === 'directory' ? place + String.fromCharCode(index) : ''
-              next.push({ pointer: child, below: height, place: inside })
+              const bytes = (keys[index] as number) - (keys[index - 1] ?? 0)
+              next.push({ pointer: child, below: height, place: inside, bytes })
             })
           } catch (error) {
             isWhole = false
@@ -265,6 +279,26 @@ export class GenerationWalk {
       )
       return undefined
     })
+  }
+
+  /** The directory is read leaf by leaf, a file by its keys. */
+  private findWrongKey(
+    page: number,
+    size: number,
+    expected: number | undefined,
+    path: string | undefined,
+  ): void {
+    const found = `Sector ${page} holds ${size} bytes of its rope, and the node above says ${expected}`
+    if (path !== undefined) {
+      this.find('MALFORMED', page, path, `${found}: the file '${path}' cannot be read right.`)
+      return
+    }
+    this.find(
+      'WRONG_KEY',
+      page,
+      undefined,
+      `${found}. Nothing is lost by it here, but the original does not open the disk: the next change, or caravan repair, writes the directory anew.`,
+    )
   }
 
   private tell(error: unknown, page: number, path: string | undefined): void {

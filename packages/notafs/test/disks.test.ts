@@ -1,6 +1,6 @@
 /** Disks out of the ordinary: vast ones, flash, names of the original's that no page holds, rot. */
 
-import { byteString } from '@caravan/core'
+import { byteString, Timestamp } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
 import { NotaFS, type NotaFSOptions } from '@caravan/notafs'
 import {
@@ -14,9 +14,13 @@ import {
 import { describe, expect, test } from 'vitest'
 import { PayloadWriter, tokenBytes, topTokenBytes } from '../src/format/directory-payload.js'
 import { encodeFreeQueueLeaf } from '../src/format/free-queue-node.js'
-import { encodeGenerationLeaf, type GenerationLeaf } from '../src/format/generation-leaf.js'
+import {
+  decodeGenerationLeaf,
+  encodeGenerationLeaf,
+  type GenerationLeaf,
+} from '../src/format/generation-leaf.js'
 import { Layout, type Pointer } from '../src/format/layout.js'
-import { encodeRopeBranch, encodeRopeLeaf } from '../src/format/rope-node.js'
+import { decodeRopeBranch, encodeRopeBranch, encodeRopeLeaf } from '../src/format/rope-node.js'
 import { contentsOf, difference, type Model, modelOf, step } from './changes.js'
 
 const PAGE = 512
@@ -191,6 +195,99 @@ test('a name of the original that no page holds: read, kept while others change,
   const pagesOf = (kind: string) => fs.pageUseSync().filter((use) => use.kind === kind).length
   expect(pagesOf('directory')).toBe(1)
   expect(checkNotafs(device.bytes).findings).toEqual([])
+})
+
+describe('directories of more than two levels of branches', () => {
+  /** A disk with so many names that branches lie above branches, and what the top one's keys are. */
+  function written() {
+    const device = new MemoryDevice({ blockSize: PAGE, blockCount: 4000 })
+    NotaFS.formatSync(device, { pageSize: PAGE })
+    const fs = NotaFS.mountSync(device)
+    fs.transactionSync((tx) => {
+      for (let i = 0; i < 1500; i++) tx.setSync(`d${i % 7}/name-${i}`, `value ${i}`)
+    })
+    return { device, fs }
+  }
+
+  test('keys hold while names come, go and change: the original reads by them', () => {
+    const { seed, runs } = seedFromEnvironment(1)
+    for (let run = 0; run < runs; run++) {
+      const random = new Random(seed + run)
+      let { device, fs } = written()
+      for (let i = 0; i < 60; i++) {
+        const kv = fs.keyValue()
+        const key = `d${random.int(7)}/${random.oneIn(2) ? `more-${i}` : `name-${random.int(1500)}`}`
+        if (random.oneIn(3)) kv.removeSync(key)
+        else kv.setSync(key, contentOf(i, 20))
+        if (random.oneIn(10)) fs = NotaFS.mountSync(device)
+        if (i % 6 > 0) continue
+        const { findings } = checkNotafs(device.bytes)
+        expect(findings, `seed ${seed + run}, change ${i}`).toEqual([])
+      }
+    }
+  })
+
+  /** Makes the first key of the top branch wrong, as earlier versions wrote it. */
+  function withWrongKey() {
+    const { device, fs } = written()
+    const expected = contentsOf(fs)
+    const layout = new Layout(PAGE, 4000, 'ADLER-32')
+    const head = device.bytes.slice(33, 41)
+    // Generation 2 lies in the second slot; unmounting would add another.
+    const leafPage = device.bytes.subarray((FIRST_LEAF + 1) * PAGE, (FIRST_LEAF + 2) * PAGE)
+    const leaf = decodeGenerationLeaf(leafPage, layout, head, 2) as GenerationLeaf
+    const at = leaf.payload.id * PAGE
+    const page = device.bytes.subarray(at, at + PAGE)
+    const { height, keys, children } = decodeRopeBranch(page, layout, leaf.payload.id)
+    expect(height).toBe(2)
+    const wrong = keys.map((key, i) => (i === 0 ? key - 1 : key))
+    encodeRopeBranch(page, layout, height, wrong, (i) => children[i] as Pointer)
+    const payload = { id: leaf.payload.id, checksum: layout.checksum(page) }
+    encodeGenerationLeaf(leafPage, layout, head, { ...leaf, payload })
+    return { device, expected }
+  }
+
+  test('a wrong key: check tells of it, nothing is lost, and the next change puts it right', () => {
+    const { device, expected } = withWrongKey()
+    expect(checkNotafs(device.bytes).findings).toHaveLength(1)
+    const fs = NotaFS.mountSync(device)
+    expect(fs.checkSync().map(({ code }) => code)).toEqual(['WRONG_KEY', 'WRONG_KEY'])
+    expect(difference(expected, contentsOf(fs))).toBeUndefined()
+    fs.keyValue().setSync('after', 'x')
+    expect(fs.checkSync()).toEqual([])
+    expect(checkNotafs(device.bytes).findings).toEqual([])
+  })
+
+  test('a wrong key: repair puts it right', () => {
+    const { device, expected } = withWrongKey()
+    const { generation, lost, repaired } = NotaFS.repairSync(device)
+    expect({ generation, lost }).toEqual({ generation: 2, lost: [] })
+    expect(repaired.map(({ code }) => code)).toEqual(['WRONG_KEY', 'WRONG_KEY'])
+    const fs = NotaFS.mountSync(device)
+    expect(difference(expected, contentsOf(fs))).toBeUndefined()
+    expect(fs.checkSync()).toEqual([])
+    expect(checkNotafs(device.bytes).findings).toEqual([])
+  })
+})
+
+test('no clock and no caller brings a time onto the disk that the original refuses', () => {
+  for (const ms of [Number.NaN, -1e18, 1e18]) {
+    const device = new MemoryDevice({ blockSize: PAGE, blockCount: 300 })
+    NotaFS.formatSync(device, { pageSize: PAGE })
+    const fs = NotaFS.mountSync(device, { now: () => ms })
+    fs.mkdirSync('/d')
+    fs.writeFileSync('/d/file', 'x')
+    fs.keyValue().setSync('d/value', 'x')
+    fs.utimesSync('/d', 1e12, 1e12)
+    const time = new Timestamp(2 ** 31, 0n)
+    fs.keyValue().allocateSync('d/allocated', 3, { lastModified: time })
+    fs.transactionSync((tx) => tx.setModifiedSync('d/value', time))
+    const expected = contentsOf(fs)
+    fs.unmountSync()
+    const { nodes, findings } = checkNotafs(device.bytes)
+    expect(findings).toEqual([])
+    expect(difference(expected, modelOf(nodes))).toBeUndefined()
+  }
 })
 
 describe('rot in the roots', () => {

@@ -47,13 +47,19 @@ test.each([false, true])('a leaf left behind is no generation, erasing: %s', (er
   expect(rootsWritten).toBeGreaterThan(1)
 })
 
-describe.each([16, 64])('a page torn in one of its units of %i bytes', (unit) => {
+describe.each([
+  [16, 128],
+  [64, 128],
+  // Ids of two bytes: a unit of 16 of a leaf has nothing of the pointer to the payload.
+  [16, 300],
+  [32, 300],
+])('a page torn in one of its units of %i bytes, %i pages', (unit, blockCount) => {
   const isRoot = (sector: number) => sector >= 1 && sector <= 4
   const isHidden = (device: CrashDevice) =>
     NotaFS.mountSync(device).keyValue().existsSync('not') === undefined
 
   test('is not made whole by what is written over it', () => {
-    const device = new CrashDevice({ ...PAGE, strict: false })
+    const device = new CrashDevice({ ...PAGE, blockCount, strict: false })
     NotaFS.formatSync(device, { pageSize: 512 })
     const torn = { leaf: 0, root: 0, 'leaf without its root': 0 }
     for (let i = 0; i < 20; i++) {
@@ -136,7 +142,8 @@ function stepsOf({ requests }: Recording): [from: number, to: number][] {
 }
 
 function deviceOf(state: Recording['before']): CrashDevice {
-  return new CrashDevice({ ...PAGE, strict: false, state: copyOfState(state) })
+  const blockCount = state.bytes.length / PAGE.blockSize
+  return new CrashDevice({ ...PAGE, blockCount, strict: false, state: copyOfState(state) })
 }
 
 function changeOf(device: CrashDevice, fs: NotaFS, key: string): Recording {

@@ -20,12 +20,17 @@ class CountingDevice extends MemoryDevice {
   pagesRead = 0
   pagesWritten = 0
   syncs = 0
+  /** Runs of consecutive sectors of all that was written: each is a system call on a file. */
+  piecesWritten = 0
+  programs = 0
   override read(spans: Parameters<MemoryDevice['read']>[0]): void {
     this.pagesRead += spans.length
     super.read(spans)
   }
   override prog(spans: Parameters<MemoryDevice['prog']>[0]): void {
     this.pagesWritten += spans.length
+    this.programs++
+    this.piecesWritten += spans.filter(({ block }, i) => spans[i - 1]?.block !== block - 1).length
     super.prog(spans)
   }
   override sync(): void {
@@ -200,6 +205,20 @@ test('what a set writes does not grow with the names', () => {
     return device.pagesWritten / 20
   })
   expect(written[2]).toBeLessThan((written[0] as number) + 5)
+})
+
+test('a small commit is one request of one piece, and every eighth a root besides', () => {
+  const { kv, device } = fresh(512, 8000)
+  kv.batchSync(
+    Array.from({ length: 500 }, (_, i) => ({ op: 'set' as const, key: `k${i}`, value: 'before' })),
+  )
+  // The gaps behind leaves are as the last commits were large.
+  for (let i = 0; i < 16; i++) kv.setSync(`k${i}`, 'x')
+  device.programs = 0
+  device.piecesWritten = 0
+  for (let i = 0; i < 80; i++) kv.setSync(`k${(i * 7) % 500}`, 'after')
+  expect(device.programs).toBe(80)
+  expect(device.piecesWritten).toBeLessThanOrEqual(80 + 10 + 4)
 })
 
 test('a mount reads what the last commit wrote, not what the disk holds', () => {

@@ -46,6 +46,7 @@ export {
   type SpiffsSizes,
   spiffsImage,
 } from './foreign-images.js'
+export { replaceName } from './hostile-image.js'
 export { JitterDevice } from './jitter-device.js'
 export { renderAnswers } from './key-value/answers.js'
 export { type ConformanceCase, keyValueConformance } from './key-value/conformance.js'

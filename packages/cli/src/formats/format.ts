@@ -11,6 +11,7 @@ import type { FileSystem } from '@caravan/fs'
 import type { Option } from 'commander'
 import type { PlaceOptions } from '../place.js'
 import type { Colour } from '../style.js'
+import type { Cloning, DefragReport, OnMoved, ShrinkPlan } from './sizes-calls.js'
 
 /** The options of all verbs on images, as they come from the command line. */
 export interface ImageOptions extends PlaceOptions {
@@ -55,6 +56,8 @@ export interface ImageFormat {
   readonly judgingOptions?: readonly Option[]
   /** The same for the verbs that change it in place. */
   readonly writerOptions?: readonly Option[]
+  /** Values of {@link writerOptions} that follow from those that were given. @throws UsageError. */
+  writerDefaults?(given: object): object
 
   /** Looks at the first few kilobytes. Never writes; damage elsewhere is no reason to say no. */
   recognise(device: BlockDevice): Promise<boolean>
@@ -102,6 +105,11 @@ export interface ImageFormat {
     options: ImageOptions,
     blocks: readonly number[] | undefined,
   ): AsyncIterable<DumpedBlock>
+  /**
+   * Makes another of everything in it, of the geometry that the options say; what they do not say is as
+   * it was.
+   */
+  readonly cloning?: Cloning
   /** How one is made; a string says how else, where `format` and `create` cannot. */
   readonly making: Making | string
 }
@@ -221,8 +229,16 @@ export interface MountedImage {
   readonly diskVersionCalls?: DiskVersionCalls
   /** Takes up to so many blocks into use. */
   grow?(blockCount: number): Promise<void>
-  /** Gives up all blocks from that many on, which must be free. */
-  shrink?(blockCount: number): Promise<void>
+  /** What {@link shrink} would move; to the fewest blocks there can be, where no number is given. */
+  planShrink?(blockCount?: number): Promise<ShrinkPlan>
+  /**
+   * Gives up all blocks from that many on, and moves what is in use there.
+   *
+   * @param onMoved told of every file that has moved, `undefined` for metadata, and the blocks written.
+   */
+  shrink?(blockCount: number, onMoved: OnMoved): Promise<void>
+  /** Puts files in one piece, and what is free behind them. */
+  defrag?(onMoved: OnMoved): Promise<DefragReport>
   unmount(): Promise<void>
 }
 

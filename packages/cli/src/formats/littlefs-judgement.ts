@@ -2,6 +2,7 @@
 
 import { type BlockDevice, CaravanError, type Finding } from '@caravan/core'
 import { type DeviceProfile, type JudgedFacts, judgeForProfile, LittleFS } from '@caravan/littlefs'
+import { UsageError } from '../errors.js'
 import { given } from '../geometry.js'
 import { type ProfileOptions, profileOf } from '../profiles.js'
 import type { ImageOptions } from './format.js'
@@ -39,6 +40,17 @@ export async function judgeImage(
     if (error instanceof CaravanError) return []
     throw error
   }
+}
+
+/** @throws UsageError for an image that the device would refuse: changed for it, it is of no use to it. */
+export function refuseUnmountable(facts: JudgedFacts, options: ProfileOptions): void {
+  const judgement = judgementOf(facts, options)
+  if (judgement === undefined || judgement.mounts) return
+  const { profile, findings } = judgement
+  const reasons = findings.filter(({ severity }) => severity === 'error').map(({ what }) => what)
+  throw new UsageError(
+    `${profile.title} does not mount this image. ${reasons.join(' ')} Nothing was changed. Leave out --profile, or name the device that the image is for.`,
+  )
 }
 
 /** `ESP-IDF with esp_littlefs mounts it`; `Arduino ESP8266 does not mount it: the disk version...`. */

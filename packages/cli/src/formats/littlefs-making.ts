@@ -29,6 +29,10 @@ export const littlefsMaking: Making = {
   plan: (options) => new NewLittlefs(layoutOf(options as LayoutOptions)),
 }
 
+export function keepsNoTimes(deviceTitle: string): UsageError {
+  return new UsageError(`${deviceTitle} keeps no times. Leave out --mtime.`)
+}
+
 class NewLittlefs implements NewImage {
   readonly title: string
   readonly blockSize: number
@@ -51,7 +55,7 @@ class NewLittlefs implements NewImage {
   async measure(entries: readonly NewEntry[]): Promise<NewImagePlan> {
     const { times, deviceTitle = 'The device' } = this.layout
     if (times === 'none' && entries.some(({ mtime }) => mtime !== undefined)) {
-      throw new UsageError(`${deviceTitle} keeps no times. Leave out --mtime.`)
+      throw keepsNoTimes(deviceTitle)
     }
     const plan = await planImage(entries.map(littlefsEntry), this.layout)
     this.packing = plan.packing

@@ -21,7 +21,7 @@ import { BLOCK_COUNT_OPTION, blockCountOf, given, SIZE_OPTION } from '../geometr
 import { CONFIG_OPTION, PROFILE_OPTION, type ProfileOptions, profileOf } from '../profiles.js'
 
 /** What a writer may be told when it changes an image that is there already. */
-export interface WriterOptions {
+export interface WriterOptions extends ProfileOptions {
   readonly progSize?: number
   readonly eraseValue?: number
   readonly cacheSize?: number
@@ -31,7 +31,7 @@ export interface WriterOptions {
 }
 
 /** What a new image may be told besides. */
-export interface LayoutOptions extends WriterOptions, ProfileOptions {
+export interface LayoutOptions extends WriterOptions {
   /** Looked at alone: a device would refuse sizes that do not go together. */
   readonly readSize?: number
   readonly blockSize?: number
@@ -63,6 +63,8 @@ const DEVICE_OPTIONS: readonly Option[] = [
 ]
 
 export const LITTLEFS_WRITER_OPTIONS: readonly Option[] = [
+  PROFILE_OPTION,
+  CONFIG_OPTION,
   ...DEVICE_OPTIONS,
   new Option(
     '--block-cycles <count>',
@@ -170,6 +172,14 @@ function checkMultiples(options: LayoutOptions, blockSize: number): void {
       `${largerName} ${larger} is no multiple of ${smallerName} ${smaller}: a device with these sizes would refuse the image. Give the device's own.`,
     )
   }
+}
+
+/** How the device of a profile writes, where one is named. @throws UsageError. */
+export function deviceWriter(options: ProfileOptions): WriterOptions {
+  const profile = profileOf(options)
+  if (profile === undefined) return {}
+  const { progSize, eraseValue, cacheSize, blockCycles } = profile
+  return { progSize, eraseValue, cacheSize, blockCycles }
 }
 
 /** The writer's part of the options, as the library takes it. */

@@ -7,6 +7,7 @@ import {
   type BlockUse as BlockUseFound,
   ChamelonVolume,
   check,
+  type DeviceProfile,
   LittleFS,
   LittleFS1,
   timedEntry,
@@ -15,7 +16,7 @@ import { UsageError } from '../errors.js'
 import { given } from '../geometry.js'
 import { modificationTime } from '../modification-time.js'
 import { enginePath } from '../paths.js'
-import { CONFIG_OPTION, PROFILE_OPTION } from '../profiles.js'
+import { CONFIG_OPTION, PROFILE_OPTION, profileOf } from '../profiles.js'
 import { formatCount } from '../sizes.js'
 import { typeAt } from '../targets.js'
 import { AT_OPTION } from './at-option.js'
@@ -32,11 +33,13 @@ import type {
   NewEntry,
   OpenStore,
 } from './format.js'
+import { littlefsCloning } from './littlefs-cloning.js'
 import { describeLittlefs } from './littlefs-description.js'
 import { dumpLittlefs, logLittlefs } from './littlefs-inspection.js'
-import { judgeImage } from './littlefs-judgement.js'
-import { LITTLEFS_HOLDS, littlefsEntry, littlefsMaking } from './littlefs-making.js'
+import { judgeImage, refuseUnmountable } from './littlefs-judgement.js'
+import { keepsNoTimes, LITTLEFS_HOLDS, littlefsEntry, littlefsMaking } from './littlefs-making.js'
 import {
+  deviceWriter,
   LITTLEFS_WRITER_OPTIONS,
   NAME_MAX,
   type WriterOptions,
@@ -52,6 +55,7 @@ import {
 } from './littlefs-repair.js'
 import { LittlefsTree } from './littlefs-tree.js'
 import { readBytes } from './read-bytes.js'
+import type { DefragReport, OnMoved, ShrinkPlan } from './sizes-calls.js'
 
 /** Where the magic of the first superblock stands, in bytes. SPEC.md, "Metadata blocks". */
 const MAGIC_OFFSET = 8
@@ -68,6 +72,7 @@ export const littlefs: ImageFormat = {
   openOptions: [AT_OPTION],
   judgingOptions: [PROFILE_OPTION, CONFIG_OPTION],
   writerOptions: LITTLEFS_WRITER_OPTIONS,
+  writerDefaults: deviceWriter,
   logsPaths: true,
   log: logLittlefs,
   dump: dumpLittlefs,
@@ -78,6 +83,7 @@ export const littlefs: ImageFormat = {
   locate: locateLittlefs,
   repairOptions: [DANGLING_OPTION],
   making: littlefsMaking,
+  cloning: littlefsCloning,
 
   async recognise(device) {
     const head = await readBytes(device, 0, MAGIC_OFFSET + MAGIC.length)
@@ -103,11 +109,12 @@ export const littlefs: ImageFormat = {
     return { findings: bySeverity([...judged, ...findings]), summary: summary.join(', ') }
   },
 
-  async open(device, options, writable) {
-    return new LittlefsImage(await mount(device, options, writable))
+  async open(part, options: LittlefsOptions, writable) {
+    const device = writable ? profileOf(options) : undefined
+    return new LittlefsImage(await mount(part, options, writable), device)
   },
 
-  async openStore(device, options, writable): Promise<OpenStore> {
+  async openStore(device, options: LittlefsOptions, writable): Promise<OpenStore> {
     const sizes = given({ blockSize: options.blockSize })
     if (await ChamelonVolume.recognises(device, sizes)) {
       const store = await ChamelonVolume.mount(device, { ...sizes, hash })
@@ -118,11 +125,11 @@ export const littlefs: ImageFormat = {
   },
 }
 
-interface LittlefsOptions extends ImageOptions {
+interface LittlefsOptions extends ImageOptions, WriterOptions {
   readonly at?: string
 }
 
-function mount(
+async function mount(
   device: BlockDevice,
   options: LittlefsOptions,
   writable: boolean,
@@ -131,12 +138,15 @@ function mount(
   if (at !== undefined && writable) {
     throw new UsageError('--at shows an older state, which stays as it is. Leave it out to write.')
   }
-  return LittleFS.mount(device, {
+  const fs = await LittleFS.mount(device, {
     readOnly: !writable,
     nameMax: NAME_MAX,
-    ...(writable ? writerOf(options as WriterOptions) : {}),
+    ...(writable ? writerOf(options) : {}),
     ...given({ blockSize, blockCount, at: at === undefined ? undefined : asState(at) }),
+    ...(writable ? given({ times: profileOf(options)?.times }) : {}),
   })
+  if (writable) refuseUnmountable(fs.info(), options)
+  return fs
 }
 
 /** @throws UsageError. */
@@ -167,7 +177,11 @@ class LittlefsImage implements MountedImage {
   readonly blockMap: BlockMapCalls
   readonly diskVersionCalls: DiskVersionCalls
 
-  constructor(readonly fs: LittleFS) {
+  constructor(
+    readonly fs: LittleFS,
+    /** That the image is changed for. */
+    private readonly device: DeviceProfile | undefined,
+  ) {
     const { blockSize, blockCount } = fs.info()
     this.tree = new LittlefsTree(fs)
     this.blockSize = blockSize
@@ -209,6 +223,7 @@ class LittlefsImage implements MountedImage {
     for await (const entry of entries) {
       const image = littlefsEntry(entry)
       const { mtime, attributes, path } = image
+      if (mtime !== undefined) this.checkTimes()
       const isChange = mtime !== undefined && attributes === undefined
       if (!isChange || (await typeAt(this.fs, entry.path)) === undefined) yield image
       else yield { ...image, attributes: await this.fs.getAttributes(path) }
@@ -217,6 +232,7 @@ class LittlefsImage implements MountedImage {
 
   /** In the dialect of the image; where it has none in that which ESP-IDF and Arduino read. */
   async setModified(path: Uint8Array, seconds: number): Promise<void> {
+    this.checkTimes()
     const { fs } = this
     const at = enginePath(path)
     await fs.utimes(at, seconds, seconds)
@@ -228,12 +244,25 @@ class LittlefsImage implements MountedImage {
     }
   }
 
+  /** @throws UsageError for a device that would read no times. */
+  private checkTimes(): void {
+    if (this.device?.times === 'none') throw keepsNoTimes(this.device.title)
+  }
+
   grow(blockCount: number): Promise<void> {
     return this.fs.grow(blockCount)
   }
 
-  shrink(blockCount: number): Promise<void> {
-    return this.fs.shrink(blockCount)
+  planShrink(blockCount?: number): Promise<ShrinkPlan> {
+    return this.fs.planShrink(blockCount)
+  }
+
+  async shrink(blockCount: number, onMoved: OnMoved): Promise<void> {
+    await this.fs.shrink(blockCount, { onMoved })
+  }
+
+  defrag(onMoved: OnMoved): Promise<DefragReport> {
+    return this.fs.defrag({ onMoved })
   }
 
   unmount(): Promise<void> {

@@ -103,7 +103,7 @@ function mount(device: BlockDevice, options: ImageOptions, writable: boolean): P
   return NotaFS.mount(device, { generation })
 }
 
-const WARNINGS: ReadonlySet<string> = new Set(['LOST', 'DAMAGED_ROOT', 'INTERRUPTED'])
+const WARNINGS: ReadonlySet<string> = new Set(['LOST', 'WRONG_KEY', 'DAMAGED_ROOT', 'INTERRUPTED'])
 
 function reported({ code, page, path, message }: CheckFinding): Finding {
   return {

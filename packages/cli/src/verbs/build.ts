@@ -21,6 +21,7 @@ import { encodeUtf8, harmlessName } from '../names.js'
 import {
   checkFits,
   checkNewImage,
+  checkRawName,
   makingOf,
   planTree,
   reportProblems,
@@ -91,6 +92,7 @@ async function buildImage(
       `${name}: how large is it to be? Give size (that of the partition), block-count, or compact = true.`,
     )
   }
+  checkRawName(output)
   await checkNewImage(output, { force: true, lock })
   const options = {
     ...timeOptions(context, mtime),

@@ -94,5 +94,12 @@ function inSummary(findings: readonly Finding[], sound: boolean, summary: string
     return count === 0 ? [] : [formatCount(count, severity)]
   })
   const found = counts.length === 0 ? '' : `${counts.join(', ')} in `
-  return `${sound ? 'sound' : 'damaged'}: ${found}${summary}`
+  return `${inWord(findings, sound)}: ${found}${summary}`
+}
+
+function inWord(findings: readonly Finding[], sound: boolean): string {
+  if (sound) return 'sound'
+  const errors = findings.filter(({ severity }) => severity === 'error')
+  const isRefused = errors.every(({ code }) => code.startsWith('DEVICE_'))
+  return isRefused ? 'sound, but not for that device' : 'damaged'
 }

@@ -13,6 +13,7 @@ import { harmlessName } from '../names.js'
 import {
   checkFits,
   checkNewImage,
+  checkRawName,
   makingOf,
   planTree,
   reportProblems,
@@ -122,6 +123,7 @@ async function create(
   if (dir !== '-') await checkDirectory(dir)
   let progress: Progress | undefined
   try {
+    checkRawName(name)
     if (!dryRun) await checkNewImage(name, target)
     const found = await readSource(context, dir, options.metadata, {
       ignored: await ignoreRules(options),

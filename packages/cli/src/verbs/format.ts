@@ -11,7 +11,7 @@ import { addFormatOptions, makingOptions } from '../formats/options.js'
 import { sizeOf } from '../formats/read-bytes.js'
 import { blocksInWords, given } from '../geometry.js'
 import { lookAt } from '../host-files.js'
-import { makingOf, writeNewImage } from '../new-image.js'
+import { checkRawName, makingOf, writeNewImage } from '../new-image.js'
 import { isAddress, openFile } from '../open-image.js'
 import { type Place, type PlaceOptions, partAt, statedPlace } from '../place.js'
 import { formatSize } from '../sizes.js'
@@ -58,6 +58,7 @@ export function addFormat(program: Command, context: Context): void {
 
 async function format(context: Context, name: string, options: FormatOptions): Promise<void> {
   const { force = false, lock, quiet = false } = options
+  checkRawName(name)
   const { image } = makingOf(context, options)
   try {
     const isThere = (await lookAt(name)) !== undefined

@@ -13,7 +13,7 @@ import { checkReplaceable, writeHostFile } from '../host-files.js'
 import { openPlace } from '../open-image.js'
 import { sizeInWords } from '../sizes.js'
 import { failOnHost, placeOptions, withHelp } from '../verb.js'
-import { familyOf } from '../wrapped.js'
+import { familyOf, wrapperInName } from '../wrapped.js'
 
 const KINDS = ['uf2', 'hex', 'gzip'] as const
 type Kind = (typeof KINDS)[number]
@@ -92,9 +92,8 @@ async function pack(
 }
 
 function kindOf(target: string): Kind {
-  if (/\.uf2$/i.test(target)) return 'uf2'
-  if (/\.i?hex$/i.test(target)) return 'hex'
-  if (/\.gz$/i.test(target)) return 'gzip'
+  const kind = wrapperInName(target)
+  if (kind !== undefined) return kind
   throw new UsageError(
     `${target}: its name does not say what it is to be. Name it .uf2, .hex or .gz, or give --as.`,
   )

@@ -52,7 +52,8 @@ reported, and nothing is written, unless --skip-unsupported says otherwise.
 
 IMAGE is changed in place, under its lock. Each file is the old one or the new one
 whenever this is cut short, and nothing changes where it does not fit. --mtime is
-as for "caravan create". --prog-size and the others are those of the device.`
+as for "caravan create". --profile names the device, or --prog-size and the others say
+how it writes.`
 
 export function addPut(program: Command, context: Context): void {
   const command = changingVerb(program, context, 'put', 'copy files into the image')

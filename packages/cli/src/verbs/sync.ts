@@ -76,7 +76,7 @@ export function addSync(program: Command, context: Context): void {
       'caravan sync www flash.img',
       'caravan sync --delete --keep /config.json --keep "*.log" www flash.img',
       'caravan sync --dry-run --delete www flash.img',
-      'caravan sync --offset 0x290000 --prog-size 128 --cache-size 512 www dump.bin',
+      'caravan sync --offset 0x290000 --profile esp-idf www dump.bin',
     ],
     SYNC_HELP,
   )

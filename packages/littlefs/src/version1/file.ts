@@ -66,7 +66,7 @@ export function planNow(
 ): ReadPlan | undefined {
   if (blocks === undefined || target.length === 0 || position + target.length > size)
     return undefined
-  return planKnown(layout, blocks, position, target)
+  return planKnown(layout, blocks, position, target, target.length)
 }
 
 export function* readWhole(volume: Volume, node: Node): Op<Uint8Array> {

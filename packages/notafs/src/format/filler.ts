@@ -15,3 +15,13 @@ export function fillUnused(page: Uint8Array, from: number, end: number): void {
   const pattern = [0, 8, 16, 24].map((shift) => 1 + (((sum >>> shift) & 0xff) % 254))
   for (let at = from; at < end; at++) page[at] = pattern[at % 4] as number
 }
+
+/** True of bytes that hold a filler, or the zeros that the original leaves there. */
+export function isUnused(bytes: Uint8Array): boolean {
+  const isFiller = bytes[0] !== 0 && bytes[0] !== 0xff
+  for (let at = 0; at < bytes.length; at++) {
+    const expected = isFiller ? bytes[at % 4] : 0
+    if (bytes[at] !== expected) return false
+  }
+  return true
+}

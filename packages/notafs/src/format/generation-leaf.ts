@@ -9,6 +9,7 @@
  * next, so that a leaf can be read by itself. So is the filler (filler.ts).
  */
 
+import { isUnused } from './filler.js'
 import type { FormatId } from './header.js'
 import { type Layout, type Pointer, readU32, readU64, writeU64 } from './layout.js'
 
@@ -25,6 +26,8 @@ export interface GenerationLeaf {
 }
 
 const FREE_START_AT = 16
+/** Behind all fields and the mark, whatever the size of an id. */
+const FIELDS_END_MAX = 64
 /** "caravan1" */
 const MARK = Uint8Array.of(0x63, 0x61, 0x72, 0x61, 0x76, 0x61, 0x6e, 0x31)
 
@@ -66,7 +69,8 @@ export function encodeGenerationLeaf(
 ): void {
   const at = offsets(layout)
   page.fill(0)
-  writeLeafHead(page, formatId, leaf.generation)
+  page.set(formatId)
+  writeU64(page, 8, leaf.generation)
   layout.writeId(page, FREE_START_AT, leaf.freeStart)
   layout.writePointer(page, at.freeQueue, leaf.freeQueue.id, leaf.freeQueue.checksum)
   writeU64(page, at.freeSectors, leaf.freeSectors)
@@ -81,8 +85,21 @@ function readI64(page: Uint8Array, at: number): number {
   return readU32(page, at) + (readU32(page, at + 4) | 0) * 2 ** 32
 }
 
-/** What every leaf of that generation begins with, whatever hangs under it. */
-export function writeLeafHead(page: Uint8Array, formatId: FormatId, generation: number): void {
-  page.set(formatId)
-  writeU64(page, 8, generation)
+/**
+ * True of a leaf of that generation, and of a page that looks like a leaf torn in a unit of its fields:
+ * a part of what is written over it could make it whole.
+ */
+export function couldBecomeLeaf(
+  page: Uint8Array,
+  layout: Layout,
+  formatId: FormatId,
+  generation: number,
+): boolean {
+  if (layout.hasOwnChecksum(page)) {
+    return decodeGenerationLeaf(page, layout, formatId, generation) !== undefined
+  }
+  const sealAt = layout.pageBytes - 4
+  // Pages of nothing but zeros, and trees' pages with zeros behind their content, have none.
+  if (readU32(page, sealAt) === 0) return false
+  return isUnused(page.subarray(FIELDS_END_MAX, sealAt))
 }

@@ -22,10 +22,25 @@ export function timestampOf(seconds: number): Timestamp | undefined {
   return new Timestamp(days, BigInt(whole) * PS_PER_SECOND + fraction)
 }
 
-/** The nearest double. */
+/** The years 0 to 9999: of any other time on a disk the original refuses the whole disk. */
+const SECONDS_MIN = -62_167_219_200
+const SECONDS_MAX = 253_402_300_799
+
+/** The nearest that may stand on a disk; the beginning of 1970 for what is no time. */
+function storable(seconds: number): number {
+  return Number.isNaN(seconds) ? 0 : Math.min(Math.max(seconds, SECONDS_MIN), SECONDS_MAX)
+}
+
+/** As it is stored: the nearest double, within the years 0 to 9999. */
 export function secondsOf({ days, picoseconds }: Timestamp): number {
   const whole = picoseconds / PS_PER_SECOND
-  return days * SECONDS_PER_DAY + Number(whole) + Number(picoseconds % PS_PER_SECOND) / 1e12
+  const fraction = Number(picoseconds % PS_PER_SECOND) / 1e12
+  return storable(days * SECONDS_PER_DAY + Number(whole) + fraction)
+}
+
+/** As it is stored, of milliseconds since 1970. */
+export function secondsOfMs(ms: number): number {
+  return storable(ms / 1000)
 }
 
 /** Nanoseconds since 1970: of the microsecond that is nearest, since a double tells no more. */
@@ -34,7 +49,8 @@ export function nsOf(seconds: number): bigint {
   return BigInt(Math.round(seconds * 1e6)) * 1000n
 }
 
+/** As it is stored. */
 export function secondsOfNs(ns: bigint): number {
   const seconds = ns / 1_000_000_000n
-  return Number(seconds) + Number(ns - seconds * 1_000_000_000n) / 1e9
+  return storable(Number(seconds) + Number(ns - seconds * 1_000_000_000n) / 1e9)
 }

@@ -13,7 +13,7 @@ import {
   sha256,
   Timestamp,
 } from '@caravan/core'
-import { secondsOf } from '../format/time.js'
+import { secondsOf, secondsOfMs } from '../format/time.js'
 import type { Stage } from '../stage.js'
 import {
   allocateValue,
@@ -157,7 +157,7 @@ export class NotafsKeyValue extends NotafsReader implements KeyValueStore {
 
   private seconds(): number {
     const now = this.now()
-    return now instanceof Timestamp ? secondsOf(now) : now / 1000
+    return now instanceof Timestamp ? secondsOf(now) : secondsOfMs(now)
   }
 
   private async change<T>(key: Key, make: Make<T>): Promise<T> {

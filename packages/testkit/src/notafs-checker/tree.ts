@@ -91,6 +91,10 @@ export function readNotafsTreeOf(disk: Disk): NotafsTreeNode[] {
       }
       names.add(name)
       const mtime = view.getFloat64(at, false)
+      // Years 0 to 9999: of another the original refuses the disk.
+      if (!(mtime >= -62_167_219_200 && mtime < 253_402_300_800)) {
+        disk.find(disk.payload.id, `'${name}' has the time ${mtime}`)
+      }
       at += 8
       const own = path === '' ? name : `${path}/${name}`
       const tag = view.getUint8(at++)
