@@ -198,12 +198,12 @@ const WORKS: Readonly<Record<string, Work>> = {
       file.closeSync()
     },
     expected: {
-      bytesRead: 1_052_448,
+      bytesRead: 1_052_352,
       bytesProgrammed: 526_368,
       blocksErased: 129,
-      reads: 19,
-      progs: 10,
-      erases: 9,
+      reads: 18,
+      progs: 9,
+      erases: 8,
       syncs: 2,
       commits: 1,
       compactions: 0,

@@ -48,3 +48,17 @@ it('the page has each row, before and now, and what is asked', () => {
     '| create 1000 files | memory B | ops/s | 1,000 | 2,000 | 2,000 to 2,000 | 3,707 | 2.00 | 0.500 | 0.0 |',
   )
 })
+
+it('what was before is scaled by the calibration; what it lacked is told with the reason', () => {
+  const now = results([row('create 1000 files', 2000), row('list 1000', 5)])
+  const slowly = { ...row('create 1000 files', 300), calibration: { copy: 1, crc: 0.5 } }
+  const missing = [
+    { name: 'list 1000', subject: 'memory', configuration: 'B', reason: 'no such thing' },
+  ]
+  const text = page(now, { ...results([slowly]), commit: 'abc1234', missing }, reference)
+  expect(text).toContain('| create 1000 files | memory B | ops/s | 600 | 2,000 |')
+  expect(text).toContain('| list 1000 | memory B | ops/s |  | 5.00 |')
+  expect(text).toContain('- list 1000, memory, B: `no such thing`')
+  expect(text).toContain('git worktree add DIR abc1234')
+  expect(page(now, undefined, reference)).not.toContain('Before')
+})

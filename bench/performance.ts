@@ -52,11 +52,12 @@ export function page(results: Results, before: Results | undefined, reference: R
 This page is made by
 
     npm run bench -- --json now.json
-    npm run performance -- now.json before.json
+    npm run performance -- now.json${before === undefined ? '' : ' before.json'}
 
 from one run on ${results.processor}, Node.js ${results.node}${results.quick ? ', with few repetitions (--quick)' : ''}. Absolute figures move by up to 2x with the
-neighbours of a shared machine: the ratios are what counts. What was found on the way, and what bounds
-the rows that fall short, is in [decision 0060](decisions/0060-where-the-time-went.md).
+neighbours of a shared machine: the ratios are what counts. What was found on the way is in decision
+[0060](decisions/0060-where-the-time-went.md); what bounds the rows that fall short, by their profiles, in
+[0065](decisions/0065-what-bounds-the-slow-rows.md).
 
 "x C" is an estimate: the figures of littlefs in C were measured on another machine, at another time.
 They are scaled by the calibration measured beside each row: a streaming copy of 8 MiB for rows that

@@ -117,17 +117,12 @@ async function run(program: string, argv: readonly string[], env: Command['env']
     })
   const stdin = Readable.from([])
   const options = { stdin, stdout: stream(), stderr: stream(), env }
-  const ours = PROGRAMS[program as keyof typeof PROGRAMS]
-  if (program !== 'caravan' && ours === undefined) {
-    return { code: -1, told: `${program} is no program of ours` }
-  }
-  const code =
-    ours === undefined
-      ? await main(argv, options)
-      : await ours(argv, {
-          ...options,
-          cwd: process.cwd(),
-          signal: new AbortController().signal,
-        })
+  const { signal } = new AbortController()
+  const around = { ...options, cwd: process.cwd(), signal }
+  const ours = new Map<string, () => Promise<number>>([['caravan', () => main(argv, options)]])
+  for (const [name, start] of Object.entries(PROGRAMS)) ours.set(name, () => start(argv, around))
+  const start = ours.get(program)
+  if (start === undefined) return { code: -1, told: `${program} is no program of ours` }
+  const code = await start()
   return { code, told: Buffer.concat(pieces).toString() }
 }

@@ -11,7 +11,7 @@ import { type Answer, differenceOf, type Expectation, expectationOf } from './ex
 import { ImageFacts } from './image-facts.js'
 import { type Place, preparePlace } from './place.js'
 
-export const PROGRAMS: Readonly<Partial<Record<ToolName, Program>>> = {
+export const PROGRAMS: Readonly<Record<ToolName, Program>> = {
   mklittlefs,
   'littlefs-python': littlefsPython,
 }

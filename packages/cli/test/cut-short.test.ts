@@ -14,6 +14,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -126,6 +127,43 @@ describe.skipIf(process.platform === 'win32')('kill -9', { timeout: 120_000 }, (
       expect(soundTree(image)).toEqual({ '/file': 'file' })
     }
   })
+})
+
+describe.skipIf(process.platform === 'win32')('kill -9 of what moves blocks', () => {
+  test.each([
+    ['shrink', '--minimum'],
+    ['defrag', '-q'],
+  ])(
+    'of %s: every file whole, and once more finishes',
+    { timeout: 120_000 },
+    async (verb, option) => {
+      const base = freshPath()
+      const files = Object.fromEntries(
+        Array.from({ length: 30 }, (_, i) => [`d${i % 4}/${i}`, `${i}`.repeat(300 * i + 1)]),
+      )
+      await caravan(['create', '-q', '--block-size', '512', '--size', '1M', hostTree(files), base])
+      // So that there is something to move.
+      await caravan(['rm', base, '/d0/0', '/d3/3', '/d2/6', '/d0/12', '/d3/15', '/d1/21'])
+      const tree = soundTree(base, { blockSize: 512 })
+      const writtenAt = (path: string) => statSync(path, { bigint: true }).mtimeNs
+      for (const laterMs of [0, 10]) {
+        const image = freshPath()
+        copyFileSync(base, image)
+        const copiedAt = writtenAt(image)
+        await start([verb, option, image], {
+          onStart: ({ kill }) => {
+            void until(() => writtenAt(image) !== copiedAt).then(() =>
+              setTimeout(() => kill('SIGKILL'), laterMs),
+            )
+          },
+        })
+        expect(writtenAt(image)).not.toBe(copiedAt)
+        expect(soundTree(image, { blockSize: 512, ...CUT })).toEqual(tree)
+        expect(await caravan([verb, option, image])).toMatchObject({ code: 0 })
+        expect(soundTree(image, { blockSize: 512 })).toEqual(tree)
+      }
+    },
+  )
 })
 
 test('of two writers one is refused, and told who writes', async () => {

@@ -10,13 +10,13 @@ export interface Folder {
   readonly children: (NamedFile | NamedFolder)[]
 }
 
-export interface NamedFile {
+interface NamedFile {
   readonly name: Uint8Array
   readonly entry: WalkEntry
   readonly folder?: undefined
 }
 
-export interface NamedFolder {
+interface NamedFolder {
   readonly name: Uint8Array
   readonly entry: WalkEntry
   readonly folder: Folder
@@ -47,9 +47,14 @@ export async function readImageTree(fs: LittleFS): Promise<Folder> {
     children.push({ name, entry, folder })
   }
   for (const { children } of folders.values()) {
-    children.sort((a, b) => compareNames(byteString(a.name), byteString(b.name)))
+    children.sort((a, b) => compareInDirectory(a.name, b.name))
   }
   return root as Folder
+}
+
+/** Where names stand to each other in a directory. */
+function compareInDirectory(a: Uint8Array, b: Uint8Array): number {
+  return compareNames(byteString(a), byteString(b))
 }
 
 /** A character a byte, as names are compared, and found in a map. */

@@ -216,6 +216,20 @@ describe('a directory with links in it', () => {
   })
 })
 
+describe('an image that is listed', () => {
+  it('shows its entries as its directories hold them', async () => {
+    const cwd = place({ '.git': '', '.gitignore': '', ab: '', 'abc/x': '', 'abc-d': '', b: '' })
+    await call(mklittlefs, ['-a', '-c', 'dir', '-s', '65536', 'fs.img'], { cwd })
+    const { out } = await call(mklittlefs, ['-l', 'fs.img'], { cwd })
+    // A name that begins with another comes before it, in the C library as here.
+    expect(out.replace(/\t[^\t]* 20\d\d$/gm, '')).toBe(
+      ['0\t/.gitignore', '0\t/.git', '0\t/abc-d', '<dir>\t/abc', '0\t//abcx', '0\t/ab', '0\t/b']
+        .concat('Creation time:', '')
+        .join('\n'),
+    )
+  })
+})
+
 describe('an image that is unpacked', () => {
   const build = (names: readonly string[]) =>
     buildImage(
@@ -235,6 +249,24 @@ describe('an image that is unpacked', () => {
     expect(outcome.out).toContain('Can not unpack ')
     expect(existsSync(join(cwd, 'up'))).toBe(false)
     expect(readdirSync(cwd).sort()).toEqual(['fs.img', 'in'])
+  })
+
+  it('leaves out what cannot be read, and unpacks the rest', async () => {
+    const cwd = freshPath()
+    mkdirSync(cwd)
+    const entries = ['a', 'b', 'c'].map((path) => ({ path, data: new Uint8Array(9000).fill(7) }))
+    const image = await buildImage(entries, { blockSize: BLOCK_SIZE, blockCount: 16 })
+    const fs = LittleFS.mountSync(new MemoryDevice(image.slice(), { blockSize: BLOCK_SIZE }))
+    const blocks = fs.blockUseSync().filter(({ path, kind }) => path === '/b' && kind === 'data')
+    // Its pointers lead out of the image.
+    for (const { block } of blocks) image.fill(0x7f, block * BLOCK_SIZE, block * BLOCK_SIZE + 8)
+    writeFileSync(join(cwd, 'fs.img'), image)
+    const outcome = await call(mklittlefs, ['-u', 'out', 'fs.img'], { cwd })
+    expect(outcome).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('Can not unpack b!\n/c'),
+    })
+    expect(readdirSync(join(cwd, 'out')).sort()).toEqual(['a', 'c'])
   })
 
   it('replaces a link instead of writing through it', async () => {

@@ -13,11 +13,12 @@
  */
 
 import type { Op, SingleRequest, Span } from '@caravan/core'
-import { FileBlocks, findBlock } from './file-blocks.js'
+import { FileBlocks, findBlock, findBlocks, isKnown } from './file-blocks.js'
 import { readBlocksAt } from './file-read.js'
 import { blockIndexAt, dataOffset, dataStart, pointerCount } from './format/ctz-list.js'
 import { writeWord } from './format/word.js'
 import { isBadBlock } from './metadata-pair.js'
+import { ReadPlan } from './read-plan.js'
 import type { Volume } from './volume.js'
 
 /** Bytes of whole blocks that wait to be written together. */
@@ -158,6 +159,51 @@ export class CtzWriter {
       this.fill += length
       done += length
     }
+  }
+
+  /**
+   * Goes on with what an old version has from here to its end: each block is read straight to where
+   * it is written from, for its data lies in the same place.
+   */
+  *copyRest(old: FileBlocks, oldSize: number): Op<void> {
+    const { layout } = this.volume
+    const range = { blocks: old, from: this.index, to: old.lastIndex }
+    if (!isKnown(range)) yield* findBlocks(layout, [range])
+    while (this.position < oldSize) {
+      const spans: Span[] = []
+      let begun: ReadPlan | undefined
+      while (this.position < oldSize) {
+        if (this.fill === this.blockSize) {
+          // The last block goes with those before it, rather than by itself.
+          const isFull = (this.waiting.length + 1) * this.blockSize >= BATCH_BYTES
+          if (isFull && this.index + 1 < old.lastIndex) break
+          this.beginBlock()
+        }
+        begun = this.planRest(old, oldSize, spans) ?? begun
+      }
+      yield { kind: 'read', spans }
+      begun?.finish()
+      if (this.position < oldSize) yield* this.nextBlock()
+    }
+  }
+
+  /** Adds the spans that fill up the block under way. @returns a plan to be finished, where it was begun. */
+  private planRest(old: FileBlocks, oldSize: number, spans: Span[]): ReadPlan | undefined {
+    const { index, buffer, fill, position, volume } = this
+    const { readSize } = volume.layout
+    const begin = dataOffset(index)
+    const end = Math.min(this.blockSize, begin + oldSize - dataStart(index, this.blockSize))
+    this.fill = end
+    if (fill > begin) {
+      const target = buffer.subarray(fill, end)
+      const plan = new ReadPlan(volume.layout, old, index, index, position, target, target.length)
+      spans.push(...plan.spans)
+      return plan
+    }
+    const offset = begin - (begin % readSize)
+    const bytes = buffer.subarray(offset, Math.ceil(end / readSize) * readSize)
+    spans.push({ block: old.get(index) as number, offset, bytes })
+    return undefined
   }
 
   /**

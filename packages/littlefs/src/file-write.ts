@@ -3,14 +3,11 @@
 import type { Op } from '@caravan/core'
 import { CtzWriter } from './ctz-writer.js'
 import type { FileBlocks } from './file-blocks.js'
-import { fileBlocksOf, readBlocksAt } from './file-read.js'
+import { fileBlocksOf } from './file-read.js'
 import type { EntryContent, Struct } from './format/metadata-log.js'
 import type { Entry } from './metadata-pair.js'
 import { giveBackBlocks, setContent } from './tree-change.js'
 import type { Volume } from './volume.js'
-
-/** Bytes copied at once behind a changed part. */
-const COPY_SIZE_BYTES = 64 * 1024
 
 /** Content that nothing refers to yet: made durable by the commit that does. */
 export interface WrittenContent {
@@ -66,23 +63,8 @@ export function* writePart(
   const blocks = fileBlocksOf(layout, entry)
   const writer = yield* CtzWriter.from(volume, blocks, size, position, new Set())
   yield* writer.write(data)
-  if (writer.position < size) yield* copyRest(volume, writer, blocks, size)
+  if (writer.position < size) yield* writer.copyRest(blocks, size)
   return yield* finish(writer, writer.position)
-}
-
-/** What an old version has behind the part that was written. */
-export function* copyRest(
-  { layout }: Volume,
-  writer: CtzWriter,
-  blocks: FileBlocks,
-  size: number,
-): Op<void> {
-  const chunk = new Uint8Array(Math.min(COPY_SIZE_BYTES, size - writer.position))
-  while (writer.position < size) {
-    const part = chunk.subarray(0, Math.min(chunk.length, size - writer.position))
-    yield* readBlocksAt(layout, blocks, size, writer.position, part)
-    yield* writer.write(part)
-  }
 }
 
 function inline(bytes: Uint8Array): WrittenContent {

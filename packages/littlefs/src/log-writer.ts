@@ -22,7 +22,7 @@ import {
   scanLog,
 } from './format/metadata-log.js'
 import { NO_ID, TagType } from './format/tag.js'
-import { readWord } from './format/word.js'
+import { readWord, uniformByte } from './format/word.js'
 import { type Entry, isBadBlock, MetadataPair } from './metadata-pair.js'
 import { eraseBlock, progVerified, readBytesOf } from './verified-prog.js'
 import type { Volume } from './volume.js'
@@ -154,13 +154,6 @@ function goesOnInto(volume: Volume, encoder: CommitEncoder, stale: Uint8Array): 
   stale.set(encoder.encoded)
   const summary = scanLog(stale, volume.rules)
   return summary !== undefined && summary.end > encoder.at
-}
-
-/** The byte that everything from `at` on is made of. */
-function uniformByte(bytes: Uint8Array, at: number): number | undefined {
-  const byte = bytes[at] as number
-  for (let i = at + 1; i < bytes.length; i++) if (bytes[i] !== byte) return undefined
-  return byte
 }
 
 /** A pair that nothing refers to yet: its entries are taken over once something does. */

@@ -24,7 +24,6 @@ import {
   type Struct,
   scanLog,
 } from './format/metadata-log.js'
-import { byteString } from './format/name.js'
 import { MAGIC, MAGIC_OFFSET_BYTES } from './format/superblock.js'
 import { readWord } from './format/word.js'
 
@@ -223,8 +222,10 @@ export class MetadataPair {
 
   /** False where the log does not begin with the superblock's name: not worth decoding at mount. */
   get beginsWithMagic(): boolean {
-    const end = MAGIC_OFFSET_BYTES + MAGIC.length
-    return byteString(this.log, MAGIC_OFFSET_BYTES, Math.min(end, this.log.length)) === MAGIC
+    for (let i = 0; i < MAGIC.length; i++) {
+      if (this.log[MAGIC_OFFSET_BYTES + i] !== MAGIC.charCodeAt(i)) return false
+    }
+    return true
   }
 
   /** What it takes in memory, roughly. */
@@ -270,6 +271,7 @@ interface PairLayout {
 /**
  * Reads both halves in one request and takes the one in force.
  *
+ * @param buffers of a block's size, for who reads many pairs one after the other.
  * @throws FormatError `CORRUPT_PAIR` where neither half holds a good commit, or the pair lies
  *   outside the filesystem.
  */
@@ -277,6 +279,7 @@ export function* readMetadataPair(
   blocks: BlockPair,
   { blockSize, blockCount, isSalvage }: PairLayout,
   rules: LogRules,
+  buffers: readonly [Uint8Array, Uint8Array] = newBuffers(blockSize),
 ): Op<MetadataPair> {
   const isThere = (block: number) => block < blockCount
   if (!(isSalvage === true ? blocks.some(isThere) : blocks.every(isThere))) {
@@ -286,11 +289,7 @@ export function* readMetadataPair(
       { structure: 'metadata pair', block: Math.max(blocks[0], blocks[1]) },
     )
   }
-  const halves = blocks.map((block) => ({
-    block,
-    offset: 0,
-    bytes: new Uint8Array(blockSize),
-  })) as [Span, Span]
+  const halves = blocks.map((block, i) => ({ block, offset: 0, bytes: buffers[i] })) as [Span, Span]
   const read = yield* readWhatCan(halves.filter(({ block }) => isThere(block)))
   const readable = halves.map(({ block }) => isThere(block) && read.shift() === true)
   const [first, second] = halves
@@ -310,6 +309,11 @@ export function* readMetadataPair(
     `Neither block of the metadata pair {${blocks[0]}, ${blocks[1]}} holds a commit with a good CRC.`,
     { structure: 'metadata pair', block: blocks[0], pair: [blocks[0], blocks[1]] },
   )
+}
+
+/** For {@link readMetadataPair}. */
+export function newBuffers(blockSize: number): readonly [Uint8Array, Uint8Array] {
+  return [new Uint8Array(blockSize), new Uint8Array(blockSize)]
 }
 
 /** Which of the spans could be read. A bad block costs its own only. */

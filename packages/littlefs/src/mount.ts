@@ -25,7 +25,7 @@ import { TAG_LENGTH_MAX, TagType } from './format/tag.js'
 import { TIME_DIALECTS, type TimeDialect } from './format/time-attribute.js'
 import { memoryBudgetOf } from './memory-budget.js'
 import { MemoryLedger } from './memory-ledger.js'
-import { isSamePair, type MetadataPair, readMetadataPair } from './metadata-pair.js'
+import { isSamePair, type MetadataPair, newBuffers, readMetadataPair } from './metadata-pair.js'
 import { TimeKeeper } from './time-keeper.js'
 import {
   type DiskVersion,
@@ -152,6 +152,7 @@ function* mountBy(
   let seed = 0
   let globalState: GlobalState = ZERO_STATE
   const memoryBudget = memoryBudgetOf(options)
+  const buffers = newBuffers(blockSize)
   const walked: MetadataPair[] = []
   let walkedBytes = 0
   const times = new SeenTimes()
@@ -161,7 +162,7 @@ function* mountBy(
   while (next !== undefined) {
     let pair: MetadataPair
     try {
-      pair = yield* readMetadataPair(next, { blockSize, blockCount, isSalvage }, rules)
+      pair = yield* readMetadataPair(next, { blockSize, blockCount, isSalvage }, rules, buffers)
     } catch (error) {
       if (!isSalvage || superblock === undefined || !(error instanceof FormatError)) throw error
       globalState = ZERO_STATE

@@ -14,7 +14,7 @@ import { CtzWriter, type Tail } from './ctz-writer.js'
 import { findBlock } from './file-blocks.js'
 import { copyInline, planKnown, readBlocksAt } from './file-read.js'
 import { type OpenFlags, type View, viewOf } from './file-view.js'
-import { blocksToGiveBack, copyRest } from './file-write.js'
+import { blocksToGiveBack } from './file-write.js'
 import { blockCountOf } from './format/ctz-list.js'
 import type { Struct } from './format/metadata-log.js'
 import { FILE_MAX_DEFAULT } from './format/superblock.js'
@@ -424,7 +424,7 @@ export class OpenFile {
     const { writer } = this
     if (writer === undefined) return
     const { blocks, size } = this.view as Extract<View, { kind: 'ctz' }>
-    if (writer.position < size) yield* copyRest(this.volume, writer, blocks, size)
+    if (writer.position < size) yield* writer.copyRest(blocks, size)
     const newSize = writer.position
     yield* writer.finish(true)
     this.tail = writer.tail

@@ -1,25 +1,13 @@
-/**
- * Sizes changed in place by moving what is in the way. The story: the power fails while a volume is made
- * smaller, and it comes up with a directory that the list no longer leads to, a file whose middle is
- * beyond the end, or a size that its pairs do not lie in.
- */
+/** Sizes changed in place by moving what is in the way: everything stays, and what does not fit is said. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { DeviceError, type Span } from '@caravan/core'
 import { MemoryDevice } from '@caravan/device'
-import {
-  CrashDevice,
-  checkLittlefs,
-  cutsInOrder,
-  nextTurn,
-  Random,
-  seedFromEnvironment,
-} from '@caravan/testkit'
+import { CrashDevice, checkLittlefs, cutsInOrder, Random } from '@caravan/testkit'
 import { parseTar } from 'nanotar'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { LittleFS, ReferenceFS } from '../src/index.js'
-import type { CrashCounts } from './crash-run.js'
 import {
   cleanNames,
   goldenFolder,
@@ -29,9 +17,7 @@ import {
   manifestOf,
 } from './golden-images.js'
 import { MadeImage } from './made-image.js'
-import { drawNarrowSetup, drawSmallSetup } from './model-run.js'
 import { treeOf } from './repair-run.js'
-import { cutCase, drawCase, type Rearrangement } from './sizes-run.js'
 
 const GEOMETRY = { blockSize: 512, blockCount: 64, readSize: 16, progSize: 16 }
 const ERASED = 0xff
@@ -501,27 +487,6 @@ describe('what the C library wrote', () => {
       expect(treeOf(bytes, blockSize), name).toEqual(before)
     }
     expect(refused).toBeGreaterThan(3)
-  })
-})
-
-const { seed, runs } = seedFromEnvironment(1)
-const counts: CrashCounts = { states: 0, doubleCuts: 0, subsets: 0 }
-
-afterAll(() => {
-  console.log(`${counts.states} states cut, ${counts.doubleCuts} of them again`)
-})
-
-describe('cut at every request the tree is whole, and once more finishes', () => {
-  const wanted: readonly Rearrangement[] = ['shrink', 'defrag']
-  it.each(wanted)('%s', { timeout: 1_200_000 }, async (what) => {
-    for (let run = 0; run < runs; run++) {
-      await nextTurn()
-      const random = new Random(seed + run)
-      const setup = random.oneIn(3) ? drawNarrowSetup(random) : drawSmallSetup(random)
-      const each = drawCase(random, setup, what, 6 + random.int(12))
-      const wrong = cutCase(each, random, counts, { cutAgain: 10 })
-      expect(wrong, `CARAVAN_SEED=${seed + run} ${JSON.stringify(setup)}`).toBeUndefined()
-    }
   })
 })
 

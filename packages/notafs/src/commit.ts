@@ -18,7 +18,7 @@ import { encodeRoot, type Root } from './format/root.js'
 import { encodeRopeBranch, encodeRopeLeaf } from './format/rope-node.js'
 import { type Generation, needsRoot, sectorOf, twinsOf } from './generations.js'
 import type { TreePage } from './page-tree.js'
-import { countDirty, dirtyNodes, isUnstored, RopeNode } from './rope.js'
+import { dirtyNodes, isUnstored, RopeNode } from './rope.js'
 import type { FileValue } from './tree.js'
 import type { Volume } from './volume.js'
 
@@ -186,16 +186,16 @@ function pointerTo(volume: Volume, node: TreePage | undefined): Pointer {
 }
 
 /**
- * Writes rope nodes ahead of the commit that will refer to them.
+ * Writes the content of files ahead of the commit that will refer to it.
  *
- * @returns the sectors that they were given.
+ * @returns the sectors that it was given.
  */
-export function* writeAhead(volume: Volume, file: FileValue): Op<number[]> {
+export function* writeAhead(volume: Volume, files: readonly FileValue[]): Op<number[]> {
   try {
     // First: what it overwrites is free, and could be given out.
     if (!volume.isClean) yield* forgetInterrupted(volume)
-    const ids = volume.space.take(countDirty(file.rope), volume.reuseLimit)
-    const nodes = [...dirtyNodes(file.rope)]
+    const nodes = files.flatMap(({ rope }) => [...dirtyNodes(rope)])
+    const ids = volume.space.take(nodes.length, volume.reuseLimit)
     const batch = new PageBatch(volume, nodes.length)
     let next = 0
     for (const node of nodes) {
@@ -204,7 +204,7 @@ export function* writeAhead(volume: Volume, file: FileValue): Op<number[]> {
     }
     yield* batch.write()
     for (const node of nodes) node.isStored = true
-    settleFile(volume, file)
+    for (const file of files) settleFile(volume, file)
     return ids
   } catch (error) {
     volume.failure = error

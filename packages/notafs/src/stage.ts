@@ -250,15 +250,21 @@ export class Stage implements RopeChange {
 
   private *writeAhead(): Op<void> {
     const { volume } = this
-    for (const file of [...this.unwritten.keys()]) {
-      const count = countDirty(file.rope)
-      const { space, reuseLimit, reserveCount } = volume
+    const { space, reuseLimit, reserveCount, pending } = volume
+    const files: FileValue[] = []
+    let left = space.availableCount(reuseLimit) - reserveCount - pending.pageCount
+    for (const file of this.unwritten.keys()) {
+      left -= countDirty(file.rope)
       // Where space is short it stays in memory: the commit will tell whether there is enough.
-      if (space.availableCount(reuseLimit) < count + reserveCount + volume.pending.pageCount) return
+      if (left < 0) break
+      files.push(file)
+    }
+    if (files.length === 0) return
+    for (const file of files) {
       this.forgetUnwritten(file)
       file.rope = takeOver(this, file.rope)
-      for (const id of yield* writeAhead(volume, file)) this.fresh.add(id)
     }
+    for (const id of yield* writeAhead(volume, files)) this.fresh.add(id)
   }
 
   // The end

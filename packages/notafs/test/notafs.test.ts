@@ -207,6 +207,20 @@ test('what a set writes does not grow with the names', () => {
   expect(written[2]).toBeLessThan((written[0] as number) + 5)
 })
 
+test('many small values go to the device ahead of their commit side by side', () => {
+  const { kv, device } = fresh(512, 8000, { transactionBytes: 128 * 512 })
+  device.programs = 0
+  kv.batchSync(
+    Array.from({ length: 3000 }, (_, i) => ({ op: 'set' as const, key: `k${i}`, value: `${i}` })),
+  )
+  expect(device.pagesWritten).toBeGreaterThan(3000)
+  expect(device.programs).toBeLessThan(40)
+  for (let i = 0; i < 3000; i += 97) {
+    expect(new TextDecoder().decode(kv.getSync(`k${i}`))).toBe(`${i}`)
+  }
+  expectSound(device.bytes)
+})
+
 test('a small commit is one request of one piece, and every eighth a root besides', () => {
   const { kv, device } = fresh(512, 8000)
   kv.batchSync(

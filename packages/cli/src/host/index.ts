@@ -1,11 +1,6 @@
-/**
- * What other programs for this computer need of the command: files written whole, names as bytes, the
- * entries of an image.
- */
+/** What other programs for this computer need of the command: files written whole, names as bytes. */
 
-export { type WalkedEntry, walkEntries } from '../entries.js'
 export { checkInterrupted, HostError, Interrupted, isErrno, UsageError } from '../errors.js'
-export { LittlefsTree } from '../formats/littlefs-tree.js'
 export { makeHostFile, writeHostFile } from '../host-files.js'
 export { hostNameProblem } from '../host-names.js'
 export { compareBytes, decodeUtf8 } from '../names.js'

@@ -7,7 +7,7 @@
  */
 
 import { mkdir } from 'node:fs/promises'
-import { checkInterrupted, HostError, hostNameProblem, LittlefsTree } from '@caravan/cli/host'
+import { checkInterrupted, HostError, hostNameProblem } from '@caravan/cli/host'
 import { resolveFrom, type Surroundings } from '../program.js'
 import { pythonPath } from './argparse/python-text.js'
 import type { Call } from './call.js'
@@ -21,7 +21,7 @@ import { replaceFile, statsAt } from './replace-file.js'
 export async function extract(call: Call, around: Surroundings): Promise<number> {
   const { cwd, stdout, signal } = around
   const encoding = FilenameEncoding.named(call.filenameEncoding)
-  const tree = new LittlefsTree(await mountFile(call, around))
+  const fs = await mountFile(call, around)
   const destination = resolveFrom(cwd, call.destination)
   await mkdirUnlessThere(destination)
   if ((await statsAt(destination))?.isDirectory() !== true) {
@@ -30,14 +30,14 @@ export async function extract(call: Call, around: Surroundings): Promise<number>
   }
   // Shown as Python's Path has it: `..` stays.
   const directory = destination.replace(/[/\\]$/, '')
-  for await (const { directories, files } of listedDirectories(tree, encoding)) {
+  for await (const { directories, files } of listedDirectories(fs, encoding)) {
     for (const named of [...directories, ...files]) {
       checkInterrupted(signal)
       checkName(named)
       const target = pythonPath(directory + named.path)
       if (call.isVerbose) stdout.write(`${named.path} ${target}\n`)
-      if (named.entry.type === 'directory') await makeDirectory(target)
-      else await replaceFile(target, tree.read(named.entry.walked), signal)
+      if (named.folder !== undefined) await makeDirectory(target)
+      else await replaceFile(target, fs.readEntryInPieces(named.entry), signal)
     }
   }
   return 0

@@ -1,8 +1,8 @@
 /** An image that is read: mounted as the options say, and its directories in the original's order. */
 
-import { type LittlefsTree, type WalkedEntry, walkEntries } from '@caravan/cli/host'
 import { type BlockDevice, CaravanError, FormatError } from '@caravan/core'
-import { type FilesystemInfo, LittleFS, type MountOptions } from '@caravan/littlefs'
+import { type FilesystemInfo, LittleFS, type MountOptions, type WalkEntry } from '@caravan/littlefs'
+import { type Folder, readImageTree } from '../image-tree.js'
 import type { Surroundings } from '../program.js'
 import type { Call } from './call.js'
 import { describeConfiguration, engineOptions, NAME_MAX_MAX } from './configuration.js'
@@ -102,31 +102,15 @@ export interface NamedEntry {
   /** As it is shown: `/docs/readme.md`. */
   readonly path: string
   readonly name: string
-  readonly entry: WalkedEntry
+  readonly entry: WalkEntry
+  /** What is in it, where it is a directory. */
+  readonly folder: Folder | undefined
 }
 
 /** What is in one directory. */
 interface ListedDirectory {
   readonly directories: readonly NamedEntry[]
   readonly files: readonly NamedEntry[]
-}
-
-/** An entry, and what is in it. */
-export interface Node {
-  readonly entry: WalkedEntry
-  readonly children: Node[]
-}
-
-/** What is at a path. @throws FsError where nothing is. What fails below is its entry's `error`. */
-export async function nodeAt(tree: LittlefsTree, path: Uint8Array): Promise<Node> {
-  const above: Node[] = []
-  for await (const entry of walkEntries(tree, path)) {
-    const node = { entry, children: [] }
-    above.length = entry.depth
-    above.at(-1)?.children.push(node)
-    above.push(node)
-  }
-  return above[0] as Node
 }
 
 /**
@@ -136,29 +120,32 @@ export async function nodeAt(tree: LittlefsTree, path: Uint8Array): Promise<Node
  *   be listed: both once the walk gets there.
  */
 export async function* listedDirectories(
-  tree: LittlefsTree,
+  fs: LittleFS,
   encoding: FilenameEncoding,
 ): AsyncGenerator<ListedDirectory, void, void> {
-  yield* directoriesIn({ node: await nodeAt(tree, ROOT), path: '/' }, encoding)
+  yield* directoriesIn(await readImageTree(fs), '/', encoding)
 }
 
-const ROOT = new TextEncoder().encode('/')
-
 function* directoriesIn(
-  { node, path }: { readonly node: Node; readonly path: string },
+  folder: Folder,
+  path: string,
   encoding: FilenameEncoding,
 ): Generator<ListedDirectory, void, void> {
-  const { error } = node.entry
-  if (error !== undefined) throw error
-  const named = node.children.map((child) => {
-    const name = encoding.decode(child.entry.name)
-    return { node: child, path: path + name, name, entry: child.entry }
+  const named = namedIn(folder, path, encoding)
+  const directories = named.filter((each) => each.folder !== undefined)
+  yield { directories, files: named.filter((each) => each.folder === undefined) }
+  for (const each of directories) {
+    yield* directoriesIn(each.folder as Folder, `${each.path}/`, encoding)
+  }
+}
+
+/** @throws as {@link listedDirectories}. */
+export function namedIn(folder: Folder, path: string, encoding: FilenameEncoding): NamedEntry[] {
+  if (folder.entry.error !== undefined) throw folder.entry.error
+  const named = folder.children.map(({ name: bytes, entry, folder: own }) => {
+    const name = encoding.decode(bytes)
+    return { path: path + name, name, entry, folder: own }
   })
   // The C library has a `.` and a `..` in every directory: what else is called so is not seen.
-  const seen = named.filter(({ name }) => name !== '.' && name !== '..')
-  const directories = seen.filter(({ entry }) => entry.type === 'directory')
-  yield { directories, files: seen.filter(({ entry }) => entry.type === 'file') }
-  for (const one of directories) {
-    yield* directoriesIn({ node: one.node, path: `${one.path}/` }, encoding)
-  }
+  return named.filter(({ name }) => name !== '.' && name !== '..')
 }

@@ -1,7 +1,6 @@
 /** `list`: the paths of all that is in an image. */
 
 import { readFile } from 'node:fs/promises'
-import { LittlefsTree } from '@caravan/cli/host'
 import { MemoryDevice } from '@caravan/device'
 import type { LittleFS } from '@caravan/littlefs'
 import { resolveFrom, type Surroundings } from '../program.js'
@@ -13,8 +12,8 @@ import { listedDirectories, mountImage } from './image.js'
 /** @returns the exit code. @throws Failure and others that `sentenceOf` puts into words. */
 export async function list(call: Call, around: Surroundings): Promise<number> {
   const encoding = FilenameEncoding.named(call.filenameEncoding)
-  const tree = new LittlefsTree(await mountFile(call, around))
-  for await (const { directories, files } of listedDirectories(tree, encoding)) {
+  const fs = await mountFile(call, around)
+  for await (const { directories, files } of listedDirectories(fs, encoding)) {
     for (const { path } of [...directories, ...files]) around.stdout.write(`${path}\n`)
   }
   return 0

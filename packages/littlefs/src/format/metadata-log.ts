@@ -33,7 +33,7 @@ import {
   tagType,
 } from './tag.js'
 import { CREATION_ATTRIBUTE, dialectOf, type TimeDialect } from './time-attribute.js'
-import { readDataWord, readWord } from './word.js'
+import { readDataWord, readWord, uniformByte } from './word.js'
 
 export const REVISION_SIZE_BYTES = 4
 export const TAG_SIZE_BYTES = 4
@@ -185,10 +185,7 @@ export function scanLog(block: Uint8Array, rules: LogRules): LogSummary | undefi
  * version 2.0 has no forward CRC at all: only a rest that is all alike is taken to be erased.
  */
 function erasedByteAt(block: Uint8Array, end: number, rules: LogRules): number | undefined {
-  if (end % rules.progSize !== 0 || end >= block.length) return undefined
-  const byte = block[end] as number
-  for (let at = end + 1; at < block.length; at++) if (block[at] !== byte) return undefined
-  return byte
+  return end % rules.progSize === 0 ? uniformByte(block, end) : undefined
 }
 
 function foldCrc(fold: number, crc: number): number {

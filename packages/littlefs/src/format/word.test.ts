@@ -2,7 +2,7 @@ import { propertyParameters } from '@caravan/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { blockOf, hex } from '../../test/golden-images.js'
-import { readDataWord, readWord, writeWord } from './word.js'
+import { readDataWord, readWord, uniformByte, writeWord } from './word.js'
 
 describe('words', () => {
   it('are little-endian: the superblock of fresh-512-ff at 20', () => {
@@ -30,6 +30,26 @@ describe('words', () => {
     expect(words(0, 5)).toEqual([0x04030201, 0x05, 0])
     expect(words(0, 7)).toEqual([0x04030201, 0x070605, 0])
     expect(words(4, 0)).toEqual([0, 0, 0])
+  })
+
+  it('are all one byte, or not, from any place in any buffer on', () => {
+    const size = fc.nat(40)
+    fc.assert(
+      fc.property(size, size, size, fc.constantFrom(0, 0x5a, 0xff), (lead, length, at, byte) => {
+        const bytes = new Uint8Array(lead + length).fill(byte).subarray(lead)
+        expect(uniformByte(bytes, at)).toBe(at < length ? byte : undefined)
+        for (let i = 0; i < length; i++) {
+          const other = bytes.slice()
+          other[i] = byte ^ 0x10
+          const shifted = new Uint8Array(lead + length)
+          shifted.set(other, lead)
+          const isUniform = at < length && (i < at || (i === at && at === length - 1))
+          const expected = !isUniform ? undefined : i < at ? byte : byte ^ 0x10
+          expect(uniformByte(shifted.subarray(lead), at)).toBe(expected)
+        }
+      }),
+      propertyParameters(100),
+    )
   })
 
   it('come back as they were written, and touch nothing else', () => {

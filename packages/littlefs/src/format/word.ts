@@ -30,3 +30,20 @@ export function readDataWord(bytes: Uint8Array, at: number, length: number, i: n
   }
   return word >>> 0
 }
+
+/** The byte that everything from `at` on is made of; `undefined` where that is not one, or nothing. */
+export function uniformByte(bytes: Uint8Array, at: number): number | undefined {
+  const byte = bytes[at]
+  if (byte === undefined) return undefined
+  const begin = bytes.byteOffset + at
+  // By words from the first whole one on: what is erased is most of a block.
+  const lead = Math.min(bytes.length, at + (-begin & 3))
+  for (let i = at; i < lead; i++) if (bytes[i] !== byte) return undefined
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + lead, (bytes.length - lead) >>> 2)
+  const word = (byte * 0x01010101) | 0
+  for (let i = 0; i < words.length; i++) if (words[i] !== word) return undefined
+  for (let i = lead + 4 * words.length; i < bytes.length; i++) {
+    if (bytes[i] !== byte) return undefined
+  }
+  return byte
+}

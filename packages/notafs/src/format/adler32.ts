@@ -12,6 +12,9 @@ export const ADLER32_INITIAL = 1
 /** Words of a batch: the lane of a second sum is at most 255 * n(n+1)/2, which must fit 16 bits. */
 const BATCH_WORDS = 20
 const BATCH_BYTES = BATCH_WORDS * 4
+const STEP_WORDS = 10
+/** Of the bytes of a word, every second one. */
+const LANES = 0x00ff00ff
 
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
 
@@ -30,10 +33,57 @@ export function adler32(bytes: Uint8Array, sum: number = ADLER32_INITIAL): numbe
       let odd = 0
       let evenSums = 0
       let oddSums = 0
-      for (const end = word + BATCH_WORDS; word < end; word++) {
-        const value = words[word] as number
-        even = (even + (value & 0x00ff00ff)) | 0
-        odd = (odd + ((value >>> 8) & 0x00ff00ff)) | 0
+      let value: number
+      // One word a turn, the loop takes a third of the time.
+      for (const end = word + BATCH_WORDS; word < end; word += STEP_WORDS) {
+        value = words[word] as number
+        even = (even + (value & LANES)) | 0
+        odd = (odd + ((value >>> 8) & LANES)) | 0
+        evenSums = (evenSums + even) | 0
+        oddSums = (oddSums + odd) | 0
+        value = words[word + 1] as number
+        even = (even + (value & LANES)) | 0
+        odd = (odd + ((value >>> 8) & LANES)) | 0
+        evenSums = (evenSums + even) | 0
+        oddSums = (oddSums + odd) | 0
+        value = words[word + 2] as number
+        even = (even + (value & LANES)) | 0
+        odd = (odd + ((value >>> 8) & LANES)) | 0
+        evenSums = (evenSums + even) | 0
+        oddSums = (oddSums + odd) | 0
+        value = words[word + 3] as number
+        even = (even + (value & LANES)) | 0
+        odd = (odd + ((value >>> 8) & LANES)) | 0
+        evenSums = (evenSums + even) | 0
+        oddSums = (oddSums + odd) | 0
+        value = words[word + 4] as number
+        even = (even + (value & LANES)) | 0
+        odd = (odd + ((value >>> 8) & LANES)) | 0
+        evenSums = (evenSums + even) | 0
+        oddSums = (oddSums + odd) | 0
+        value = words[word + 5] as number
+        even = (even + (value & LANES)) | 0
+        odd = (odd + ((value >>> 8) & LANES)) | 0
+        evenSums = (evenSums + even) | 0
+        oddSums = (oddSums + odd) | 0
+        value = words[word + 6] as number
+        even = (even + (value & LANES)) | 0
+        odd = (odd + ((value >>> 8) & LANES)) | 0
+        evenSums = (evenSums + even) | 0
+        oddSums = (oddSums + odd) | 0
+        value = words[word + 7] as number
+        even = (even + (value & LANES)) | 0
+        odd = (odd + ((value >>> 8) & LANES)) | 0
+        evenSums = (evenSums + even) | 0
+        oddSums = (oddSums + odd) | 0
+        value = words[word + 8] as number
+        even = (even + (value & LANES)) | 0
+        odd = (odd + ((value >>> 8) & LANES)) | 0
+        evenSums = (evenSums + even) | 0
+        oddSums = (oddSums + odd) | 0
+        value = words[word + 9] as number
+        even = (even + (value & LANES)) | 0
+        odd = (odd + ((value >>> 8) & LANES)) | 0
         evenSums = (evenSums + even) | 0
         oddSums = (oddSums + odd) | 0
       }

@@ -2,9 +2,11 @@
 
 import { mkdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join, posix } from 'node:path'
+import { compareBytes } from '@caravan/cli/host'
+import type { Folder } from '../../image-tree.js'
 import { Failure } from '../failure.js'
 import type { FilenameEncoding } from '../filename-encoding.js'
-import type { Node } from '../image.js'
+import { namedIn } from '../image.js'
 import { replaceFile, statsAt } from '../replace-file.js'
 import type { Session } from './session.js'
 import { splitWords } from './words.js'
@@ -160,7 +162,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map(
       help: 'prints all that is below a directory',
       async run(session, text) {
         const root = session.resolve(text)
-        const lines = treeLines(await session.nodeAt(root), session.encoding, '')
+        const lines = treeLines(await session.folderAt(root), session.encoding, '')
         session.print([root, ...lines].map((line) => `${line}\n`).join(''))
       },
     },
@@ -219,15 +221,15 @@ async function localTarget(session: Session, local: string, name: string): Promi
   return isDirectory || /[/\\]$/.test(local) ? join(local, name) : local
 }
 
-function treeLines(node: Node, encoding: FilenameEncoding, before: string): string[] {
-  const { entry, children } = node
-  if (entry.error !== undefined) throw entry.error
-  return children.flatMap((child, index) => {
-    const isLast = index === children.length - 1
-    const isDirectory = child.entry.type === 'directory'
-    const name = encoding.decode(child.entry.name) + (isDirectory ? '/' : '')
-    const below = treeLines(child, encoding, before + (isLast ? '    ' : '|   '))
-    return [`${before}${isLast ? '`-- ' : '|-- '}${name}`, ...below]
+function treeLines(folder: Folder, encoding: FilenameEncoding, before: string): string[] {
+  const named = namedIn(folder, '', encoding).sort((a, b) =>
+    compareBytes(Buffer.from(a.name), Buffer.from(b.name)),
+  )
+  return named.flatMap(({ name, folder: own }, index) => {
+    const isLast = index === named.length - 1
+    const line = `${before}${isLast ? '`-- ' : '|-- '}${name}`
+    if (own === undefined) return [line]
+    return [`${line}/`, ...treeLines(own, encoding, before + (isLast ? '    ' : '|   '))]
   })
 }
 

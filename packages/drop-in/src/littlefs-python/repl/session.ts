@@ -1,12 +1,12 @@
 /** What commands work on: a filesystem that may be unmounted, and a directory in it. */
 
 import { posix } from 'node:path'
-import { LittlefsTree } from '@caravan/cli/host'
 import type { LittleFS, ReferenceFS } from '@caravan/littlefs'
+import { type Folder, readImageTree } from '../../image-tree.js'
 import { resolveFrom, type Surroundings } from '../../program.js'
 import { Failure } from '../failure.js'
 import type { FilenameEncoding } from '../filename-encoding.js'
-import { type Node, nodeAt } from '../image.js'
+import { type NamedEntry, namedIn } from '../image.js'
 
 export class Session {
   /** In the filesystem; relative paths are seen from it. */
@@ -30,10 +30,16 @@ export class Session {
     return this.fs.reference
   }
 
-  /** What is at a path, and all below it. */
-  async nodeAt(path: string): Promise<Node> {
+  /** A directory, and all below it. @throws Failure where there is none. */
+  async folderAt(path: string): Promise<Folder> {
     if (this.fs === undefined) throw notMounted()
-    return await nodeAt(new LittlefsTree(this.fs), this.encoded(path))
+    let folder: Folder | undefined = await readImageTree(this.fs)
+    for (const part of path.split('/').filter((each) => each !== '')) {
+      const named: NamedEntry[] = folder === undefined ? [] : namedIn(folder, '', this.encoding)
+      folder = named.find(({ name }) => name === part)?.folder
+    }
+    if (folder === undefined) throw new Failure('USAGE', `'${path}' is no directory.`)
+    return folder
   }
 
   async mount(): Promise<void> {
