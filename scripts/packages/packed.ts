@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 
-export interface Manifest {
+interface Manifest {
   readonly name: string
   readonly private?: boolean
   readonly exports: Readonly<Record<string, unknown>>
@@ -15,7 +15,7 @@ export interface Manifest {
 }
 
 /** A package, and where it is. */
-export interface Located extends Manifest {
+interface Located extends Manifest {
   readonly folder: string
 }
 

@@ -8,7 +8,7 @@ const END = '<!-- end of sizes -->'
 /** Within this part of it a size that is listed is right: it is to be of use, not to change daily. */
 const TOLERANCE = 0.1
 
-export interface PackageSizes {
+interface PackageSizes {
   readonly name: string
   /** Bytes of the package unpacked. */
   readonly own: number

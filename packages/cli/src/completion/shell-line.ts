@@ -5,7 +5,7 @@
  * Nothing is expanded: no variable, no command, no pattern. What somebody has typed is never run.
  */
 
-export interface ShellLine {
+interface ShellLine {
   /** The last one is at the cursor, and may be empty. */
   readonly words: readonly string[]
   /** The quote that is open at the cursor. */
