@@ -106,12 +106,13 @@ export async function npm(
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')),
   )
-  const { stdout } = await promisify(execFile)(command, args, {
+  const running = promisify(execFile)(command, args, {
     cwd,
     env,
     maxBuffer: 64 * 1024 * 1024,
     // On Windows npm is a script, which only a shell can start.
     shell: process.platform === 'win32',
   })
-  return stdout
+  running.child.stdin?.end()
+  return (await running).stdout
 }

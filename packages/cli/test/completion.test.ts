@@ -74,6 +74,7 @@ describe('words', () => {
       '--disk-version=2.0',
       '--disk-version=2.1',
     ])
+    expect((await answer('migrate', '--times', 'n')).words).toEqual(['ns', 'nuttx'])
     expect((await answer('pack', '--for-family', 'rp2040')).words).toEqual(['rp2040'])
     expect((await answer('touch', '--mtime', '')).words).toEqual([])
     expect((await answer('create', '--mtime', '')).words).toEqual(['none', 'file'])

@@ -130,6 +130,25 @@ describe('caravan migrate', () => {
     expect((await caravan(['ls', target])).out).toContain('data.bin')
   })
 
+  test('writes times as the device of a profile reads them', async () => {
+    for (const [times, attribute] of [
+      ['micropython', '0x01": "00002a36fe9c9717"'],
+      ['ns', '0x01": "00002a36fe9c9717"'],
+      ['esp-idf', '0x74": "00f1536500000000"'],
+      ['arduino-esp32-2', '0x74": "00f15365"'],
+    ] as const) {
+      const target = freshPath()
+      await run('migrate', '--times', times, '--mtime', '1700000000', image('base'), target)
+      expect(await run('stat', '--json', target, '/boot'), times).toContain(attribute)
+      expect(await run('ls', '-l', target)).toContain('2023-11-14 22:13:20')
+    }
+    const base = image('base')
+    const unknown = await caravan(['migrate', '--mtime', '1', '--times', 'esp', base, freshPath()])
+    expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining('esp-idf-2.0')])
+    const none = await caravan(['migrate', '--mtime', '1', '--times', 'zephyr', base, freshPath()])
+    expect([none.code, none.err]).toEqual([2, expect.stringContaining('keeps no times')])
+  })
+
   test('is used as it is meant', async () => {
     for (const args of [[], ['a', 'b', '--in-place'], ['a', 'b', '--times', 'ns']]) {
       expect((await caravan(['migrate', ...args])).code, args.join(' ')).toBe(2)

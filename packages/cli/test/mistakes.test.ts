@@ -1,5 +1,6 @@
 /** docs/mistakes.md: each mistake of the table gets the sentence that stands there, and nothing is written. */
 
+import { createHash } from 'node:crypto'
 import {
   chmodSync,
   copyFileSync,
@@ -66,13 +67,24 @@ async function asSomebody<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Every file of the place, and the digest of what is in it. */
+function contents(): string[] {
+  return readdirSync(place, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => {
+      const bytes = readFileSync(join(parentPath, name))
+      return `${join(parentPath, name)} ${createHash('sha256').update(bytes).digest('hex')}`
+    })
+    .sort()
+}
+
 describe('a mistake', () => {
   it('of at least ten kinds stands in the table', () => {
     expect(MISTAKES.length).toBeGreaterThanOrEqual(10)
   })
 
   it.each(MISTAKES)('$mistake: caravan $command', async ({ command = '', exit, said = '' }) => {
-    const before = readdirSync(place)
+    const before = contents()
     const user = await FileDevice.open(join(place, 'in-use.bin'), { blockSize: 4096 })
     const run = () => caravan(argvOf(command))
     try {
@@ -83,6 +95,6 @@ describe('a mistake', () => {
     } finally {
       await user.close()
     }
-    expect(readdirSync(place)).toEqual(before)
+    expect(contents()).toEqual(before)
   })
 })

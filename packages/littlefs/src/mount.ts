@@ -23,6 +23,7 @@ import {
 } from './format/superblock.js'
 import { TAG_LENGTH_MAX, TagType } from './format/tag.js'
 import { TIME_DIALECTS, type TimeDialect } from './format/time-attribute.js'
+import { memoryBudgetOf } from './memory-budget.js'
 import { MemoryLedger } from './memory-ledger.js'
 import { isSamePair, type MetadataPair, newBuffers, readMetadataPair } from './metadata-pair.js'
 import { TimeKeeper } from './time-keeper.js'
@@ -85,8 +86,6 @@ export interface TimeOptions {
 
 /** As the C library has it: it keeps no times. */
 const NO_TIMES: TimeOptions = { times: 'none', now: () => 0 }
-
-const MEMORY_BUDGET_DEFAULT_BYTES = 64 * 1024 * 1024
 
 const FIRST_PAIR: BlockPair = [0, 1]
 
@@ -152,13 +151,7 @@ function* mountBy(
   let rootRevision = 0
   let seed = 0
   let globalState: GlobalState = ZERO_STATE
-  const { memoryBudget = MEMORY_BUDGET_DEFAULT_BYTES } = options
-  if (!(memoryBudget >= 0)) {
-    throw new MisuseError(
-      'INVALID_ARGUMENT',
-      `memoryBudget is ${memoryBudget}: give a number of bytes, 0 for the least.`,
-    )
-  }
+  const memoryBudget = memoryBudgetOf(options)
   const buffers = newBuffers(blockSize)
   const walked: MetadataPair[] = []
   let walkedBytes = 0

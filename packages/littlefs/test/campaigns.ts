@@ -40,7 +40,7 @@ import {
 import { repairDamage } from './repair-run.js'
 import { cutCase, drawCase } from './sizes-run.js'
 import { drawVersion1 } from './version1-made.js'
-import { cutMigration, damageVersion1 } from './version1-run.js'
+import { cutMigration, damageVersion1, smallVersion1 } from './version1-run.js'
 import { type WearResult, type WearSetup, type WearWrite, wearOut } from './wear-run.js'
 
 const PREPARED = 15
@@ -51,6 +51,7 @@ const LIFE_CUTS = 12
 
 export function campaigns(root: string): Campaign[] {
   const golden = pathToFileURL(join(root, 'golden', 'littlefs', '/'))
+  let recorded: ReturnType<typeof smallVersion1> | undefined
   return [
     {
       name: 'littlefs-power-cuts',
@@ -152,7 +153,10 @@ export function campaigns(root: string): Campaign[] {
       name: 'littlefs1-hostile',
       what: 'damaged images of littlefs 1: read, checked, migrated',
       weight: 1,
-      run: damagedVersion1,
+      run(seed) {
+        recorded ??= smallVersion1(pathToFileURL(join(root, 'golden', 'littlefs1', '/')))
+        return damagedVersion1(recorded, seed)
+      },
     },
   ]
 }
@@ -201,9 +205,12 @@ function migrationCuts(seed: number): CaseReport {
   }
 }
 
-async function damagedVersion1(seed: number): Promise<CaseReport> {
+async function damagedVersion1(
+  recorded: ReturnType<typeof smallVersion1>,
+  seed: number,
+): Promise<CaseReport> {
   const counts = { images: 0, migrated: 0 }
-  const failure = await damageVersion1(new Random(seed), counts)
+  const failure = await damageVersion1(recorded, new Random(seed), counts)
   return {
     counts: { 'damaged images': counts.images, 'of them migrated': counts.migrated },
     failure,

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { CRC_INITIAL, crc32 } from '../src/format/crc32.js'
 
-const folder = new URL('../../../golden/littlefs1/', import.meta.url)
+const golden = new URL('../../../golden/littlefs1/', import.meta.url)
 
 export interface Version1Case {
   readonly name: string
@@ -16,18 +16,21 @@ export interface Version1Case {
   readonly expect: string
 }
 
-export const version1Cases: readonly Version1Case[] = readdirSync(folder)
-  .filter((name) => name.endsWith('.json') && name !== 'index.json')
-  .map((name) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Version1Case)
+/** @param folder where they are; a soak runs from elsewhere. */
+export function version1Cases(folder = golden): Version1Case[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.json') && name !== 'index.json')
+    .map((name) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Version1Case)
+}
 
 export function version1Case(name: string): Version1Case {
-  const found = version1Cases.find((each) => each.name === name)
+  const found = version1Cases().find((each) => each.name === name)
   if (found === undefined) throw new RangeError(`no case ${name}`)
   return found
 }
 
 /** A copy that the caller may write to. */
-export function version1Image(name: string): Uint8Array<ArrayBuffer> {
+export function version1Image(name: string, folder = golden): Uint8Array<ArrayBuffer> {
   return new Uint8Array(gunzipSync(readFileSync(new URL(`${name}.img.gz`, folder))))
 }
 

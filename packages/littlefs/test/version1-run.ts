@@ -148,9 +148,19 @@ function differs(
 }
 
 /** The golden images that are small enough to be damaged often. */
-const SMALL = version1Cases.filter(({ expect: found, blockSize, blockCount }) => {
-  return found === 'ok' && blockSize * blockCount <= 65_536
-})
+export function smallVersion1(folder?: URL): Version1Image[] {
+  return version1Cases(folder)
+    .filter(({ expect: found, blockSize, blockCount }) => {
+      return found === 'ok' && blockSize * blockCount <= 65_536
+    })
+    .map(({ name, blockSize }) => ({ name, blockSize, image: version1Image(name, folder) }))
+}
+
+interface Version1Image {
+  readonly name: string
+  readonly blockSize: number
+  readonly image: Uint8Array
+}
 
 export interface DamageCounts {
   images: number
@@ -166,10 +176,11 @@ export interface DamageCounts {
  * @returns what is wrong.
  */
 export async function damageVersion1(
+  recorded: readonly Version1Image[],
   random: Random,
   counts: DamageCounts,
 ): Promise<string | undefined> {
-  const { name, bytes, blockSize } = drawImage(random)
+  const { name, bytes, blockSize } = drawImage(recorded, random)
   const inPairs = Math.min(bytes.length, 12 * blockSize)
   for (let i = 1 + random.int(12); i > 0; i--) {
     // Of a golden image mostly where metadata stands.
@@ -182,13 +193,13 @@ export async function damageVersion1(
   return wrong && `${name}: ${wrong}`
 }
 
-function drawImage(random: Random) {
+function drawImage(recorded: readonly Version1Image[], random: Random) {
   if (random.oneIn(3)) {
     const { bytes, geometry } = drawVersion1(random)
     return { name: 'made', bytes, blockSize: geometry.blockSize }
   }
-  const { name, blockSize } = random.pick(SMALL)
-  return { name, bytes: version1Image(name), blockSize }
+  const { name, image, blockSize } = random.pick(recorded)
+  return { name, bytes: new Uint8Array(image), blockSize }
 }
 
 /** Gives every block that looks like a directory's a good checksum, so that what it says is believed. */

@@ -18,6 +18,7 @@ import { openBytes, openImage } from '../open-image.js'
 import { parsePath } from '../paths.js'
 import { tableFor } from '../place.js'
 import { type ProfileOptions, profileNames } from '../profiles.js'
+import { DIALECTS } from '../verbs/migrate.js'
 import { argumentKind, type Kind, valueKind } from './kinds.js'
 
 export interface Candidate {
@@ -154,6 +155,8 @@ async function wordsOf(
         return []
       case 'profile':
         return profileNames(optionsGiven(line)).map((value) => ({ value }))
+      case 'dialect':
+        return [...new Set([...DIALECTS, ...profileNames({})])].map((value) => ({ value }))
       case 'family':
         return Object.keys(UF2_FAMILIES).map((value) => ({ value }))
       case 'partition':

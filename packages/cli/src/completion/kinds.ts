@@ -14,6 +14,8 @@ export type Kind =
   /** Files of this computer, and at last a path within the image: of `put`. */
   | 'files, then path'
   | 'profile'
+  /** How times are written, or a profile. */
+  | 'dialect'
   | 'partition'
   | 'family'
   /** What nothing is known of: a number, a text. */
@@ -47,6 +49,7 @@ const VALUES: Readonly<Record<string, Kind>> = {
   count: 'nothing',
   date: 'nothing',
   device: 'profile',
+  dialect: 'dialect',
   file: 'file',
   image: 'file',
   ms: 'nothing',

@@ -120,7 +120,7 @@ async function create(
   }
   const times = timeOptions(context, options.mtime)
   const target = { force, lock }
-  if (dir !== '-') await checkDirectory(dir)
+  if (dir !== '-') await checkDirectory(dir, name)
   let progress: Progress | undefined
   try {
     checkRawName(name)
@@ -218,9 +218,18 @@ export function sourceDateEpoch({ env }: Context): number | undefined {
   return Number(latest)
 }
 
-/** @throws HostError where it is none, or not there. */
-export async function checkDirectory(dir: string): Promise<void> {
+/**
+ * @param image the image that is named behind it.
+ * @throws HostError where it is none, or not there.
+ */
+export async function checkDirectory(dir: string, image?: string): Promise<void> {
   const stats = await statIfThere(dir)
+  if (stats?.isDirectory() !== true && image !== undefined && (await isDirectory(image))) {
+    throw new HostError(
+      'ENOTDIR',
+      `${dir} is no directory, and ${image} is one: the directory comes first, then the image. Write them the other way round.`,
+    )
+  }
   if (stats === undefined) {
     throw new HostError('ENOENT', `${dir}: no such directory on this computer. Check the path.`)
   }
@@ -230,6 +239,10 @@ export async function checkDirectory(dir: string): Promise<void> {
       `${dir}: not a directory. For single files make an empty image with \`caravan format\` and use \`caravan put\`.`,
     )
   }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return (await statIfThere(path))?.isDirectory() === true
 }
 
 /** @returns `undefined` where nothing is there. */

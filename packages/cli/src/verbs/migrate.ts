@@ -7,7 +7,7 @@ import {
   migrateToImage,
   type TimeDialect,
 } from '@caravan/littlefs'
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { asCount, asSize } from '../arguments.js'
 import type { Context } from '../context.js'
 import { HostError, UsageError } from '../errors.js'
@@ -15,6 +15,7 @@ import type { ImageOptions } from '../formats/format.js'
 import { blocksInWords, given } from '../geometry.js'
 import { checkReplaceable, writeHostFile } from '../host-files.js'
 import { type ChangeOptions, openPlace } from '../open-image.js'
+import { profileNames, profileOf } from '../profiles.js'
 import { failOn, failOnHost, imageVerb, lockOption, withHelp } from '../verb.js'
 
 interface MigrateOptions extends ImageOptions, ChangeOptions {
@@ -25,7 +26,8 @@ interface MigrateOptions extends ImageOptions, ChangeOptions {
   readonly diskVersion?: '2.0' | '2.1'
 }
 
-const DIALECTS: readonly TimeDialect[] = ['t4', 't8', 't12', 'ns', 'nuttx']
+/** How times are written, as `--times` takes it: a profile's name will do as well. */
+export const DIALECTS: readonly TimeDialect[] = ['t4', 't8', 't12', 'ns', 'nuttx']
 const DIALECT_DEFAULT: TimeDialect = 't8'
 
 const MIGRATE_HELP = `
@@ -39,7 +41,8 @@ it version 2. Cut short by Ctrl-C, kill -9 or the power it is the one or the oth
 run it again to finish. What is damaged is refused.
 
 A littlefs 1 holds no times. With --mtime all files get that one, in the dialect of
---times: t8 (ESP-IDF, Arduino), t4, t12 (chamelon), ns (MicroPython), nuttx.`
+--times: t8 (ESP-IDF, Arduino), t4, t12 (chamelon), ns (MicroPython), nuttx; or in that
+of a device, by the name of its profile (docs/profiles.md): --times esp-idf.`
 
 export function addMigrate(program: Command, context: Context): void {
   const command = lockOption(
@@ -51,11 +54,10 @@ export function addMigrate(program: Command, context: Context): void {
     .option('--in-place', 'make IMAGE itself a littlefs 2')
     .option('-f, --force', 'replace a file that is already there')
     .option('--mtime <seconds>', 'the time of all files, in seconds since 1970', asCount)
-    .addOption(
-      new Option(
-        '--times <dialect>',
-        `how times are written (default: ${DIALECT_DEFAULT})`,
-      ).choices(DIALECTS),
+    .option(
+      '--times <dialect>',
+      `how times are written, or the device of a profile (default: ${DIALECT_DEFAULT})`,
+      asDialect,
     )
     .addOption(
       new Option('--disk-version <version>', 'version on disk (default: 2.1)').choices([
@@ -77,6 +79,24 @@ export function addMigrate(program: Command, context: Context): void {
     ],
     MIGRATE_HELP,
   )
+}
+
+/** A dialect, or that of the profile of a device. */
+function asDialect(text: string): TimeDialect {
+  const dialect = DIALECTS.find((each) => each === text)
+  if (dialect !== undefined) return dialect
+  const times = timesOfProfile(text)
+  if (times === undefined) {
+    throw new InvalidArgumentError(
+      `Write one of ${DIALECTS.join(', ')}, or a profile: ${profileNames({}).join(', ')}.`,
+    )
+  }
+  if (times !== 'none') return times
+  throw new InvalidArgumentError('That device keeps no times: leave out --times and --mtime.')
+}
+
+function timesOfProfile(name: string): TimeDialect | 'none' | undefined {
+  return profileNames({}).includes(name) ? profileOf({ profile: name })?.times : undefined
 }
 
 async function migrate(

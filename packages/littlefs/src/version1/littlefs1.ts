@@ -38,6 +38,11 @@ export interface LittleFS1Options extends Pick<FaceOptions, 'now'> {
   readonly blockSize?: number
   /** Default: what the superblock says. As for the block size. */
   readonly blockCount?: number
+  /**
+   * What directories and lists of blocks may take in memory between operations, roughly, in bytes; 0 for
+   * the least (docs/memory.md). Default 64 MiB.
+   */
+  readonly memoryBudget?: number
 }
 
 /** What the superblock says. */
@@ -97,7 +102,8 @@ export class LittleFS1 extends FileSystem {
   /**
    * Mounts a device. Reads its superblock alone.
    *
-   * @throws FormatError `NOT_LITTLEFS`, `UNSUPPORTED_VERSION`, `WRONG_GEOMETRY`; DeviceError.
+   * @throws FormatError `NOT_LITTLEFS`, `UNSUPPORTED_VERSION`, `WRONG_GEOMETRY`; MisuseError
+   *   `INVALID_ARGUMENT`; DeviceError.
    */
   static async mount(device: BlockDevice, options: LittleFS1Options = {}): Promise<LittleFS1> {
     const blockSize = options.blockSize ?? (await run(findBlockSize(device.geometry), device))

@@ -7,6 +7,7 @@
 
 import { FormatError, type Geometry, type Op } from '@caravan/core'
 import type { BlockPair } from '../format/metadata-log.js'
+import { memoryBudgetOf } from '../memory-budget.js'
 import { MemoryLedger } from '../memory-ledger.js'
 import { PairSet } from '../pair-set.js'
 import { type Layout, noSuperblock } from '../volume.js'
@@ -26,14 +27,15 @@ const NAME_MAX_BYTES = 255
 const NAME_ROOM_BYTES = 32
 export const FILE_MAX_BYTES = 0x7fffffff
 
-/** What directories and lists of blocks may take in memory between operations, in bytes. */
-const KEPT_BYTES_MAX = 16 * 1024 * 1024
-/** An entry with what belongs to it, in memory. */
-const ENTRY_MEMORY_BYTES = 200
+/** An entry with what belongs to it, in memory; and what is known of one that is being moved. */
+const ENTRY_MEMORY_BYTES = 300
+const KEY_MEMORY_BYTES = 100
 
 interface VolumeOptions {
   /** Blocks that the filesystem may have. Default: all that the device has, or the superblock says. */
   readonly blockCount?: number
+  /** What directories and lists of blocks may take in memory between operations, in bytes. */
+  readonly memoryBudget?: number
 }
 
 export class Volume {
@@ -50,6 +52,7 @@ export class Volume {
     readonly superblockAt: { readonly block: number; readonly revision: number },
     /** Of the filesystem. */
     readonly blockCount: number,
+    private readonly memoryBudget: number,
   ) {
     const nameMax = Math.min(NAME_MAX_BYTES, layout.blockSize - NAME_ROOM_BYTES)
     this.limits = { nameMax, fileMax: FILE_MAX_BYTES }
@@ -115,13 +118,16 @@ export class Volume {
 
   /** True where an entry with that key is on the list which no rename has marked. */
   private *isPlaced(key: string): Op<boolean> {
-    this.placed ??= placedKeys(yield* readThread(this.layout))
+    if (this.placed === undefined) {
+      this.placed = placedKeys(yield* readThread(this.layout))
+      this.layout.ledger.bytes += KEY_MEMORY_BYTES * this.placed.size
+    }
     return this.placed.has(key)
   }
 
   /** Nothing is running. */
   trim(): void {
-    if (this.layout.ledger.bytes > KEPT_BYTES_MAX) this.forget()
+    if (this.layout.ledger.bytes > this.memoryBudget) this.forget()
   }
 
   forget(): void {
@@ -138,11 +144,13 @@ function keyOf([a, b]: BlockPair): string {
 /**
  * Mounts a device seen in blocks of the filesystem's size.
  *
- * @throws FormatError `NOT_LITTLEFS`, `UNSUPPORTED_VERSION`, `WRONG_GEOMETRY`.
+ * @throws FormatError `NOT_LITTLEFS`, `UNSUPPORTED_VERSION`, `WRONG_GEOMETRY`; MisuseError
+ *   `INVALID_ARGUMENT`.
  */
 export function* mountVolume(geometry: Geometry, options: VolumeOptions): Op<Volume> {
   const { blockSize, blockCount: heldBlockCount, readSize, progSize } = geometry
   if (blockSize < BLOCK_SIZE_MIN_BYTES || heldBlockCount < 2) throw noSuperblock(0)
+  const memoryBudget = memoryBudgetOf(options)
   const ledger = new MemoryLedger()
   const held: Layout = {
     blockSize,
@@ -167,7 +175,7 @@ export function* mountVolume(geometry: Geometry, options: VolumeOptions): Op<Vol
   // A device looks at its own size alone: what it can reach may be read, whatever the superblock says.
   const bound = options.blockCount ?? Math.max(blockCount, heldBlockCount)
   const at = { block: pair.blocks[pair.active], revision: pair.header.revision }
-  return new Volume({ ...held, blockCount: bound }, superblock, at, blockCount)
+  return new Volume({ ...held, blockCount: bound }, superblock, at, blockCount, memoryBudget)
 }
 
 function* readSuperblockPair(layout: Layout) {
