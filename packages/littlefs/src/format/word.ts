@@ -39,6 +39,7 @@ export function uniformByte(bytes: Uint8Array, at: number): number | undefined {
   // By words from the first whole one on: what is erased is most of a block.
   const lead = Math.min(bytes.length, at + (-begin & 3))
   for (let i = at; i < lead; i++) if (bytes[i] !== byte) return undefined
+  if (lead === bytes.length) return byte
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + lead, (bytes.length - lead) >>> 2)
   const word = (byte * 0x01010101) | 0
   for (let i = 0; i < words.length; i++) if (words[i] !== word) return undefined
