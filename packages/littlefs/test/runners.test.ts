@@ -180,6 +180,17 @@ const writing: readonly Call[] = [
     sync: ({ fs }: Scene) => fs.growSync(blockCount),
     async: ({ fs }: Scene) => fs.grow(blockCount),
   })),
+  ...[undefined, 40, 1].map((blockCount) => ({
+    name: `planShrink to ${blockCount}`,
+    sync: ({ fs }: Scene) => fs.planShrinkSync(blockCount),
+    async: ({ fs }: Scene) => fs.planShrink(blockCount),
+  })),
+  {
+    name: 'fragmentation',
+    sync: ({ fs }) => fs.fragmentationSync(),
+    async: ({ fs }) => fs.fragmentation(),
+  },
+  { name: 'defrag', sync: ({ fs }) => fs.defragSync(), async: ({ fs }) => fs.defrag() },
   ...[1, 3, 2000].map((blockCount) => ({
     name: `shrink to ${blockCount}`,
     sync: ({ fs }: Scene) => fs.shrinkSync(blockCount),
