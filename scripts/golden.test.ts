@@ -86,7 +86,7 @@ const RECORDED: readonly Recorded[] = [
   },
   {
     shape: notafsShape,
-    count: 6,
+    count: 10,
     changed: 'basic-4096',
     changes: [
       ['a hash', first({ sha256: '00' }), /sha256 expected 00/],

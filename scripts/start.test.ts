@@ -18,7 +18,7 @@ it('shows what it does, and it is right', () => {
   })
   expect(stderr).toBe('')
   expect(status).toBe(0)
-  for (const verb of ['info', 'tree', 'map', 'extract', 'create', 'put', 'mv', 'rm', 'mkdir']) {
+  for (const verb of ['info', 'tree', 'check', 'map', 'extract', 'create', 'put', 'mv', 'rm']) {
     expect(stdout).toMatch(new RegExp(`^\\$ caravan ${verb} `, 'm'))
   }
   expect(stdout.match(/^Compared: \d+ files, byte for byte/gm)).toHaveLength(5)

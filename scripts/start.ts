@@ -86,9 +86,10 @@ async function packAndChange(): Promise<void> {
     cpSync(join(root, path), inWork(join('project', path)), { recursive: true, filter })
   }
   say('Documents and sources of this project, packed for an ESP32:')
-  caravan(`create --size 1M ${ESP32} project project.img`)
+  caravan(`create --size 2M ${ESP32} project project.img`)
   caravan('info project.img')
   caravan('tree project.img')
+  caravan('check project.img')
   caravan('map project.img')
   compare(readTree(inWork('project')), await mountAndRead(), 'the directory holds, mounted again')
   caravan('extract project.img unpacked')
