@@ -2,7 +2,8 @@
  * Words completed in real shells: what stands on the line after the TAB key.
  *
  * bash and zsh complete on a terminal alone: zsh's zpty is one, and the shell in it writes its line
- * between braces when it is asked. fish says what it would offer.
+ * between braces when it is asked, and empties it: a key that erases the line would do that in the
+ * terminal too, while the shell is not yet reading. fish says what it would offer.
  */
 
 import { execFile } from 'node:child_process'
@@ -14,11 +15,11 @@ import { promisify } from 'node:util'
 const READY = {
   bash: [
     'env -i HOME="$HOME" PATH="$PATH" TERM=dumb bash --norc --noprofile -i',
-    `source <(caravan completion bash); bind -x '"\\C-g": printf "\\n{{%s}}\\n" "$READLINE_LINE"'; printf '%s\\n' rea''dy`,
+    `source <(caravan completion bash); bind -x '"\\C-g": printf "\\n{{%s}}\\n" "$READLINE_LINE"; READLINE_LINE='; printf '%s\\n' rea''dy`,
   ],
   zsh: [
     'env -i HOME="$HOME" PATH="$PATH" TERM=dumb zsh -f -i',
-    `autoload -Uz compinit; compinit -u -D; source <(caravan completion zsh); show() { print -r -- ; print -r -- "{{$BUFFER}}" }; zle -N show; bindkey '^G' show; print -r -- rea''dy`,
+    `autoload -Uz compinit; compinit -u -D; source <(caravan completion zsh); show() { print -r -- ; print -r -- "{{$BUFFER}}"; BUFFER=; }; zle -N show; bindkey '^G' show; print -r -- rea''dy`,
   ],
 } as const
 
@@ -28,7 +29,7 @@ zpty -w sh "$2"
 zpty -r sh out '*ready*'
 shift 2
 for line in "$@"; do
-  zpty -w -n sh "$line"$'\\t\\C-g\\C-u'
+  zpty -w -n sh "$line"$'\\t\\C-g'
   zpty -r sh out '*{{*}}*'
   print -r -- "\${\${out##*\\{\\{}%%\\}\\}*}"
 done
