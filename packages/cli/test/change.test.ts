@@ -7,6 +7,7 @@ import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { caravan, freshPath, goldenBytes, imageFile, scratch } from './harness.js'
 import { attributesOf, hostTree, soundTree } from './images.js'
+import { expectRefused, ok } from './outcomes.js'
 
 let image = ''
 beforeEach(async () => {
@@ -29,21 +30,8 @@ function without(...paths: string[]): Record<string, string | null> {
   return Object.fromEntries(Object.entries(BEFORE).filter(([path]) => !paths.includes(path)))
 }
 
-async function ok(...argv: string[]): Promise<string> {
-  const { code, out, err } = await caravan(argv)
-  expect(err).toBe('')
-  expect(code).toBe(0)
-  return out
-}
-
-/** What fails tells why, and leaves the image as it was. */
-async function refused(argv: string[], code: number, sentence: string): Promise<void> {
-  const before = readFileSync(image)
-  const outcome = await caravan(argv)
-  expect(outcome.err).toContain(sentence)
-  expect(outcome.code).toBe(code)
-  expect(readFileSync(image).equals(before)).toBe(true)
-}
+const refused = (argv: string[], code: number, sentence: string) =>
+  expectRefused(image, argv, code, sentence)
 
 describe('rm', () => {
   test('files, and directories with -r', async () => {

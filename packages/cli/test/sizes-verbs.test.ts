@@ -6,6 +6,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { flashDump, PARTITIONS } from './dumps.js'
 import { caravan, freshPath, goldenImage, imageFile, scratch } from './harness.js'
 import { attributesOf, hostTree, soundTree } from './images.js'
+import { expectRefused, ok } from './outcomes.js'
 
 const BLOCK = 4096
 
@@ -39,21 +40,8 @@ function fileOf(text: string): string {
   return path
 }
 
-async function ok(...argv: string[]): Promise<string> {
-  const { code, out, err } = await caravan(argv)
-  expect(err).toBe('')
-  expect(code).toBe(0)
-  return out
-}
-
-/** What fails tells why, and leaves the image as it was. */
-async function refused(argv: string[], code: number, sentence: string): Promise<void> {
-  const before = readFileSync(image)
-  const outcome = await caravan(argv)
-  expect(outcome.err).toContain(sentence)
-  expect(outcome.code).toBe(code)
-  expect(readFileSync(image).equals(before)).toBe(true)
-}
+const refused = (argv: string[], code: number, sentence: string) =>
+  expectRefused(image, argv, code, sentence)
 
 describe('shrink', () => {
   test('to the smallest, all that is in it kept, and the file cut off', async () => {

@@ -3,11 +3,11 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import { checkInterrupted } from '../errors.js'
-import type { ImageOptions, MountedImage } from '../formats/format.js'
+import type { ImageFormat, ImageOptions, MountedImage } from '../formats/format.js'
 import type { DefragReport } from '../formats/sizes-calls.js'
 import { blocksInWords } from '../geometry.js'
-import { type ChangeOptions, isAddress, openPart, refuseAddress } from '../open-image.js'
-import { RehearsalDevice } from '../rehearsal-device.js'
+import { type ChangeOptions, isAddress, refuseAddress } from '../open-image.js'
+import { rehearse } from '../rehearsal.js'
 import { formatCount } from '../sizes.js'
 import { changingVerb, failOn, JSON_OPTION, lacks, withChangedImage, withHelp } from '../verb.js'
 
@@ -57,44 +57,20 @@ export function addDefrag(program: Command, context: Context): void {
 
 async function defrag(context: Context, name: string, options: DefragOptions): Promise<void> {
   if (isAddress(name)) refuseAddress(name)
-  if (options.dryRun === true) return rehearse(context, name, options)
-  await withChangedImage(context, name, options, async (image) => {
-    const { mounted, format } = image
-    if (mounted.defrag === undefined) return lacks({ name, format }, NO_PIECES)
-    await tell(
-      context,
-      name,
-      mounted,
-      await mounted.defrag(() => checkInterrupted(context.signal)),
-      options,
-    )
-  })
-}
-
-const NO_PIECES = 'has nothing to defragment: this is for littlefs'
-
-/** The same on a copy in memory: what it says is what would be. */
-async function rehearse(context: Context, name: string, options: DefragOptions): Promise<void> {
-  const { progSize, eraseValue } = options
-  try {
-    const { device, part, format } = await openPart(name, options, context, false)
-    try {
-      if (format.unchanging !== undefined) return lacks({ name, format }, 'is not changed in place')
-      const copy = new RehearsalDevice(part, { progSize, eraseValue })
-      const mounted = await format.open(copy, options, true)
-      if (mounted.defrag === undefined) return lacks({ name, format }, NO_PIECES)
-      await tell(
-        context,
-        name,
-        mounted,
-        await mounted.defrag(() => checkInterrupted(context.signal)),
-        options,
-      )
-      await mounted.unmount()
-      await context.out.flush()
-    } finally {
-      await device.close()
+  const run = async (mounted: MountedImage, format: ImageFormat) => {
+    if (mounted.defrag === undefined) {
+      return lacks({ name, format }, 'has nothing to defragment: this is for littlefs')
     }
+    const report = await mounted.defrag(() => checkInterrupted(context.signal))
+    await tell(context, name, mounted, report, options)
+  }
+  if (options.dryRun !== true) {
+    return withChangedImage(context, name, options, ({ mounted, format }) => run(mounted, format))
+  }
+  try {
+    // What it says of a copy is what would be.
+    await rehearse(context, name, options, run)
+    await context.out.flush()
   } catch (error) {
     await failOn(context, name, error)
   }

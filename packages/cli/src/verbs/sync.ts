@@ -11,9 +11,9 @@ import type { ImageOptions, MountedImage } from '../formats/format.js'
 import { scanDirectory, type TimeChoice } from '../host-tree.js'
 import { harmlessName } from '../names.js'
 import { reportProblems } from '../new-image.js'
-import { type ChangeOptions, type Image, openPart } from '../open-image.js'
+import type { ChangeOptions, Image } from '../open-image.js'
 import { IGNORE_OPTIONS, type IgnoreOptions, ignoreRules, pathRules } from '../path-rules.js'
-import { RehearsalDevice } from '../rehearsal-device.js'
+import { rehearse } from '../rehearsal.js'
 import { formatCount } from '../sizes.js'
 import { applySync, findOrder, planSync, type SyncPlan } from '../sync-plan.js'
 import { compareTrees } from '../tree-comparison.js'
@@ -151,25 +151,6 @@ async function planOf(context: Context, dir: string, image: Image, options: Sync
 }
 
 const ROOT = Uint8Array.of(0x2f)
-
-/** Hands over a copy of the image whose changes go nowhere. */
-async function rehearse(
-  context: Context,
-  name: string,
-  options: SyncOptions,
-  use: (copy: MountedImage) => Promise<void>,
-): Promise<void> {
-  const { progSize, eraseValue } = options
-  const { device, part, format } = await openPart(name, options, context, false)
-  try {
-    const copy = new RehearsalDevice(part, { progSize, eraseValue })
-    const mounted = await format.open(copy, options, true)
-    await use(mounted)
-    await mounted.unmount()
-  } finally {
-    await device.close()
-  }
-}
 
 async function noSpace(mounted: MountedImage): Promise<HostError> {
   const { blockSize, freeBlocks } = await mounted.space()
